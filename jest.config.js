@@ -1,0 +1,21 @@
+'use strict';
+
+const preset = require('./jest.preset.js');
+
+const project = (displayName, testMatch, more = {}) => ({
+  ...preset,
+  displayName,
+  rootDir: __dirname,
+  testMatch: testMatch.map((glob) => `<rootDir>/${glob}`),
+  ...more,
+});
+
+module.exports = {
+  projects: [
+    project('unit', ['packages/*/test/**/*.test.ts']),
+    project('repo', ['test/repo/**/*.test.ts']),
+    project('simulation', ['test/simulation/**/*.test.ts']),
+    project('integration', ['test/{integration,conformance,chaos}/**/*.test.ts']),
+  ],
+  testTimeout: 30_000,
+};

@@ -1,0 +1,17 @@
+export { startAdminServer } from './admin-server';
+export type { AdminEndpoints } from './admin-server';
+export { assert, AssertionError, required, unreachable } from './assert';
+export { backoffMs } from './backoff';
+export type { BackoffOptions } from './backoff';
+export { systemClock } from './clock';
+export type { Clock } from './clock';
+export { environmentName, parseConfig } from './config';
+export type { ConfigSources } from './config';
+export { createLogger, silentLogger } from './logger';
+export type { LogFields, Logger, LogLevel } from './logger';
+export { mapLimited } from './map-limited';
+export { seededRandom, systemRandom } from './random';
+export type { Random } from './random';
+export { Semaphore } from './semaphore';
+export { hasCode, isStoreErrorCode, STORE_ERROR_CODES, StoreError } from './store-error';
+export type { ErrorDetail, StoreErrorCode } from './store-error';

@@ -1,0 +1,34 @@
+import { randomBytes, randomInt } from 'node:crypto';
+
+/** Randomness, injected. Seeded in tests, the operating system's in production. */
+export interface Random {
+  /** A uniform number in [0, 1). */
+  next(): number;
+  /** A uniform integer in [0, limit). */
+  below(limit: number): number;
+  /** `sizeBytes` unpredictable bytes. */
+  bytes(sizeBytes: number): Buffer;
+}
+
+export const systemRandom: Random = {
+  next: () => Math.random(),
+  below: (limit) => randomInt(limit),
+  bytes: (sizeBytes) => randomBytes(sizeBytes),
+};
+
+/** A seeded generator (mulberry32): the same seed gives the same sequence. Not for secrets. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return {
+    next,
+    below: (limit) => Math.floor(next() * limit),
+    bytes: (sizeBytes) => Buffer.from(Array.from({ length: sizeBytes }, () => next() * 256)),
+  };
+}
