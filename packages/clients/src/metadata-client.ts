@@ -1,0 +1,66 @@
+import type {
+  HeartbeatResult,
+  IndexCommandName,
+  IndexCommands,
+  IndexQueries,
+  IndexQueryName,
+  ListObjectsResult,
+  MetadataStatus,
+  NodeHeartbeat,
+  RootCommandName,
+  RootCommands,
+  RootQueries,
+  RootQueryName,
+} from '@azimuth/proto';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Gives up after this; default 10 s. Retries and leader changes happen inside. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Commands and queries of the metadata groups. The implementation finds and follows the leader of
+ * each group, batches everything of one event-loop turn into one frame message, and retries a command
+ * under its own id until it knows the outcome or the deadline passes.
+ *
+ * Errors: what the command documents, and UNAVAILABLE, TIMEOUT, OVERLOADED, OUTCOME_UNKNOWN (the
+ * command may have been committed).
+ */
+export interface MetadataClient {
+  root<Name extends RootCommandName>(
+    name: Name,
+    args: RootCommands[Name]['args'],
+    options?: CallOptions,
+  ): Promise<RootCommands[Name]['result']>;
+
+  queryRoot<Name extends RootQueryName>(
+    name: Name,
+    args: RootQueries[Name]['args'],
+    options?: CallOptions,
+  ): Promise<RootQueries[Name]['result']>;
+
+  /** `group` is `index-0` … */
+  index<Name extends IndexCommandName>(
+    group: string,
+    name: Name,
+    args: IndexCommands[Name]['args'],
+    options?: CallOptions,
+  ): Promise<IndexCommands[Name]['result']>;
+
+  queryIndex<Name extends IndexQueryName>(
+    group: string,
+    name: Name,
+    args: IndexQueries[Name]['args'],
+    options?: CallOptions,
+  ): Promise<IndexQueries[Name]['result']>;
+
+  heartbeat(heartbeat: NodeHeartbeat, options?: CallOptions): Promise<HeartbeatResult>;
+
+  /** One answer for each metadata node that could be reached. */
+  status(options?: CallOptions): Promise<readonly MetadataStatus[]>;
+
+  close(): Promise<void>;
+}
+
+export type { ListObjectsResult };

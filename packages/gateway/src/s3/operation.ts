@@ -1,0 +1,34 @@
+import type { ClusterView, MetadataClient } from '@azimuth/clients';
+import type { Clock, Random } from '@azimuth/common';
+
+import type { DataPath } from '../data-path/data-path';
+import type { S3Request } from '../http/request';
+import type { S3Response } from '../http/response';
+
+/** What operations work with; everything else is in the request. */
+export interface OperationContext {
+  readonly metadata: MetadataClient;
+  readonly view: ClusterView;
+  readonly dataPath: DataPath;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly region: string;
+}
+
+/**
+ * One S3 operation: what to authorize, how to read the body, how to answer. Parsing, authentication,
+ * authorization, rendering of errors, metrics and logs happen once, in `http/pipeline.ts`.
+ */
+export interface Operation {
+  /** The exact API name. */
+  readonly name: string;
+  /** IAM action, `s3:PutObject`. */
+  readonly action: string;
+  /**
+   * `none`: a body is read and ignored up to a small limit · `document`: at most
+   * `documentBytesMax` bytes, read whole by the handler · `stream`: object bytes.
+   */
+  readonly body: 'none' | 'document' | 'stream';
+  readonly documentBytesMax?: number;
+  handle(request: S3Request, context: OperationContext): Promise<S3Response>;
+}

@@ -1,0 +1,117 @@
+/**
+ * The cluster map: what there is and in which state. Committed in the `root` group, watched by every
+ * gateway and curator. Pure data; the functions of this package decide over it.
+ */
+
+export type NodeId = string;
+export type ZoneId = string;
+/** 32 hexadecimal digits, chosen when the disk is formatted; a reformatted disk is another disk. */
+export type DiskId = string;
+/** 32 hexadecimal digits; see `blob-id.ts` in `@azimuth/proto` for what they say. */
+export type BlobId = string;
+
+/** k data shards and m parity shards; k = 1 is replication with m + 1 copies. */
+export interface Profile {
+  readonly k: number;
+  readonly m: number;
+}
+
+export type NodeState = 'up' | 'down';
+
+export interface StorageNodeEntry {
+  readonly nodeId: NodeId;
+  readonly zone: ZoneId;
+  readonly host: string;
+  /** Port of the HTTP shard server. */
+  readonly bulkPort: number;
+  /** Port of the gRPC server (sessions, statistics, health). */
+  readonly rpcPort: number;
+  readonly adminPort: number;
+  /** Changes at every start of the process. */
+  readonly incarnation: string;
+  readonly state: NodeState;
+}
+
+/**
+ * `online` takes writes · `full` serves reads and deletes only · `fenced` had a failed fsync: reads
+ * only, to be replaced · `lost` will not return: its node lives without it, or an operator said so.
+ */
+export type DiskState = 'online' | 'full' | 'fenced' | 'lost';
+
+export interface DiskEntry {
+  readonly diskId: DiskId;
+  readonly nodeId: NodeId;
+  readonly zone: ZoneId;
+  readonly capacityBytes: number;
+  readonly state: DiskState;
+}
+
+/** `active` takes new blobs · `sealed` takes none (a slot is being backfilled, or it is retired). */
+export type GroupState = 'active' | 'sealed';
+
+export interface PlacementGroup {
+  readonly pgId: number;
+  readonly profile: Profile;
+  /** Disk of shard i. n = k + m distinct disks; no zone holds more than m of them. */
+  readonly slots: readonly DiskId[];
+  readonly state: GroupState;
+  /** Opened while no whole normal group was left; its blobs are re-striped when nodes return. */
+  readonly isReduced: boolean;
+  /** A slot that moves to another disk: shards are rebuilt there before the slot flips. */
+  readonly backfill: { readonly slot: number; readonly targetDiskId: DiskId } | null;
+}
+
+/** Fixed when the cluster is created. */
+export interface ClusterSettings {
+  readonly clusterId: string;
+  readonly region: string;
+  readonly zones: readonly ZoneId[];
+  /** Profile of bodies above `replicaBytesMax`. */
+  readonly erasureProfile: Profile;
+  /** Profile of bodies above `inlineBytesMax`, up to `replicaBytesMax`. */
+  readonly replicaProfile: Profile;
+  readonly inlineBytesMax: number;
+  readonly replicaBytesMax: number;
+  /** Bytes of one shard in a full stripe. */
+  readonly blockBytes: number;
+  /** Number of index groups G; the slot table maps 256 slots onto them. */
+  readonly indexGroups: number;
+}
+
+export interface ClusterMap {
+  /** The root log index of the last change. */
+  readonly version: number;
+  readonly settings: ClusterSettings;
+  readonly nodes: ReadonlyMap<NodeId, StorageNodeEntry>;
+  readonly disks: ReadonlyMap<DiskId, DiskEntry>;
+  readonly groups: ReadonlyMap<number, PlacementGroup>;
+}
+
+export const INDEX_SLOT_COUNT = 256;
+export const SHARDS_PER_BLOB_MAX = 32;
+
+/** The group that serves an index slot: `index-0` … `index-(G-1)`, even and fixed. */
+export function indexGroupOfSlot(slot: number, indexGroups: number): string {
+  return `index-${slot % indexGroups}`;
+}
+
+/** True when shards on this disk can be read now. */
+export function isDiskReadable(map: ClusterMap, diskId: DiskId): boolean {
+  const disk = map.disks.get(diskId);
+  if (disk === undefined || disk.state === 'lost') return false;
+  return map.nodes.get(disk.nodeId)?.state === 'up';
+}
+
+/** True when shards can be written to this disk now. */
+export function isDiskWritable(map: ClusterMap, diskId: DiskId): boolean {
+  return isDiskReadable(map, diskId) && map.disks.get(diskId)?.state === 'online';
+}
+
+/** True when every slot of the group can be written now. */
+export function isGroupWhole(map: ClusterMap, group: PlacementGroup): boolean {
+  return group.slots.every((diskId) => isDiskWritable(map, diskId));
+}
+
+export function shardCount(profile: Profile): number {
+  return profile.k + profile.m;
+}

@@ -1,0 +1,17 @@
+// Original file: proto/azimuth/storage/v1/storage.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface BulkSession {
+  'sessionId'?: (string);
+  'key'?: (Buffer | Uint8Array | string);
+  'expiresMs'?: (number | string | Long);
+  'generation'?: (string);
+}
+
+export interface BulkSession__Output {
+  'sessionId': (string);
+  'key': (Buffer);
+  'expiresMs': (number);
+  'generation': (string);
+}

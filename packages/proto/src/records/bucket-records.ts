@@ -1,0 +1,21 @@
+import type { VersioningState } from './object-records';
+
+/** Records of the `root` group that are not part of the cluster map. */
+export interface BucketRecord {
+  readonly name: string;
+  /** 32 hexadecimal digits; a bucket made again under the same name gets another. */
+  readonly bucketId: string;
+  readonly createdMs: number;
+  readonly owner: string;
+  readonly versioning: VersioningState;
+  /** Set while DeleteBucket fences the index groups; the curator finishes or lifts it. */
+  readonly deletingSinceMs: number | null;
+}
+
+/** A lease in the root group: one holder until `expiresMs` of the leader's clock. */
+export interface LeaseRecord {
+  readonly name: string;
+  readonly holder: string;
+  readonly epoch: number;
+  readonly expiresMs: number;
+}

@@ -1,0 +1,328 @@
+import type {
+  ClusterSettings,
+  DiskEntry,
+  DiskState,
+  NodeState,
+  PlacementGroup,
+  StorageNodeEntry,
+} from '@azimuth/placement';
+
+import type { BucketRecord, LeaseRecord } from './bucket-records';
+import type {
+  BlobOwner,
+  BlobRef,
+  ChecksumAlgorithm,
+  ChecksumType,
+  MissingShards,
+  OutboxEntry,
+  OutboxKind,
+  PartRecord,
+  UploadRecord,
+  VersionBody,
+  VersionDraft,
+  VersionHead,
+  VersioningState,
+  WritePrecondition,
+} from './object-records';
+
+/**
+ * The replicated commands and the queries of the metadata groups, as maps from name to arguments and
+ * result. Commands are deterministic and idempotent by `commandId`: the state machine remembers
+ * results for `COMMAND_RETRY_WINDOW_MS` and refuses an older command with COMMAND_EXPIRED. Time comes
+ * from the leader's hybrid clock, carried in the log entry.
+ */
+export const COMMAND_VERSION = 1;
+export const COMMAND_RETRY_WINDOW_MS = 5 * 60_000;
+/** A commit that names a blob older than this is refused, so that orphan collection can be sure. */
+export const BLOB_COMMIT_AGE_MAX_MS = 12 * 3_600_000;
+/** An unreferenced blob younger than this may still be committed and is never collected. */
+export const ORPHAN_AGE_MIN_MS = 24 * 3_600_000;
+
+interface Of<Args, Result> {
+  readonly args: Args;
+  readonly result: Result;
+}
+
+interface ObjectAddress {
+  readonly bucketId: string;
+  readonly key: string;
+}
+
+/** The bytes of a new version or part as the data path left them. */
+export interface CommittedData {
+  readonly inline: Uint8Array | null;
+  readonly blobs: readonly BlobRef[];
+  readonly missing: readonly MissingShards[];
+}
+
+export interface CommitVersionResult {
+  readonly versionId: string;
+  readonly sequence: number;
+  readonly lastModifiedMs: number;
+}
+
+export interface RootCommands {
+  /** Once, at cluster creation; again with equal settings it changes nothing. */
+  readonly InitializeCluster: Of<{ readonly settings: ClusterSettings }, null>;
+  /** Errors: BUCKET_EXISTS with `detail.owner`. */
+  readonly CreateBucket: Of<
+    { readonly name: string; readonly bucketId: string; readonly owner: string },
+    BucketRecord
+  >;
+  readonly SetBucketVersioning: Of<
+    { readonly name: string; readonly versioning: VersioningState },
+    BucketRecord
+  >;
+  /** Marks (true) or unmarks the bucket as being deleted. */
+  readonly MarkBucketDeleting: Of<
+    { readonly name: string; readonly bucketId: string; readonly isDeleting: boolean },
+    null
+  >;
+  /** Removes the bucket; all index groups must hold its fence. Idempotent. */
+  readonly RemoveBucket: Of<{ readonly name: string; readonly bucketId: string }, null>;
+  /**
+   * A storage node started. Its entry becomes `up`; disks it no longer has become `lost`; new disks
+   * appear. Errors: INVALID_ARGUMENT when a disk id belongs to another node or zone is unknown.
+   */
+  readonly RegisterNode: Of<
+    {
+      readonly node: Omit<StorageNodeEntry, 'state'>;
+      readonly disks: readonly Omit<DiskEntry, 'nodeId' | 'zone'>[];
+    },
+    null
+  >;
+  readonly SetNodeState: Of<
+    { readonly nodeId: string; readonly incarnation: string; readonly state: NodeState },
+    null
+  >;
+  readonly SetDiskState: Of<{ readonly diskId: string; readonly state: DiskState }, null>;
+  /** Adds groups; `pgId` is assigned by apply. Refuses a group that breaks the zone condition. */
+  readonly OpenGroups: Of<
+    { readonly groups: readonly Omit<PlacementGroup, 'pgId' | 'backfill' | 'state'>[] },
+    { readonly pgIds: readonly number[] }
+  >;
+  readonly SealGroup: Of<{ readonly pgId: number; readonly isSealed: boolean }, null>;
+  /** Seals the group and names the disk that slot moves to. */
+  readonly BeginBackfill: Of<
+    { readonly pgId: number; readonly slot: number; readonly targetDiskId: string },
+    null
+  >;
+  /** Flips the slot to the target and makes the group active again. */
+  readonly FinishBackfill: Of<
+    { readonly pgId: number; readonly slot: number; readonly targetDiskId: string },
+    null
+  >;
+  /** Removes an empty sealed reduced group. */
+  readonly RemoveGroup: Of<{ readonly pgId: number }, null>;
+  /** Takes or renews a lease; answers who holds it now. */
+  readonly AcquireLease: Of<
+    { readonly name: string; readonly holder: string; readonly ttlMs: number },
+    LeaseRecord
+  >;
+}
+
+export interface IndexCommands {
+  /**
+   * Makes a version current. Errors: BUCKET_FENCED, PRECONDITION_FAILED, KEY_NOT_FOUND,
+   * INVALID_ARGUMENT (a blob too old to commit).
+   */
+  readonly CommitVersion: Of<
+    ObjectAddress & {
+      readonly versioning: VersioningState;
+      readonly draft: VersionDraft;
+      readonly data: CommittedData;
+      readonly precondition: WritePrecondition | null;
+    },
+    CommitVersionResult
+  >;
+  /**
+   * DELETE with the rules V-5 to V-8. `versionId` null addresses the key. Deleting what is absent
+   * succeeds. Errors: BUCKET_FENCED, PRECONDITION_FAILED.
+   */
+  readonly DeleteVersion: Of<
+    ObjectAddress & {
+      readonly versioning: VersioningState;
+      readonly versionId: string | null;
+      readonly owner: string;
+      readonly precondition: WritePrecondition | null;
+    },
+    {
+      /** Version id for the response header; null on an unversioned bucket. */
+      readonly versionId: string | null;
+      /** True when a marker was made, or the version removed was one. */
+      readonly isDeleteMarker: boolean;
+    }
+  >;
+  readonly CreateUpload: Of<{ readonly upload: Omit<UploadRecord, 'initiatedMs'> }, UploadRecord>;
+  /** Adds or replaces a part. Errors: UPLOAD_NOT_FOUND, BUCKET_FENCED, INVALID_ARGUMENT. */
+  readonly CommitPart: Of<
+    ObjectAddress & {
+      readonly uploadId: string;
+      readonly part: Omit<PartRecord, 'lastModifiedMs' | 'inline' | 'blobs'>;
+      readonly data: CommittedData;
+    },
+    { readonly lastModifiedMs: number }
+  >;
+  /**
+   * The parts named, in order, become a version; the other parts become garbage. The gateway has
+   * computed `draft` (etag, checksum, size) from ListParts; apply checks that each part named is still
+   * the one with that etag. Repeating a completed upload answers as the first did, for 24 h.
+   * Errors: UPLOAD_NOT_FOUND, PART_NOT_FOUND (`detail.partNumber`), PRECONDITION_FAILED,
+   * KEY_NOT_FOUND, BUCKET_FENCED.
+   */
+  readonly CompleteUpload: Of<
+    ObjectAddress & {
+      readonly uploadId: string;
+      readonly versioning: VersioningState;
+      readonly draft: VersionDraft;
+      readonly parts: readonly { readonly partNumber: number; readonly etag: string }[];
+      readonly precondition: WritePrecondition | null;
+    },
+    CommitVersionResult & { readonly etag: string; readonly checksum: VersionDraft['checksum'] }
+  >;
+  /** Errors: UPLOAD_NOT_FOUND. */
+  readonly AbortUpload: Of<ObjectAddress & { readonly uploadId: string }, null>;
+  /**
+   * Fences a bucket: no command may add to it from now on; or lifts the fence. Answers what is left
+   * in this group at that instant. Uploads do not count as content: they are aborted by the fence
+   * owner before RemoveBucket.
+   */
+  readonly FenceBucket: Of<
+    { readonly bucketId: string; readonly isFenced: boolean },
+    { readonly hasVersions: boolean; readonly hasUploads: boolean }
+  >;
+  /** Removes outbox entries that were worked off. Unknown ids are ignored. */
+  readonly AcknowledgeOutbox: Of<{ readonly ids: readonly string[] }, null>;
+  /** Adds repair work that a scrub, a census or a reader found, unless the blob is unreferenced. */
+  readonly ReportMissingShards: Of<{ readonly missing: readonly MissingShards[] }, null>;
+  /**
+   * Compare-and-set on a manifest: replaces `oldBlobId` by `blob` wherever its owner still references
+   * it, and turns the old blob into garbage; when the owner is gone, the new blob becomes garbage.
+   */
+  readonly ReplaceBlob: Of<
+    {
+      readonly oldBlobId: string;
+      readonly blob: BlobRef;
+      readonly missing: readonly MissingShards[];
+    },
+    { readonly isReplaced: boolean }
+  >;
+}
+
+/** Where a listing page starts: strictly after `key`, or after everything that begins with it. */
+export interface ListPosition {
+  readonly key: string;
+  readonly isPrefix: boolean;
+}
+
+export interface ListEntry {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly lastModifiedMs: number;
+  readonly storageClass: string;
+  readonly owner: string;
+  readonly checksumAlgorithm: ChecksumAlgorithm | null;
+  readonly checksumType: ChecksumType | null;
+}
+
+export interface ListObjectsResult {
+  /** Ascending UTF-8 byte order; entries and prefixes apart, `limit` together. */
+  readonly entries: readonly ListEntry[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+  /** Position of the last entry or prefix returned; null when there was none. */
+  readonly next: ListPosition | null;
+}
+
+export interface UploadListEntry {
+  readonly upload: UploadRecord;
+}
+
+export interface RootQueries {
+  readonly GetBucket: Of<{ readonly name: string }, BucketRecord | null>;
+  /** Names ascending, strictly after `after`. */
+  readonly ListBuckets: Of<
+    { readonly after: string | null; readonly prefix: string; readonly limit: number },
+    { readonly buckets: readonly BucketRecord[]; readonly isTruncated: boolean }
+  >;
+  readonly GetLease: Of<{ readonly name: string }, LeaseRecord | null>;
+}
+
+export interface IndexQueries {
+  /** `versionId` null asks for the current version, which may be a delete marker. */
+  readonly GetVersion: Of<
+    ObjectAddress & { readonly versionId: string | null; readonly withBody: boolean },
+    { readonly head: VersionHead; readonly body: VersionBody | null } | null
+  >;
+  readonly ListObjects: Of<
+    {
+      readonly bucketId: string;
+      readonly prefix: string;
+      /** Empty for none. */
+      readonly delimiter: string;
+      readonly after: ListPosition | null;
+      readonly limit: number;
+    },
+    ListObjectsResult
+  >;
+  readonly GetUpload: Of<ObjectAddress & { readonly uploadId: string }, UploadRecord | null>;
+  /** Parts ascending, strictly after `afterPartNumber`; null when there is no such upload. */
+  readonly ListParts: Of<
+    ObjectAddress & {
+      readonly uploadId: string;
+      readonly afterPartNumber: number;
+      readonly limit: number;
+    },
+    {
+      readonly upload: UploadRecord;
+      readonly parts: readonly Omit<PartRecord, 'inline' | 'blobs'>[];
+      readonly isTruncated: boolean;
+    } | null
+  >;
+  /** By key, then initiation time, then id; strictly after the pair. */
+  readonly ListUploads: Of<
+    {
+      readonly bucketId: string;
+      readonly prefix: string;
+      readonly after: { readonly key: string; readonly uploadId: string | null } | null;
+      readonly limit: number;
+    },
+    { readonly uploads: readonly UploadRecord[]; readonly isTruncated: boolean }
+  >;
+  /** One answer a blob id, in order; null = referenced by nothing at this read index. */
+  readonly ResolveBlobs: Of<
+    { readonly blobIds: readonly string[] },
+    readonly ({ readonly blob: BlobRef; readonly owner: BlobOwner } | null)[]
+  >;
+  /** Oldest first, strictly after `afterId`. */
+  readonly ListOutbox: Of<
+    { readonly kind: OutboxKind; readonly afterId: string | null; readonly limit: number },
+    { readonly entries: readonly OutboxEntry[]; readonly isTruncated: boolean }
+  >;
+  readonly CountOutbox: Of<
+    Record<string, never>,
+    {
+      readonly repairEntries: number;
+      readonly missingShards: number;
+      readonly garbageEntries: number;
+      readonly restripeEntries: number;
+    }
+  >;
+}
+
+export type RootCommandName = keyof RootCommands;
+export type IndexCommandName = keyof IndexCommands;
+export type RootQueryName = keyof RootQueries;
+export type IndexQueryName = keyof IndexQueries;
+
+/** A command as it is proposed and logged (inside an envelope with the leader's time). */
+export interface Command<Name extends string = string, Args = unknown> {
+  readonly version: number;
+  readonly name: Name;
+  /** 32 hexadecimal digits, random, the same for every retry. */
+  readonly commandId: string;
+  /** The proposer's clock at the first attempt, ms. */
+  readonly issuedMs: number;
+  readonly args: Args;
+}

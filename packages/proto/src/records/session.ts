@@ -1,0 +1,95 @@
+import type { ClusterMap, DiskState } from '@azimuth/placement';
+import type { ErrorDetail } from '@azimuth/common';
+
+import type { BucketRecord } from './bucket-records';
+import type { Command } from './commands';
+
+/**
+ * What travels in the frames of `azimuth.metadata.v1.Metadata/Session`, encoded by `codec.ts`.
+ * Requests may be sent to any metadata node; one that is not the leader of the group answers
+ * NOT_LEADER with `detail.leader` (a node id, when known).
+ */
+export type SessionRequest =
+  | { readonly kind: 'propose'; readonly group: string; readonly command: Command }
+  /** Linearizable by ReadIndex. */
+  | {
+      readonly kind: 'query';
+      readonly group: string;
+      readonly name: string;
+      readonly args: unknown;
+    }
+  /** Long poll on the root leader: answers when something newer than `since` is applied, or after `waitMs`. */
+  | { readonly kind: 'watch'; readonly since: number; readonly waitMs: number }
+  | { readonly kind: 'heartbeat'; readonly heartbeat: NodeHeartbeat }
+  | { readonly kind: 'status' };
+
+export type SessionResponse =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly code: string; readonly detail: ErrorDetail };
+
+export interface DiskStatistics {
+  readonly diskId: string;
+  readonly state: DiskState;
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+  readonly shardCount: number;
+  /** Shards that the last scrub tour found corrupt and that are not repaired yet. */
+  readonly corruptShards: number;
+}
+
+/** Sent by each storage node to the root leader every second; missing it for 3 s means `down`. */
+export interface NodeHeartbeat {
+  readonly nodeId: string;
+  readonly incarnation: string;
+  readonly disks: readonly DiskStatistics[];
+}
+
+/** The answer to a heartbeat: a node the map does not know in this incarnation registers again. */
+export interface HeartbeatResult {
+  readonly isRegistered: boolean;
+}
+
+/**
+ * Root state as gateways and curators hold it. `full` replaces everything, `delta` changes what it
+ * names. `version` is the root log index that it reflects, confirmed by the leader's quorum.
+ */
+export type WatchResult =
+  | { readonly kind: 'full'; readonly version: number; readonly map: ClusterMapDocument }
+  | { readonly kind: 'delta'; readonly version: number; readonly map: ClusterMapDelta }
+  | { readonly kind: 'unchanged'; readonly version: number };
+
+/** A cluster map with arrays for maps, as it is encoded. */
+export interface ClusterMapDocument {
+  readonly settings: ClusterMap['settings'];
+  readonly nodes: readonly (ClusterMap['nodes'] extends ReadonlyMap<string, infer N> ? N : never)[];
+  readonly disks: readonly (ClusterMap['disks'] extends ReadonlyMap<string, infer D> ? D : never)[];
+  readonly groups: readonly (ClusterMap['groups'] extends ReadonlyMap<number, infer G>
+    ? G
+    : never)[];
+  readonly buckets: readonly BucketRecord[];
+}
+
+export interface ClusterMapDelta {
+  readonly nodes: ClusterMapDocument['nodes'];
+  readonly disks: ClusterMapDocument['disks'];
+  readonly groups: ClusterMapDocument['groups'];
+  readonly removedGroups: readonly number[];
+  readonly buckets: readonly BucketRecord[];
+  readonly removedBuckets: readonly string[];
+}
+
+/** One metadata node's view of itself, for `azimuth status`. */
+export interface MetadataStatus {
+  readonly nodeId: string;
+  readonly zone: string;
+  readonly groups: readonly {
+    readonly group: string;
+    readonly role: string;
+    readonly term: number;
+    readonly leader: string | null;
+    readonly commitIndex: number;
+    readonly lastApplied: number;
+  }[];
+  /** Only on the root leader: last heartbeat of each node and its statistics. */
+  readonly storage: readonly (NodeHeartbeat & { readonly ageMs: number })[];
+}
