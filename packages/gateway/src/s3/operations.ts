@@ -1,0 +1,132 @@
+import type { Operation } from './operation';
+
+/** An operation of the S3 API that this gateway knows by name and answers with 501 NotImplemented. */
+export interface RefusedOperation {
+  readonly name: string;
+  /** IAM action, so that refusals can be authorized and logged like everything else. */
+  readonly action: string;
+  /** `planned`: on the roadmap · `not-planned`: belongs to AWS services that have no place here. */
+  readonly refusal: 'planned' | 'not-planned';
+}
+
+const SUPPORTED: readonly Operation[] = [];
+
+const PLANNED = [
+  'DeleteBucketCors',
+  'DeleteBucketEncryption',
+  'DeleteBucketInventoryConfiguration',
+  'DeleteBucketLifecycle',
+  'DeleteBucketOwnershipControls',
+  'DeleteBucketPolicy',
+  'DeleteBucketReplication',
+  'DeleteBucketTagging',
+  'DeleteBucketWebsite',
+  'DeleteObjectTagging',
+  'DeletePublicAccessBlock',
+  'GetBucketAcl',
+  'GetBucketCors',
+  'GetBucketEncryption',
+  'GetBucketInventoryConfiguration',
+  'GetBucketLifecycle',
+  'GetBucketLifecycleConfiguration',
+  'GetBucketLogging',
+  'GetBucketNotification',
+  'GetBucketNotificationConfiguration',
+  'GetBucketOwnershipControls',
+  'GetBucketPolicy',
+  'GetBucketPolicyStatus',
+  'GetBucketReplication',
+  'GetBucketTagging',
+  'GetBucketWebsite',
+  'GetObjectAcl',
+  'GetObjectAttributes',
+  'GetObjectLegalHold',
+  'GetObjectLockConfiguration',
+  'GetObjectRetention',
+  'GetObjectTagging',
+  'GetPublicAccessBlock',
+  'ListBucketInventoryConfigurations',
+  'ListObjectVersions',
+  'PutBucketAcl',
+  'PutBucketCors',
+  'PutBucketEncryption',
+  'PutBucketInventoryConfiguration',
+  'PutBucketLifecycle',
+  'PutBucketLifecycleConfiguration',
+  'PutBucketLogging',
+  'PutBucketNotification',
+  'PutBucketNotificationConfiguration',
+  'PutBucketOwnershipControls',
+  'PutBucketPolicy',
+  'PutBucketReplication',
+  'PutBucketTagging',
+  'PutBucketVersioning',
+  'PutBucketWebsite',
+  'PutObjectAcl',
+  'PutObjectLegalHold',
+  'PutObjectLockConfiguration',
+  'PutObjectRetention',
+  'PutObjectTagging',
+  'PutPublicAccessBlock',
+  'RestoreObject',
+  'UpdateObjectEncryption',
+] as const;
+
+const NOT_PLANNED = [
+  'CreateBucketMetadataConfiguration',
+  'CreateBucketMetadataTableConfiguration',
+  'CreateSession',
+  'DeleteBucketAnalyticsConfiguration',
+  'DeleteBucketIntelligentTieringConfiguration',
+  'DeleteBucketMetadataConfiguration',
+  'DeleteBucketMetadataTableConfiguration',
+  'DeleteBucketMetricsConfiguration',
+  'DeleteObjectAnnotation',
+  'GetBucketAbac',
+  'GetBucketAccelerateConfiguration',
+  'GetBucketAnalyticsConfiguration',
+  'GetBucketIntelligentTieringConfiguration',
+  'GetBucketMetadataConfiguration',
+  'GetBucketMetadataTableConfiguration',
+  'GetBucketMetricsConfiguration',
+  'GetBucketRequestPayment',
+  'GetObjectAnnotation',
+  'GetObjectTorrent',
+  'ListBucketAnalyticsConfigurations',
+  'ListBucketIntelligentTieringConfigurations',
+  'ListBucketMetricsConfigurations',
+  'ListDirectoryBuckets',
+  'ListObjectAnnotations',
+  'PutBucketAbac',
+  'PutBucketAccelerateConfiguration',
+  'PutBucketAnalyticsConfiguration',
+  'PutBucketIntelligentTieringConfiguration',
+  'PutBucketMetricsConfiguration',
+  'PutBucketRequestPayment',
+  'PutObjectAnnotation',
+  'RenameObject',
+  'SelectObjectContent',
+  'UpdateBucketMetadataAnnotationTableConfiguration',
+  'UpdateBucketMetadataInventoryTableConfiguration',
+  'UpdateBucketMetadataJournalTableConfiguration',
+  'WriteGetObjectResponse',
+] as const;
+
+function refused(name: string, refusal: RefusedOperation['refusal']): RefusedOperation {
+  return { name, action: `s3:${name}`, refusal };
+}
+
+/** Every operation of the S3 API by its exact name; the router leads nowhere else. */
+export const OPERATIONS: ReadonlyMap<string, Operation | RefusedOperation> = new Map(
+  [
+    ...SUPPORTED,
+    ...PLANNED.map((name) => refused(name, 'planned')),
+    ...NOT_PLANNED.map((name) => refused(name, 'not-planned')),
+  ]
+    .map((operation) => [operation.name, operation] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1)),
+);
+
+export function isRefused(operation: Operation | RefusedOperation): operation is RefusedOperation {
+  return 'refusal' in operation;
+}
