@@ -1,0 +1,71 @@
+import type { LogIndex, NodeId, Term } from '../core/message';
+
+/** An entry that a quorum holds durably. Empty `data` is a leader's no-op. */
+export interface CommittedEntry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly data: Uint8Array;
+}
+
+export interface StateMachineSnapshot {
+  readonly lastIncludedIndex: LogIndex;
+  readonly chunks: AsyncIterable<Buffer>;
+}
+
+/**
+ * What a group replicates. The driver calls one method at a time, except that `chunks` of a snapshot
+ * may still be read while later entries are applied: a snapshot is a frozen view.
+ */
+export interface StateMachine {
+  /** Index of the last entry whose effect is in the state; 0 for an empty state. */
+  lastApplied(): LogIndex;
+  /**
+   * Applies `entries`, which directly follow `lastApplied`, and answers one result an entry, in
+   * order. A command that is refused is a result, not an exception; an exception stops the process.
+   */
+  apply(entries: readonly CommittedEntry[]): Promise<readonly unknown[]>;
+  createSnapshot(): Promise<StateMachineSnapshot>;
+  /** Replaces the whole state; `lastApplied` is `lastIncludedIndex` afterwards. */
+  installSnapshot(lastIncludedIndex: LogIndex, chunks: AsyncIterable<Buffer>): Promise<void>;
+  /** Back to the empty state: the files cannot be trusted and are rebuilt from snapshot and log. */
+  reset(): Promise<void>;
+  /** A hash of the state at `lastApplied`, equal on every replica. */
+  stateHash?(): Promise<string>;
+}
+
+export type RaftRole = 'follower' | 'preCandidate' | 'candidate' | 'leader';
+
+export interface RaftGroupStatus {
+  readonly role: RaftRole;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  readonly commitIndex: LogIndex;
+  readonly lastApplied: LogIndex;
+  /** The local log lost acknowledged entries; the node abstains from elections until it has them. */
+  readonly isDamaged: boolean;
+}
+
+/** One group, as the service of this node sees it. */
+export interface RaftGroup {
+  /**
+   * Replicates `data` (not empty) and answers what `apply` returned for it here.
+   *
+   * @throws StoreError NOT_LEADER (`detail.leader` when known) nothing was proposed;
+   *   OVERLOADED too many uncommitted bytes, nothing was proposed;
+   *   OUTCOME_UNKNOWN leadership was lost with the entry in flight.
+   */
+  propose(data: Buffer): Promise<unknown>;
+  /**
+   * Resolves when a read of the local state is linearizable: a quorum confirmed the leadership after
+   * this call, and everything committed before it is applied.
+   *
+   * @throws StoreError NOT_LEADER; UNAVAILABLE when no quorum confirms in time.
+   */
+  readIndex(): Promise<void>;
+  status(): RaftGroupStatus;
+  leader(): NodeId | null;
+  /** Calls `callback` after each change of role, term or leader; the returned function ends that. */
+  onLeadershipChange(callback: (status: RaftGroupStatus) => void): () => void;
+  /** Hands leadership to `target`; resolves when this node is no longer leader. */
+  transferLeadership(target: NodeId): Promise<void>;
+}
