@@ -1,11 +1,5 @@
 export type { BucketRecord, LeaseRecord } from './records/bucket-records';
-export {
-  createdMsOfBlob,
-  isBlobId,
-  newBlobId,
-  slotOfBlob,
-  slotOfKey,
-} from './records/blob-id';
+export { createdMsOfBlob, isBlobId, newBlobId, slotOfBlob, slotOfKey } from './records/blob-id';
 export { decodeRecord, encodeRecord } from './records/codec';
 export {
   BLOB_COMMIT_AGE_MAX_MS,
@@ -58,3 +52,27 @@ export type {
   SessionResponse,
   WatchResult,
 } from './records/session';
+export {
+  metadataService,
+  MetadataStub,
+  raftService,
+  RaftStub,
+  storageService,
+  StorageStub,
+} from './load';
+export type { Frame__Output as Frame } from './gen/azimuth/metadata/v1/Frame';
+export type { Frames__Output as Frames } from './gen/azimuth/metadata/v1/Frames';
+export type { MetadataClient as MetadataStubClient } from './gen/azimuth/metadata/v1/Metadata';
+export type { MetadataHandlers } from './gen/azimuth/metadata/v1/Metadata';
+export type { Entry__Output as WireEntry } from './gen/azimuth/raft/v1/Entry';
+export type { Message__Output as WireMessage } from './gen/azimuth/raft/v1/Message';
+export type { MessageBatch__Output as MessageBatch } from './gen/azimuth/raft/v1/MessageBatch';
+export type { RaftClient as RaftStubClient, RaftHandlers } from './gen/azimuth/raft/v1/Raft';
+export type { SnapshotChunk__Output as SnapshotChunk } from './gen/azimuth/raft/v1/SnapshotChunk';
+export type { SnapshotResult__Output as SnapshotResult } from './gen/azimuth/raft/v1/SnapshotResult';
+export type { BulkSession__Output as BulkSession } from './gen/azimuth/storage/v1/BulkSession';
+export type { Finding__Output as Finding } from './gen/azimuth/storage/v1/Finding';
+export type {
+  StorageClient as StorageStubClient,
+  StorageHandlers,
+} from './gen/azimuth/storage/v1/Storage';
