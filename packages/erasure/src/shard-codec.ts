@@ -42,7 +42,9 @@ export function reconstructShards(
   const base = codec.arena.allocate(chunkBytes * shards.length);
   if (base === null) throw new RangeError('the arena is full');
   try {
-    const blocks = shards.map((shard, index) => (shard === null ? null : base + index * chunkBytes));
+    const blocks = shards.map((shard, index) =>
+      shard === null ? null : base + index * chunkBytes,
+    );
     const destinations = targets.map((shardIndex) => ({
       shardIndex,
       offset: base + shardIndex * chunkBytes,
