@@ -24,3 +24,14 @@ export type {
 } from './cluster-map';
 export { BLOCK_ALIGNMENT_BYTES, stripeLayout } from './stripe-layout';
 export type { StripeLayout } from './stripe-layout';
+export { chooseReaders } from './choose-readers';
+export type { ReaderChoice, ShardReader } from './choose-readers';
+export { chooseWriteGroup, isZoneSafe, kindOfProfile } from './choose-write-group';
+export type { GroupKind, WriteGroupChoice } from './choose-write-group';
+export { blobSurvival } from './durability';
+export type { Survival } from './durability';
+export { DEFAULT_GROUP_PLAN_OPTIONS, GROUPS_MAX, planGroups } from './plan-groups';
+export type { GroupPlan, GroupPlanOptions, NewGroup } from './plan-groups';
+export { reducedProfile } from './reduced-profile';
+export { aliveZones, zoneConditionProblem } from './zone-condition';
+export type { ZoneConditionProblem } from './zone-condition';

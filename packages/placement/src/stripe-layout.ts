@@ -19,7 +19,11 @@ export interface StripeLayout {
 }
 
 /** The layout follows from size, profile and block size alone, so no one has to store it. */
-export function stripeLayout(sizeBytes: number, profile: Profile, blockBytes: number): StripeLayout {
+export function stripeLayout(
+  sizeBytes: number,
+  profile: Profile,
+  blockBytes: number,
+): StripeLayout {
   const stripeBytes = profile.k * blockBytes;
   const fullStripes = Math.floor(sizeBytes / stripeBytes);
   const tailBytes = sizeBytes - fullStripes * stripeBytes;
