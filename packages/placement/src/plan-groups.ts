@@ -97,7 +97,7 @@ function planKind(map: ClusterMap, options: GroupPlanOptions, kind: GroupKind, d
     whole.length === 0
       ? Math.max(options.groupsPerKind - active.length, options.groupsPerOutage)
       : options.groupsPerKind - active.length;
-  const opened = openNormal(map, profile, { count: wanted, first: normal.length }, draft);
+  const opened = openNormal(map, profile, { count: wanted, normal }, draft);
 
   const reduced = groups.filter((group) => group.isReduced);
   if (whole.length > 0 || opened > 0) {
@@ -110,28 +110,66 @@ function planKind(map: ClusterMap, options: GroupPlanOptions, kind: GroupKind, d
   }
 }
 
-/** Opens up to `count` groups of the full profile, spread evenly over all zones of the cluster. */
+/**
+ * Opens `count` groups of the full profile, spread evenly over all zones of the cluster, and more
+ * while that brings disks into use that joined later.
+ */
 function openNormal(
   map: ClusterMap,
   profile: Profile,
-  numbers: { readonly count: number; readonly first: number },
+  wanted: { readonly count: number; readonly normal: readonly PlacementGroup[] },
   draft: Draft,
 ): number {
   const slotCount = profile.k + profile.m;
   const zoneCount = map.settings.zones.length;
   const perDomainMax = zoneCount > 1 ? Math.ceil(slotCount / zoneCount) : profile.m;
-  let opened = 0;
-  for (; opened < numbers.count; opened += 1) {
-    const rotation = numbers.first + opened;
+  const slotsOfDisk = countSlots(wanted.normal);
+  for (let opened = 0; ; opened += 1) {
+    const rotation = wanted.normal.length + opened;
     const slots = placeSlots(map, { profile, perDomainMax, rotation }, draft.load);
-    if (slots === null) break;
-    for (const diskId of slots) addLoad(draft.load, map, diskId);
+    if (slots === null) return opened;
+    const isWanted = opened < wanted.count;
+    const underused = isWanted ? null : underusedDisks(map, slotsOfDisk, perDomainMax);
+    if (underused !== null && !slots.some((diskId) => underused.has(diskId))) return opened;
+    for (const diskId of slots) {
+      addLoad(draft.load, map, diskId);
+      slotsOfDisk.set(diskId, (slotsOfDisk.get(diskId) ?? 0) + 1);
+    }
     draft.open.push({
       group: { profile, slots, isReduced: false },
-      reason: 'too few whole normal groups',
+      reason: isWanted ? 'too few whole normal groups' : 'disks are not used evenly',
     });
+    if (opened >= GROUPS_MAX) return opened;
   }
-  return opened;
+}
+
+/**
+ * Disks far below the average of their failure domain. A disk beside `perDomainMax` - 1 busy ones can
+ * be at 1 / perDomainMax of the average for ever; half of that is the line that opening groups can
+ * always reach, so the plan comes to rest.
+ */
+function underusedDisks(
+  map: ClusterMap,
+  slotsOfDisk: ReadonlyMap<DiskId, number>,
+  perDomainMax: number,
+): ReadonlySet<DiskId> {
+  const underused = new Set<DiskId>();
+  for (const disks of writableDisksByDomain(map).values()) {
+    const total = disks.reduce((sum, disk) => sum + (slotsOfDisk.get(disk.diskId) ?? 0), 0);
+    const line = total / disks.length / (2 * perDomainMax);
+    for (const { diskId } of disks) {
+      if ((slotsOfDisk.get(diskId) ?? 0) < line) underused.add(diskId);
+    }
+  }
+  return underused;
+}
+
+function countSlots(groups: readonly PlacementGroup[]): Map<DiskId, number> {
+  const counts = new Map<DiskId, number>();
+  for (const group of groups) {
+    for (const diskId of group.slots) counts.set(diskId, (counts.get(diskId) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** Takes sealed reduced groups that are whole again into use before it opens new ones. */
