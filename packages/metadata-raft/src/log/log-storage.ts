@@ -1,0 +1,41 @@
+import type { LogReader } from '../core/log-view';
+import type { Entry } from '../core/message';
+import type { HardState, SnapshotMark } from '../core/ready';
+
+/** What one group wants to be durable: the persistent part of a `Ready`. */
+export interface GroupWrite {
+  readonly group: string;
+  readonly hardState: HardState | null;
+  /**
+   * The log starts behind this mark from now on. Entries behind it are kept if the entry at the mark
+   * has its term, and dropped otherwise. The bytes of the snapshot must be durable already.
+   */
+  readonly snapshot: SnapshotMark | null;
+  /** Contiguous; they replace everything from the index of the first on. */
+  readonly entries: readonly Entry[];
+}
+
+export interface GroupLog extends LogReader {
+  hardState(): HardState;
+  /** Bytes of the entries behind the snapshot. */
+  sizeBytes(): number;
+}
+
+/** The logs and hard states of all groups of one node. */
+export interface LogStorage {
+  /** Answers the log of `group`; a new one is empty. */
+  group(group: string): GroupLog;
+  groups(): readonly string[];
+  /**
+   * Resolves when all of `batch` is durable; one call at a time. A batch that is cut short by a crash
+   * may leave a prefix of its entries.
+   *
+   * @throws StoreError DISK_FENCED after any failure: nothing is accepted ever after.
+   */
+  write(batch: readonly GroupWrite[]): Promise<void>;
+  /** Records how far the log has been acknowledged. Cheap when nothing is new. Not during a write. */
+  checkpoint(): Promise<void>;
+  /** Groups whose old entries keep the most space from being freed. */
+  groupsToCompact(): readonly string[];
+  close(): Promise<void>;
+}
