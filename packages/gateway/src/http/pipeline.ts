@@ -1,0 +1,305 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { Clock, Logger } from '@azimuth/common';
+import { AssertionError, StoreError } from '@azimuth/common';
+
+import type { Authenticator } from '../auth/authenticate';
+import type { Authorizer } from '../auth/authorize';
+import type { Operation, OperationContext } from '../s3/operation';
+import type { RefusedOperation } from '../s3/operations';
+import { isRefused } from '../s3/operations';
+import { S3Error, toS3Error } from '../s3/s3-error';
+import type { MinimumProgress } from './incoming-body';
+import { IncomingBody } from './incoming-body';
+import type { RequestBody, S3Request } from './request';
+import { limitedSource, openRequestBody } from './request-body';
+import type { RequestHead } from './request-head';
+import { parseRequestHead } from './request-head';
+import type { RequestIds } from './request-id';
+import type { RequestMetrics } from './request-metrics';
+import type { S3Response } from './response';
+import { writeResponse } from './response-writer';
+import { routeRequest } from './router';
+import { errorDocument } from './xml/error-document';
+
+/** A body where none belongs is read, verified and forgotten up to this. */
+const IGNORED_BODY_BYTES_MAX = 64 * 1024;
+const DOCUMENT_BYTES_MAX = 1024 * 1024;
+/** What of a body is still read after its request was refused, to keep the connection. */
+const DISCARDED_BODY_BYTES_MAX = 256 * 1024;
+/** And what more is read before the connection is closed, so that the client sees the answer. */
+const LINGER_BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface PipelineOptions {
+  readonly operations: ReadonlyMap<string, Operation | RefusedOperation>;
+  readonly context: OperationContext;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  /** Domains under which buckets are subdomains. */
+  readonly domains: readonly string[];
+  /** `x-amz-id-2`: names this gateway, says nothing else. */
+  readonly hostId: string;
+  readonly requestIds: RequestIds;
+  readonly requestsInFlightMax: number;
+  readonly minimumProgress: MinimumProgress;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: RequestMetrics;
+}
+
+/** One request on its way through the stages. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly body: IncomingBody;
+  readonly expectsContinue: boolean;
+  readonly abort: AbortController;
+  operation: string;
+  head: RequestHead | null;
+}
+
+/**
+ * What happens to every request, once and in this order: id → parse → authenticate → authorize →
+ * handle → render → log. Operations see none of it.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #baseHeaders: Readonly<Record<string, string>>;
+  readonly #inFlight = new Set<Exchange>();
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#baseHeaders = { 'x-amz-id-2': options.hostId, server: 'Azimuth' };
+  }
+
+  get requestsInFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Makes every request in flight give up: its signal aborts, its client is told to try elsewhere. */
+  abortAll(): void {
+    for (const exchange of this.#inFlight) {
+      exchange.abort.abort(new StoreError('UNAVAILABLE', { reason: 'this gateway is stopping' }));
+    }
+  }
+
+  /** Serves one request; never rejects. */
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): Promise<void> {
+    const { clock, metrics, requestIds, minimumProgress } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const abort = new AbortController();
+    const body = new IncomingBody(request, clock, minimumProgress, () => {
+      if (expectsContinue) response.writeContinue();
+    });
+    const requestId = requestIds.next();
+    const exchange: Exchange = {
+      request,
+      response,
+      requestId,
+      body,
+      expectsContinue,
+      abort,
+      operation: 'Unknown',
+      head: null,
+    };
+    // A connection reset is an event of every day; without listeners it would end the process.
+    request.on('error', ignore);
+    response.on('error', ignore);
+    response.on('close', () => {
+      if (!response.writableFinished) abort.abort(clientGone());
+    });
+    this.#inFlight.add(exchange);
+    metrics.setInFlight(this.#inFlight.size);
+    let sentBytes = 0;
+    try {
+      sentBytes = await this.#answer(exchange);
+      await this.#finish(exchange);
+    } catch (error) {
+      // Headers are out: the only way left to say that the answer is not whole.
+      response.destroy();
+      this.#logFailure(exchange, toS3Error(error));
+    } finally {
+      this.#inFlight.delete(exchange);
+      metrics.setInFlight(this.#inFlight.size);
+      const durationMs = clock.monotonicMs() - startedMs;
+      const isAnswered = response.writableEnded && !response.destroyed;
+      const status = isAnswered ? response.statusCode : 0;
+      const { operation } = exchange;
+      const receivedBytes = body.receivedBytes;
+      metrics.record({ operation, status, durationMs, receivedBytes, sentBytes });
+      this.#options.logger.debug(
+        { requestId, operation, status, durationMs, receivedBytes, sentBytes },
+        'request served',
+      );
+    }
+  }
+
+  /** Handles and renders; a failure before the first byte is rendered too. */
+  async #answer(exchange: Exchange): Promise<number> {
+    try {
+      const answer = await this.#handle(exchange);
+      return await this.#write(exchange, answer);
+    } catch (error) {
+      if (exchange.response.headersSent) throw error;
+      const s3Error = toS3Error(error);
+      if (s3Error.status >= 500) this.#logFailure(exchange, s3Error);
+      if (exchange.response.destroyed) return 0;
+      return await this.#write(exchange, this.#errorResponse(exchange, s3Error));
+    }
+  }
+
+  async #handle(exchange: Exchange): Promise<S3Response> {
+    const { operations, context, authenticator, authorizer, domains, clock } = this.#options;
+    const { request, requestId } = exchange;
+    // Before any work: under overload a refusal must cost next to nothing.
+    if (this.#inFlight.size > this.#options.requestsInFlightMax) throw new S3Error('SlowDown');
+    const { method = '', url = '', rawHeaders } = request;
+    const head = parseRequestHead({ method, url, rawHeaders }, domains);
+    exchange.head = head;
+    const authenticated = await authenticator.authenticate(head, clock.wallMs());
+    const operationName = routeRequest(head);
+    const operation = operations.get(operationName);
+    // Only names of the API become label values.
+    exchange.operation = operationName;
+    const { principal } = authenticated;
+    const { bucket, key } = head;
+    const action = operation?.action ?? `s3:${operationName}`;
+    const decision = authorizer.authorize({ principal, action, bucket, key });
+    if (decision !== undefined) await decision;
+    if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
+
+    const body = openRequestBody(head.headers, authenticated, exchange.body);
+    const s3Request: S3Request = {
+      requestId,
+      method,
+      bucket,
+      key,
+      query: head.query,
+      headers: head.headers,
+      principal,
+      origin: originOf(request, head),
+      body: await prepareBody(operation, body),
+      signal: exchange.abort.signal,
+    };
+    return operation.handle(s3Request, context);
+  }
+
+  #write(exchange: Exchange, answer: S3Response): Promise<number> {
+    const { request, response, requestId } = exchange;
+    const baseHeaders: Record<string, string> = {
+      'x-amz-request-id': requestId,
+      ...this.#baseHeaders,
+    };
+    if (!request.complete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
+    const isHead = request.method === 'HEAD';
+    return writeResponse(response, answer, { isHead, baseHeaders, clock: this.#options.clock });
+  }
+
+  #errorResponse(exchange: Exchange, error: S3Error): S3Response {
+    const { status, headers } = error;
+    if (exchange.request.method === 'HEAD' || status === 304) return { status, headers };
+    const document = errorDocument(error, {
+      resource: resourceOf(exchange),
+      requestId: exchange.requestId,
+      hostId: this.#options.hostId,
+    });
+    return { status, headers, body: { kind: 'xml', document } };
+  }
+
+  /** Ends the answer, after reading what is left of a refused body within limits. */
+  async #finish(exchange: Exchange): Promise<void> {
+    const { request, response, body } = exchange;
+    if (!request.complete && !response.destroyed && !isWaitingForContinue(exchange)) {
+      // The answer leaves now; only its end waits.
+      response.flushHeaders();
+      const isRead = await body.discard(
+        canKeepConnection(exchange) ? DISCARDED_BODY_BYTES_MAX : LINGER_BODY_BYTES_MAX,
+      );
+      if (!isRead) {
+        response.destroy();
+        return;
+      }
+    }
+    response.end();
+  }
+
+  #logFailure(exchange: Exchange, error: S3Error): void {
+    const { logger } = this.#options;
+    const { requestId, operation } = exchange;
+    const fields = { requestId, operation, code: error.code, error: error.cause ?? error };
+    if (exchange.abort.signal.aborted) {
+      logger.debug(fields, 'request abandoned');
+    } else if (error.code === 'InternalError') {
+      logger.error(fields, 'request failed by a bug');
+      if (error.cause instanceof AssertionError) rethrowUncaught(error.cause);
+    } else {
+      logger.warn(fields, 'request failed');
+    }
+  }
+}
+
+function ignore(): void {
+  // The 'close' event that follows is what is acted upon.
+}
+
+/** A broken invariant ends the process, as everywhere else; the client has its 500 by then. */
+function rethrowUncaught(error: AssertionError): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+function clientGone(): StoreError {
+  return new StoreError('CANCELLED', { reason: 'the client closed the connection' });
+}
+
+function notImplemented(operation: string): S3Error {
+  return new S3Error(
+    'NotImplemented',
+    { Operation: operation },
+    { message: `This server does not implement ${operation}.` },
+  );
+}
+
+/** Bounds the body by what the operation reads; one that nobody reads is verified here. */
+async function prepareBody(operation: Operation, body: RequestBody): Promise<RequestBody> {
+  if (operation.body === 'stream' || body.sizeBytes === 0) return body;
+  const isDocument = operation.body === 'document';
+  const bytesMax = isDocument
+    ? (operation.documentBytesMax ?? DOCUMENT_BYTES_MAX)
+    : IGNORED_BODY_BYTES_MAX;
+  if (body.sizeBytes !== null && body.sizeBytes > bytesMax) {
+    throw new S3Error('MaxMessageLengthExceeded', { MaxMessageLengthBytes: bytesMax });
+  }
+  const source = limitedSource(body.source, bytesMax);
+  if (!isDocument) await source.readInto(() => undefined);
+  return { ...body, source };
+}
+
+function isWaitingForContinue({ expectsContinue, body }: Exchange): boolean {
+  return expectsContinue && !body.isStarted;
+}
+
+/** True when so little of the body is left that reading it is cheaper than a new connection. */
+function canKeepConnection(exchange: Exchange): boolean {
+  if (isWaitingForContinue(exchange)) return false;
+  const contentLength = exchange.request.headers['content-length'];
+  if (contentLength === undefined) return false;
+  return Number(contentLength) - exchange.body.receivedBytes <= DISCARDED_BODY_BYTES_MAX;
+}
+
+function resourceOf({ head, request }: Exchange): string {
+  if (head === null) return (request.url ?? '').split('?', 1)[0] ?? '';
+  if (head.bucket === null) return '/';
+  return head.key === null ? `/${head.bucket}` : `/${head.bucket}/${head.key}`;
+}
+
+function originOf(request: IncomingMessage, head: RequestHead): string {
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  return `${scheme}://${head.headers.get('host') ?? ''}`;
+}

@@ -1,0 +1,159 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+import type { Clock, Logger } from '@azimuth/common';
+
+import type { Pipeline } from './http/pipeline';
+import type { RequestIds } from './http/request-id';
+import { errorDocument } from './http/xml/error-document';
+import type { S3ErrorCode } from './s3/s3-error';
+import { S3Error } from './s3/s3-error';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly connectionsMax: number;
+  /** For the whole header section of a request, from its first byte. */
+  readonly headersTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** How long requests in flight may go on after `close`. */
+  readonly drainMs: number;
+  readonly hostId: string;
+  readonly requestIds: RequestIds;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface GatewayServer {
+  readonly port: number;
+  /** True from the first call of `close`. */
+  readonly isDraining: boolean;
+  /** Accepts nothing new, lets requests in flight end within `drainMs`, then cuts them off. */
+  close(): Promise<void>;
+}
+
+/** Default of 16 KiB costs a read call and an event per chunk of a large body. */
+const SOCKET_BUFFER_BYTES = 512 * 1024;
+/** Request line and headers; the 8 KiB of G-13 for headers alone are checked when they are parsed. */
+const HEADER_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_CHECK_MS_MAX = 5_000;
+/** After the drain, time for the error answers of what was cut off. */
+const ABORT_GRACE_MS = 500;
+
+/** Listens for S3 requests and hands them to the pipeline. */
+export async function startGatewayServer(
+  pipeline: Pipeline,
+  options: ServerOptions,
+): Promise<GatewayServer> {
+  const { headersTimeoutMs, keepAliveTimeoutMs, clock } = options;
+  const server = createServer({
+    highWaterMark: SOCKET_BUFFER_BYTES,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: headersTimeoutMs,
+    // Long uploads are legal; http/incoming-body.ts watches their progress instead.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS_MAX, headersTimeoutMs),
+    noDelay: true,
+    // Its absence is answered as S3 does, by the parser of the request head.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+  });
+  server.maxConnections = options.connectionsMax;
+  // A limit here would drop headers silently, and with them what a signature covers.
+  server.maxHeadersCount = 0;
+  let isDraining = false;
+  const serve = (expectsContinue: boolean) => {
+    return (request: IncomingMessage, response: ServerResponse): void => {
+      if (isDraining) response.shouldKeepAlive = false;
+      void pipeline.serve(request, response, expectsContinue);
+    };
+  };
+  server.on('request', serve(false));
+  server.on('checkContinue', serve(true));
+  server.on('checkExpectation', (_request, response: ServerResponse) => {
+    response.writeHead(417, { connection: 'close' }).end();
+  });
+  server.on('clientError', (error: Error, socket: Socket) => {
+    answerMalformed(error, socket, options);
+  });
+  await listen(server, options);
+
+  let closing: Promise<void> | null = null;
+  return {
+    port: (server.address() as AddressInfo).port,
+    get isDraining() {
+      return isDraining;
+    },
+    close() {
+      isDraining = true;
+      closing ??= drain(server, pipeline, { drainMs: options.drainMs, clock });
+      return closing;
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function drain(
+  server: Server,
+  pipeline: Pipeline,
+  { drainMs, clock }: { readonly drainMs: number; readonly clock: Clock },
+): Promise<void> {
+  return new Promise((resolve) => {
+    let cancelGrace = (): void => undefined;
+    const cancelDrain = clock.schedule(drainMs, () => {
+      pipeline.abortAll();
+      cancelGrace = clock.schedule(ABORT_GRACE_MS, () => server.closeAllConnections());
+    });
+    server.close(() => {
+      cancelDrain();
+      cancelGrace();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** Answers what Node's parser refused: there is a socket, but no request. */
+function answerMalformed(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  { hostId, requestIds, logger }: ServerOptions,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    // Bytes of an earlier answer may be on the way: a second one would be taken for its rest.
+    socket.destroy();
+    return;
+  }
+  const s3Error = new S3Error(codeOfParserError(error.code));
+  const requestId = requestIds.next();
+  logger.debug({ requestId, code: s3Error.code, parserCode: error.code }, 'request malformed');
+  const document = errorDocument(s3Error, { resource: '', requestId, hostId });
+  socket.end(
+    `HTTP/1.1 ${s3Error.status} Bad Request\r\ncontent-type: application/xml\r\n` +
+      `content-length: ${Buffer.byteLength(document)}\r\nconnection: close\r\n` +
+      `x-amz-request-id: ${requestId}\r\nx-amz-id-2: ${hostId}\r\n\r\n${document}`,
+  );
+}
+
+function codeOfParserError(code: string | undefined): S3ErrorCode {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return 'RequestHeaderSectionTooLarge';
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'RequestTimeout';
+    default:
+      return 'BadRequest';
+  }
+}
