@@ -1,3 +1,5 @@
+export { createAuthority, issueCertificate } from './certificate-authority';
+export type { AuthorityMaterial, CertificateRequest } from './certificate-authority';
 export { CONNECT_TIMEOUT_MS, MESSAGE_BYTES_MAX } from './channel-options';
 export { checkPeerIdentity, secureContextOf } from './credentials';
 export type { ExpectedPeer } from './credentials';

@@ -1,0 +1,114 @@
+import { webcrypto } from 'node:crypto';
+
+import type { Clock } from '@azimuth/common';
+
+import { identityUri } from './identity';
+import type { PeerIdentity, TlsMaterial } from './identity';
+
+const DAY_MS = 24 * 3_600_000;
+const AUTHORITY_LIFE_DAYS = 3_650;
+const CERTIFICATE_LIFE_DAYS = 825;
+/** Nodes whose clocks are a little behind must accept a certificate made just now. */
+const CLOCK_SKEW_MS = 3_600_000;
+const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
+const SIGNING_ALGORITHM = { name: 'ECDSA', hash: 'SHA-256' };
+
+/** What a certificate authority is on disk. The key never leaves the machine that issues. */
+export interface AuthorityMaterial {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface CertificateRequest {
+  readonly identity: PeerIdentity;
+  /** IP addresses of the node. */
+  readonly addresses: readonly string[];
+}
+
+/** The library is loaded on use: no running role needs it. */
+async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+  // Its container (tsyringe) wants this polyfill before it is loaded.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  x509.cryptoProvider.set(webcrypto);
+  return x509;
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(KEY_ALGORITHM, true, [
+    'sign',
+    'verify',
+  ]) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const x509 = await loadX509();
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+/** Makes a private CA (EC P-256, path length 0) for one cluster. */
+export async function createAuthority(clusterId: string, clock: Clock): Promise<AuthorityMaterial> {
+  const x509 = await loadX509();
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=Azimuth cluster ${clusterId}`,
+    keys,
+    signingAlgorithm: SIGNING_ALGORITHM,
+    notBefore: new Date(clock.wallMs() - CLOCK_SKEW_MS),
+    notAfter: new Date(clock.wallMs() + AUTHORITY_LIFE_DAYS * DAY_MS),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certPem: certificate.toString('pem'), keyPem: await privateKeyPem(keys.privateKey) };
+}
+
+/** Issues a node's certificate, good for both sides of a connection. */
+export async function issueCertificate(
+  authority: AuthorityMaterial,
+  request: CertificateRequest,
+  clock: Clock,
+): Promise<TlsMaterial> {
+  const x509 = await loadX509();
+  const issuer = new x509.X509Certificate(authority.certPem);
+  const signingKey = await webcrypto.subtle.importKey(
+    'pkcs8',
+    x509.PemConverter.decodeFirst(authority.keyPem),
+    KEY_ALGORITHM,
+    false,
+    ['sign'],
+  );
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: `CN=${request.identity.nodeId}`,
+    issuer: issuer.subject,
+    publicKey: keys.publicKey,
+    signingKey: signingKey,
+    signingAlgorithm: SIGNING_ALGORITHM,
+    notBefore: new Date(clock.wallMs() - CLOCK_SKEW_MS),
+    notAfter: new Date(clock.wallMs() + CERTIFICATE_LIFE_DAYS * DAY_MS),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([
+        x509.ExtendedKeyUsage.serverAuth,
+        x509.ExtendedKeyUsage.clientAuth,
+      ]),
+      new x509.SubjectAlternativeNameExtension([
+        { type: 'url', value: identityUri(request.identity) },
+        ...request.addresses.map((address) => ({ type: 'ip' as const, value: address })),
+      ]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return {
+    caPem: Buffer.from(authority.certPem),
+    certPem: Buffer.from(certificate.toString('pem')),
+    keyPem: Buffer.from(await privateKeyPem(keys.privateKey)),
+  };
+}
