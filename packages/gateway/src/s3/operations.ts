@@ -1,3 +1,24 @@
+import { createBucket } from './bucket/create-bucket';
+import { deleteBucket } from './bucket/delete-bucket';
+import { getBucketLocation } from './bucket/get-bucket-location';
+import { getBucketVersioning } from './bucket/get-bucket-versioning';
+import { headBucket } from './bucket/head-bucket';
+import { listBuckets } from './bucket/list-buckets';
+import { abortMultipartUpload } from './multipart/abort-multipart-upload';
+import { completeMultipartUpload } from './multipart/complete-multipart-upload';
+import { createMultipartUpload } from './multipart/create-multipart-upload';
+import { listMultipartUploads } from './multipart/list-multipart-uploads';
+import { listParts } from './multipart/list-parts';
+import { uploadPartCopy } from './multipart/upload-part-copy';
+import { uploadPart } from './multipart/upload-part';
+import { copyObject } from './object/copy-object';
+import { deleteObject } from './object/delete-object';
+import { deleteObjects } from './object/delete-objects';
+import { getObject } from './object/get-object';
+import { headObject } from './object/head-object';
+import { listObjectsV2 } from './object/list-objects-v2';
+import { listObjects } from './object/list-objects';
+import { putObject } from './object/put-object';
 import type { Operation } from './operation';
 
 /** An operation of the S3 API that this gateway knows by name and answers with 501 NotImplemented. */
@@ -9,7 +30,29 @@ export interface RefusedOperation {
   readonly refusal: 'planned' | 'not-planned';
 }
 
-const SUPPORTED: readonly Operation[] = [];
+const SUPPORTED: readonly Operation[] = [
+  abortMultipartUpload,
+  completeMultipartUpload,
+  copyObject,
+  createBucket,
+  createMultipartUpload,
+  deleteBucket,
+  deleteObject,
+  deleteObjects,
+  getBucketLocation,
+  getBucketVersioning,
+  getObject,
+  headBucket,
+  headObject,
+  listBuckets,
+  listMultipartUploads,
+  listObjects,
+  listObjectsV2,
+  listParts,
+  putObject,
+  uploadPart,
+  uploadPartCopy,
+];
 
 const PLANNED = [
   'DeleteBucketCors',
@@ -47,6 +90,7 @@ const PLANNED = [
   'GetPublicAccessBlock',
   'ListBucketInventoryConfigurations',
   'ListObjectVersions',
+  'PostObject',
   'PutBucketAcl',
   'PutBucketCors',
   'PutBucketEncryption',

@@ -263,7 +263,6 @@ export function toS3Error(error: unknown): S3Error {
     case 'KEY_NOT_FOUND':
       return new S3Error('NoSuchKey', {}, { cause: error });
     case 'BUCKET_NOT_FOUND':
-    case 'BUCKET_FENCED':
       return new S3Error('NoSuchBucket', {}, { cause: error });
     case 'BUCKET_EXISTS':
       return new S3Error('BucketAlreadyExists', {}, { cause: error });
@@ -285,6 +284,8 @@ export function toS3Error(error: unknown): S3Error {
 /** Not retryable unchanged inside the cluster, but for a client another attempt is the right thing. */
 const SHOWN_AS_SLOW_DOWN: ReadonlySet<string> = new Set([
   'COMMAND_EXPIRED',
+  // The bucket is being deleted. Soon it is either gone, or the fence is lifted and all is well.
+  'BUCKET_FENCED',
   'SHARD_CORRUPT',
   'SHARD_NOT_FOUND',
   'DISK_UNKNOWN',

@@ -1,0 +1,68 @@
+/** The namespace of every S3 document except errors. */
+const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
+const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
+/** Rendered XML. Only the functions below make it, so that every text passes the escaping once. */
+export interface XmlFragment {
+  readonly xml: string;
+}
+
+/** One element with text in it. Names are constants of the code, never input. */
+export function textElement(name: string, value: string | number | boolean): XmlFragment {
+  return { xml: `<${name}>${escapeXml(String(value))}</${name}>` };
+}
+
+/** Like `textElement`, or nothing when `value` is null. */
+export function optionalElement(
+  name: string,
+  value: string | number | boolean | null,
+): XmlFragment | null {
+  return value === null ? null : textElement(name, value);
+}
+
+/** One element with elements in it; nulls are left out. */
+export function element(name: string, children: readonly (XmlFragment | null)[]): XmlFragment {
+  return { xml: `<${name}>${render(children)}</${name}>` };
+}
+
+/** A whole S3 response document. */
+export function xmlDocument(name: string, children: readonly (XmlFragment | null)[]): string {
+  return `${DECLARATION}<${name} xmlns="${S3_NAMESPACE}">${render(children)}</${name}>`;
+}
+
+/** A whole S3 response document of one element with text, such as LocationConstraint. */
+export function textDocument(name: string, value: string): string {
+  return `${DECLARATION}<${name} xmlns="${S3_NAMESPACE}">${escapeXml(value)}</${name}>`;
+}
+
+/** Error documents carry no namespace. */
+export function plainDocument(name: string, children: readonly (XmlFragment | null)[]): string {
+  return `${DECLARATION}<${name}>${render(children)}</${name}>`;
+}
+
+function render(children: readonly (XmlFragment | null)[]): string {
+  let text = '';
+  for (const child of children) if (child !== null) text += child.xml;
+  return text;
+}
+
+const NAMED: ReadonlyMap<string, string> = new Map([
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+  ["'", '&apos;'],
+]);
+
+/**
+ * Escapes text. A carriage return would be normalised away by parsers, so it goes out as a reference.
+ * Control characters that XML 1.0 cannot hold go out as references too, as AWS does: a strict parser
+ * refuses them, which is better than a key that names another object (K-6; `encoding-type=url` is for
+ * those).
+ */
+export function escapeXml(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this is about
+  return text.replace(/[&<>"'\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, (character) => {
+    return NAMED.get(character) ?? `&#x${character.charCodeAt(0).toString(16)};`;
+  });
+}

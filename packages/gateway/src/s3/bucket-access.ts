@@ -1,0 +1,119 @@
+import type { OperationContext } from './operation';
+import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
+import { required } from '@azimuth/common';
+import type { BucketRecord } from '@azimuth/proto';
+import { indexGroupOfSlot } from '@azimuth/placement';
+import { slotOfKey } from '@azimuth/proto';
+
+import type { S3Request } from '../http/request';
+import { S3Error } from './s3-error';
+
+export const KEY_BYTES_MAX = 1024;
+
+/** A key in a bucket, and where its versions live. */
+export interface ObjectLocation {
+  readonly bucket: BucketRecord;
+  readonly key: string;
+  /** What the metadata commands take. */
+  readonly address: { readonly bucketId: string; readonly key: string };
+  readonly slot: number;
+  /** Index group, `index-0` … */
+  readonly group: string;
+}
+
+/**
+ * The bucket of the request.
+ *
+ * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the caller's or
+ * than the one that `x-amz-expected-bucket-owner` names.
+ */
+export async function requireBucket(
+  request: S3Request,
+  context: OperationContext,
+): Promise<BucketRecord> {
+  const name = required(request.bucket, 'bucket name');
+  const expectedOwner = request.headers.get('x-amz-expected-bucket-owner');
+  return requireBucketNamed(name, expectedOwner, request, context);
+}
+
+/** The same for a bucket that something else than the path names: the source of a copy. */
+export async function requireBucketNamed(
+  name: string,
+  expectedOwner: string | undefined,
+  request: S3Request,
+  context: OperationContext,
+): Promise<BucketRecord> {
+  const bucket = await context.view.bucket(name, request.signal);
+  if (bucket === null) throw new S3Error('NoSuchBucket', { BucketName: name });
+  // There are no bucket policies yet, so nobody but the owner's account has a right to anything.
+  if (bucket.owner !== request.principal.accountId) throw new S3Error('AccessDenied');
+  if (expectedOwner !== undefined && expectedOwner !== bucket.owner) {
+    throw new S3Error('AccessDenied');
+  }
+  return bucket;
+}
+
+/** The bucket and key of a request that reads. */
+export async function requireObject(
+  request: S3Request,
+  context: OperationContext,
+): Promise<ObjectLocation> {
+  const key = requireKey(request);
+  return locateObject(await requireBucket(request, context), key, context);
+}
+
+/**
+ * The bucket and key of a request that writes. Every write of an object passes here, so here is where
+ * a gateway that lost its watch refuses: what it believes of buckets and groups may be long wrong.
+ */
+export async function requireWritableObject(
+  request: S3Request,
+  context: OperationContext,
+): Promise<ObjectLocation> {
+  requireFreshView(context);
+  return requireObject(request, context);
+}
+
+/** @throws S3Error SlowDown when the cluster view is too old to write by. */
+export function requireFreshView(context: OperationContext): void {
+  if (context.view.ageMs() > WATCH_AGE_MAX_MS) throw new S3Error('SlowDown');
+}
+
+export function locateObject(
+  bucket: BucketRecord,
+  key: string,
+  context: OperationContext,
+): ObjectLocation {
+  const slot = slotOfKey(bucket.bucketId, key);
+  return {
+    bucket,
+    key,
+    address: { bucketId: bucket.bucketId, key },
+    slot,
+    group: indexGroupOfSlot(slot, context.view.map().settings.indexGroups),
+  };
+}
+
+/** Every index group of the cluster. */
+export function indexGroups(context: OperationContext): readonly string[] {
+  const { indexGroups: count } = context.view.map().settings;
+  return Array.from({ length: count }, (_, index) => indexGroupOfSlot(index, count));
+}
+
+function requireKey(request: S3Request): string {
+  const key = required(request.key, 'object key');
+  checkKeyLength(key);
+  return key;
+}
+
+/** @throws S3Error KeyTooLongError (G-13). */
+export function checkKeyLength(key: string): void {
+  const sizeBytes = Buffer.byteLength(key);
+  if (sizeBytes > KEY_BYTES_MAX) {
+    throw new S3Error('KeyTooLongError', { Size: sizeBytes, MaxSizeAllowed: KEY_BYTES_MAX });
+  }
+}
+
+export function isVersioned(bucket: BucketRecord): boolean {
+  return bucket.versioning !== 'unversioned';
+}

@@ -1,0 +1,84 @@
+import type { ChecksumAlgorithm } from '@azimuth/proto';
+
+import type { XmlElement } from '../../http/xml/xml-element';
+import {
+  childrenOf,
+  childText,
+  malformedXml,
+  parseXml,
+  requireRoot,
+} from '../../http/xml/xml-element';
+import { CHECKSUM_ALGORITHMS, checksumElement } from '../checksum-headers';
+import { parseEntityTags } from '../precondition';
+import { PART_NUMBER_MAX } from '../part-number';
+import { invalidArgument, S3Error } from '../s3-error';
+
+/** 10,000 parts with the longest checksum that there is. */
+export const COMPLETION_BYTES_MAX = 2 * 1024 ** 2;
+
+/** A part as the client names it. */
+export interface NamedPart {
+  readonly partNumber: number;
+  /** Without quotes. */
+  readonly etag: string;
+  /** Base64, by algorithm; mostly one or none. */
+  readonly checksums: ReadonlyMap<ChecksumAlgorithm, string>;
+}
+
+/** Checksums of the API that this gateway does not store. */
+const FOREIGN_CHECKSUMS = [
+  'ChecksumSHA512',
+  'ChecksumMD5',
+  'ChecksumXXHASH64',
+  'ChecksumXXHASH3',
+  'ChecksumXXHASH128',
+];
+const PART_CHILDREN = [
+  'PartNumber',
+  'ETag',
+  ...CHECKSUM_ALGORITHMS.map(checksumElement),
+  ...FOREIGN_CHECKSUMS,
+];
+
+/**
+ * Reads `<CompleteMultipartUpload>`: at least one part, strictly ascending (M-3).
+ *
+ * @throws S3Error MalformedXML, InvalidArgument, InvalidPartOrder.
+ */
+export function parseCompletion(document: Uint8Array): readonly NamedPart[] {
+  const root = requireRoot(parseXml(document), 'CompleteMultipartUpload');
+  const parts = childrenOf(root, ['Part']).map(parsePart);
+  if (parts.length === 0 || parts.length > PART_NUMBER_MAX) throw malformedXml();
+  let previous = 0;
+  for (const { partNumber } of parts) {
+    if (partNumber <= previous) throw new S3Error('InvalidPartOrder');
+    previous = partNumber;
+  }
+  return parts;
+}
+
+function parsePart(part: XmlElement): NamedPart {
+  childrenOf(part, PART_CHILDREN);
+  const etag = childText(part, 'ETag')?.trim();
+  if (etag === undefined) throw malformedXml();
+  const checksums = new Map<ChecksumAlgorithm, string>();
+  for (const algorithm of CHECKSUM_ALGORITHMS) {
+    const value = childText(part, checksumElement(algorithm));
+    if (value !== null) checksums.set(algorithm, value.trim());
+  }
+  return {
+    partNumber: parseNumber(childText(part, 'PartNumber')),
+    etag: parseEntityTags(etag)?.[0]?.value ?? '',
+    checksums,
+  };
+}
+
+function parseNumber(text: string | null): number {
+  const trimmed = text?.trim() ?? '';
+  if (!/^-?[0-9]{1,9}$/.test(trimmed)) throw malformedXml();
+  const partNumber = Number(trimmed);
+  if (partNumber < 1) {
+    throw invalidArgument('PartNumber must be >= 1', 'PartNumber', trimmed);
+  }
+  return partNumber;
+}

@@ -1,0 +1,40 @@
+import { textElement, xmlDocument } from '../../http/xml/xml-writer';
+import { requireWritableObject } from '../bucket-access';
+import { parseUploadChecksum } from '../checksum-headers';
+import { parseObjectAttributes } from '../object-headers';
+import type { Operation } from '../operation';
+import { newUploadId } from './upload-id';
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
+export const createMultipartUpload: Operation = {
+  name: 'CreateMultipartUpload',
+  action: 's3:PutObject',
+  body: 'none',
+
+  async handle(request, context) {
+    const attributes = parseObjectAttributes(request.headers);
+    const checksum = parseUploadChecksum(request.headers);
+    const location = await requireWritableObject(request, context);
+    const { bucket, key } = location;
+
+    const upload = await context.metadata.index(location.group, 'CreateUpload', {
+      upload: {
+        ...location.address,
+        uploadId: newUploadId(context),
+        owner: bucket.owner,
+        checksumAlgorithm: checksum.algorithm,
+        checksumType: checksum.type,
+        ...attributes,
+      },
+    });
+    const headers: Record<string, string> = {};
+    if (checksum.algorithm !== null) headers['x-amz-checksum-algorithm'] = checksum.algorithm;
+    if (checksum.type !== null) headers['x-amz-checksum-type'] = checksum.type;
+    const document = xmlDocument('InitiateMultipartUploadResult', [
+      textElement('Bucket', bucket.name),
+      textElement('Key', key),
+      textElement('UploadId', upload.uploadId),
+    ]);
+    return { status: 200, headers, body: { kind: 'xml', document } };
+  },
+};

@@ -1,0 +1,71 @@
+import { required } from '@azimuth/common';
+
+import type { ByteSource } from '../../data-path/byte-source';
+import type { S3Request } from '../../http/request';
+import type { ObjectLocation } from '../bucket-access';
+import { locateObject, requireBucketNamed } from '../bucket-access';
+import type { CopySource } from '../copy-source';
+import type { OperationContext } from '../operation';
+import { evaluateReadConditions, parseReadConditions, preconditionFailed } from '../precondition';
+import type { ByteRange } from '../range';
+import { invalidRequest, S3Error } from '../s3-error';
+import type { ReadableVersion } from './current-version';
+import { findVersion } from './current-version';
+
+export interface CopiedVersion {
+  readonly version: ReadableVersion;
+  readonly location: ObjectLocation;
+}
+
+/**
+ * The version that CopyObject or UploadPartCopy copies, after its conditions.
+ *
+ * @throws S3Error NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidRequest for a delete marker named by
+ * its version (V-19), PreconditionFailed, never 304 (C-4).
+ */
+export async function requireCopySource(
+  source: CopySource,
+  request: S3Request,
+  context: OperationContext,
+): Promise<CopiedVersion> {
+  const { headers, signal } = request;
+  const expectedOwner = headers.get('x-amz-source-expected-bucket-owner');
+  const bucket = await requireBucketNamed(source.bucket, expectedOwner, request, context);
+  const location = locateObject(bucket, source.key, context);
+
+  const { versionId } = source;
+  const version = await findVersion(location, { versionId, withBody: true, signal }, context);
+  if (version === null || version.head.isDeleteMarker) throw notCopyable(source, version !== null);
+
+  const outcome = evaluateReadConditions(
+    parseReadConditions(headers, 'x-amz-copy-source-'),
+    version.head,
+    context.clock.wallMs(),
+  );
+  if (outcome.kind !== 'proceed')
+    throw preconditionFailed(`x-amz-copy-source-${outcome.condition}`);
+  return { version, location };
+}
+
+function notCopyable({ key, versionId }: CopySource, isDeleteMarker: boolean): S3Error {
+  if (versionId === null) return new S3Error('NoSuchKey', { Key: key });
+  if (!isDeleteMarker) return new S3Error('NoSuchVersion', { Key: key, VersionId: versionId });
+  return invalidRequest(
+    'The source of a copy request may not specifically refer to a delete marker by version id.',
+  );
+}
+
+/** The bytes of the source as the body of a write. */
+export function readFromSource(
+  { body }: ReadableVersion,
+  range: ByteRange,
+  signal: AbortSignal,
+  { dataPath }: OperationContext,
+): ByteSource {
+  const sourceBody = required(body, 'version body');
+  return {
+    async readInto(sink) {
+      if (range.from < range.to) await dataPath.read(sourceBody, range, sink, signal);
+    },
+  };
+}

@@ -1,0 +1,138 @@
+import { AssertionError, mapLimited } from '@azimuth/common';
+import type { BucketRecord, WritePrecondition } from '@azimuth/proto';
+
+import type { XmlElement } from '../../http/xml/xml-element';
+import {
+  childrenOf,
+  childText,
+  malformedXml,
+  parseXml,
+  requireRoot,
+} from '../../http/xml/xml-element';
+import type { XmlFragment } from '../../http/xml/xml-writer';
+import { element, optionalElement, textElement, xmlDocument } from '../../http/xml/xml-writer';
+import { checkKeyLength, locateObject, requireBucket, requireFreshView } from '../bucket-access';
+import type { Operation, OperationContext } from '../operation';
+import { parseEntityTags } from '../precondition';
+import { readDocument } from '../request-document';
+import { S3Error, toS3Error } from '../s3-error';
+import { parseVersionId } from '../version-id';
+
+/** 1000 keys of 1 KiB, with markup. */
+const DOCUMENT_BYTES_MAX = 2 * 1024 ** 2;
+const KEYS_MAX = 1000;
+const DELETES_IN_FLIGHT_MAX = 64;
+
+interface Entry {
+  readonly key: string;
+  readonly versionId: string | null;
+  readonly etag: string | null;
+  /** Conditions that exist for directory buckets only. */
+  readonly hasDirectoryCondition: boolean;
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
+export const deleteObjects: Operation = {
+  name: 'DeleteObjects',
+  action: 's3:DeleteObject',
+  body: 'document',
+  documentBytesMax: DOCUMENT_BYTES_MAX,
+
+  async handle(request, context) {
+    requireFreshView(context);
+    const bucket = await requireBucket(request, context);
+    const document = await readDocument(request, {
+      bytesMax: DOCUMENT_BYTES_MAX,
+      integrity: 'required',
+    });
+    const { entries, isQuiet } = parseDelete(document);
+
+    const results = await mapLimited(entries, DELETES_IN_FLIGHT_MAX, (entry) =>
+      deleteEntry(entry, bucket, isQuiet, context),
+    );
+    return {
+      status: 200,
+      body: { kind: 'xml', document: xmlDocument('DeleteResult', results) },
+    };
+  },
+};
+
+function parseDelete(document: Buffer): {
+  readonly entries: readonly Entry[];
+  readonly isQuiet: boolean;
+} {
+  const root = requireRoot(parseXml(document), 'Delete');
+  const entries = childrenOf(root, ['Object', 'Quiet'])
+    .filter((child) => child.name === 'Object')
+    .map(parseEntry);
+  if (entries.length === 0 || entries.length > KEYS_MAX) throw malformedXml();
+  const quiet = childText(root, 'Quiet')?.trim() ?? 'false';
+  if (quiet !== 'true' && quiet !== 'false') throw malformedXml();
+  return { entries, isQuiet: quiet === 'true' };
+}
+
+function parseEntry(object: XmlElement): Entry {
+  childrenOf(object, ['Key', 'VersionId', 'ETag', 'LastModifiedTime', 'Size']);
+  const key = childText(object, 'Key');
+  if (key === null || key === '') throw malformedXml();
+  return {
+    key,
+    versionId: childText(object, 'VersionId'),
+    etag: childText(object, 'ETag'),
+    hasDirectoryCondition:
+      childText(object, 'LastModifiedTime') !== null || childText(object, 'Size') !== null,
+  };
+}
+
+/** One entry's failure is its own `<Error>`; the others go on (V-18). */
+async function deleteEntry(
+  entry: Entry,
+  bucket: BucketRecord,
+  isQuiet: boolean,
+  context: OperationContext,
+): Promise<XmlFragment | null> {
+  try {
+    checkKeyLength(entry.key);
+    const versionId = entry.versionId === null ? null : parseVersionId(entry.versionId);
+    const location = locateObject(bucket, entry.key, context);
+    const deleted = await context.metadata.index(location.group, 'DeleteVersion', {
+      ...location.address,
+      versioning: bucket.versioning,
+      versionId,
+      owner: bucket.owner,
+      precondition: entryPrecondition(entry),
+    });
+    if (isQuiet) return null;
+    return element('Deleted', [
+      textElement('Key', entry.key),
+      optionalElement('VersionId', versionId),
+      deleted.isDeleteMarker ? textElement('DeleteMarker', true) : null,
+      deleted.isDeleteMarker ? optionalElement('DeleteMarkerVersionId', deleted.versionId) : null,
+    ]);
+  } catch (error) {
+    if (error instanceof AssertionError) throw error;
+    const refusal = toS3Error(error);
+    return element('Error', [
+      textElement('Key', entry.key),
+      optionalElement('VersionId', entry.versionId),
+      textElement('Code', refusal.code),
+      textElement('Message', refusal.message),
+    ]);
+  }
+}
+
+function entryPrecondition(entry: Entry): WritePrecondition | null {
+  if (entry.hasDirectoryCondition) {
+    throw new S3Error(
+      'NotImplemented',
+      {},
+      { message: 'An element you provided implies functionality that is not implemented' },
+    );
+  }
+  if (entry.etag === null) return null;
+  const tags = parseEntityTags(entry.etag) ?? [];
+  return {
+    ifMatch: tags.filter((tag) => !tag.isWeak).map((tag) => tag.value),
+    ifNoneMatch: null,
+  };
+}

@@ -1,0 +1,38 @@
+import { optionalElement, textElement, xmlDocument } from '../../http/xml/xml-writer';
+import { requireBucket } from '../bucket-access';
+import { parseListingParameters, positionAfter } from '../listing';
+import type { Operation } from '../operation';
+import { contentsElements, prefixElements } from './listing-elements';
+import { listPage } from './list-page';
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html */
+export const listObjects: Operation = {
+  name: 'ListObjects',
+  action: 's3:ListBucket',
+  body: 'none',
+
+  async handle(request, context) {
+    const parameters = parseListingParameters(request.query, 'max-keys');
+    const { delimiter, encode } = parameters;
+    const marker = request.query.get('marker') ?? '';
+    const after = positionAfter(marker, parameters);
+    const bucket = await requireBucket(request, context);
+
+    const page = await listPage(bucket, { ...parameters, after }, request, context);
+    // Without a delimiter clients continue from the last key that they got (K-4).
+    const nextMarker = page.next !== null && delimiter !== '' ? page.next.key : null;
+    const document = xmlDocument('ListBucketResult', [
+      textElement('Name', bucket.name),
+      textElement('Prefix', encode(parameters.prefix)),
+      textElement('Marker', encode(marker)),
+      nextMarker === null ? null : textElement('NextMarker', encode(nextMarker)),
+      textElement('MaxKeys', parameters.limit),
+      delimiter === '' ? null : textElement('Delimiter', encode(delimiter)),
+      optionalElement('EncodingType', parameters.encodingType),
+      textElement('IsTruncated', page.next !== null),
+      ...contentsElements(page.entries, encode, request.principal),
+      ...prefixElements(page.commonPrefixes, encode),
+    ]);
+    return { status: 200, body: { kind: 'xml', document } };
+  },
+};

@@ -1,0 +1,23 @@
+import type { Query } from '../http/request';
+import { invalidArgument } from './s3-error';
+
+/** The version of an object that was written while its bucket had no versioning (V-2). */
+export const NULL_VERSION = 'null';
+
+/**
+ * The `versionId` query parameter; null when absent.
+ *
+ * @throws S3Error InvalidArgument when empty (V-9) or malformed (V-8).
+ */
+export function versionIdOf(query: Query): string | null {
+  const text = query.get('versionId');
+  return text === undefined ? null : parseVersionId(text);
+}
+
+export function parseVersionId(text: string): string {
+  if (text === '') throw invalidArgument('Version id cannot be the empty string', 'versionId', '');
+  if (text !== NULL_VERSION && !/^[0-9A-Za-z]{32}$/.test(text)) {
+    throw invalidArgument('Invalid version id specified', 'versionId', text);
+  }
+  return text;
+}
