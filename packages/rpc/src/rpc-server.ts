@@ -9,7 +9,7 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { assert, required, StoreError } from '@azimuth/common';
+import { assert, required, StoreError, systemClock } from '@azimuth/common';
 import type { Logger } from '@azimuth/common';
 
 import { SHARED_CHANNEL_OPTIONS } from './channel-options';
@@ -39,6 +39,8 @@ export interface RpcServer {
   /** Refuses new calls, ends the streams that are open, and closes. */
   close(): Promise<void>;
 }
+
+const CLOSE_TIMEOUT_MS = 1_000;
 
 type AnyCall =
   | ServerUnaryCall<unknown, unknown>
@@ -81,7 +83,13 @@ export async function startRpcServer(
     close: () => {
       closing ??= new Promise((resolve) => {
         // Long-lived streams never end by themselves, so a graceful shutdown would wait for ever.
-        server.tryShutdown(() => resolve());
+        // And a connection whose peer is frozen may keep its socket after that, so we wait no longer
+        // than this.
+        const cancel = systemClock.schedule(CLOSE_TIMEOUT_MS, resolve);
+        server.tryShutdown(() => {
+          cancel();
+          resolve();
+        });
         server.forceShutdown();
       });
       return closing;

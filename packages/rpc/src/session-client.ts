@@ -1,3 +1,4 @@
+import { connectivityState } from '@grpc/grpc-js';
 import { backoffMs, StoreError, systemClock, systemRandom } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 import { MetadataStub } from '@azimuth/proto';
@@ -135,11 +136,26 @@ export class SessionClient {
   #connect(): void {
     const stub = createClient(MetadataStub, this.#peer, this.#clock);
     this.#state = { kind: 'connecting', stub };
-    stub.waitForReady(this.#clock.wallMs() + CONNECT_TIMEOUT_MS, (error) => {
-      if (this.#state.kind !== 'connecting' || this.#state.stub !== stub) return;
-      if (error === undefined) this.#open(stub);
-      else this.#lose(new StoreError('UNAVAILABLE', { peer: this.#address() }, error));
-    });
+    this.#awaitReady(stub, this.#clock.wallMs() + CONNECT_TIMEOUT_MS);
+  }
+
+  /** Unlike `waitForReady`, gives up at the first failure to connect. */
+  #awaitReady(stub: MetadataStubClient, deadlineMs: number): void {
+    if (this.#state.kind !== 'connecting' || this.#state.stub !== stub) return;
+    const channel = stub.getChannel();
+    const connectivity = channel.getConnectivityState(true);
+    if (connectivity === connectivityState.READY) {
+      this.#open(stub);
+    } else if (connectivity === connectivityState.TRANSIENT_FAILURE) {
+      this.#lose(new StoreError('UNAVAILABLE', { peer: this.#address() }));
+    } else {
+      channel.watchConnectivityState(connectivity, deadlineMs, (error) => {
+        if (error === undefined) this.#awaitReady(stub, deadlineMs);
+        else if (this.#state.kind === 'connecting' && this.#state.stub === stub) {
+          this.#lose(new StoreError('TIMEOUT', { peer: this.#address() }, error));
+        }
+      });
+    }
   }
 
   #open(stub: MetadataStubClient): void {

@@ -184,7 +184,7 @@ describe('SessionClient and serveSession', () => {
 
   it('gives up on a peer that accepts and stays silent, as a frozen process does', async () => {
     const sockets: Socket[] = [];
-    const frozen = createServer((socket) => sockets.push(socket));
+    const frozen = createServer((socket) => sockets.push(socket.resume()));
     frozen.listen(0, '127.0.0.1');
     await once(frozen, 'listening');
     const client = await connect((frozen.address() as AddressInfo).port);
