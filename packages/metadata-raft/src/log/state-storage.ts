@@ -23,6 +23,8 @@ export interface NodeState {
   readonly firstSegment: number;
   /** Lower bound of the last batch that was synced. */
   readonly ackedBatch: number;
+  /** The directory replaced a lost one: groups that are not listed abstain until repaired. */
+  readonly isRejoining: boolean;
   readonly groups: Readonly<Record<string, GroupState>>;
 }
 

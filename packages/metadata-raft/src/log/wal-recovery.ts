@@ -95,7 +95,9 @@ class Scanner {
 
   finish(ackedBatch: number): WalScan {
     const { segmentCount, offset, batch, crc } = this.#complete;
-    const isDamaged = this.#fault?.isProven === true || ackedBatch > batch;
+    // Without its first segment's header nothing can be appended to; it had been synced.
+    const isDamaged =
+      this.#fault?.isProven === true || ackedBatch > batch || segmentCount === 0;
     const isTorn = this.#fault !== null || !this.#isBatchComplete;
     if (isDamaged) this.#visitOpen();
     return {

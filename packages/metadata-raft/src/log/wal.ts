@@ -46,7 +46,6 @@ const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 const TOTAL_BYTES_TARGET = 512 * 1024 * 1024;
 /** At most this many batches are synced before the state file says so. */
 const BATCHES_PER_CHECKPOINT = 256;
-const EMPTY_STATE: NodeState = { epoch: 1, firstSegment: 1, ackedBatch: 0, groups: {} };
 
 /**
  * The log of all groups of a node: one sequence of append-only files, one `fdatasync` a batch. An
@@ -56,7 +55,8 @@ export class Wal implements LogStorage {
   readonly #disk: LogDisk;
   readonly #options: Required<WalOptions>;
   readonly #groups = new Map<string, GroupIndex>();
-  #state: StateStorage;
+  readonly #state: StateStorage;
+  readonly #isRejoining: boolean;
   #epoch: number;
   #segments: WalSegment[] = [];
   #batch: number;
@@ -74,6 +74,7 @@ export class Wal implements LogStorage {
       ...options,
     };
     this.#state = state;
+    this.#isRejoining = stored.isRejoining;
     this.#epoch = stored.epoch;
     this.#batch = stored.ackedBatch;
     for (const [name, group] of Object.entries(stored.groups)) {
@@ -108,7 +109,14 @@ export class Wal implements LogStorage {
   static async #create(options: WalOptions): Promise<Wal> {
     // The first segment comes first: once the state file exists, the segment must.
     const segment = await createSegment(options.disk, 1, 1, 0);
-    const wal = new Wal(options, await StateStorage.create(options.disk, EMPTY_STATE), EMPTY_STATE);
+    const state: NodeState = {
+      epoch: 1,
+      firstSegment: 1,
+      ackedBatch: 0,
+      isRejoining: options.whenEmpty === 'rejoin',
+      groups: {},
+    };
+    const wal = new Wal(options, await StateStorage.create(options.disk, state), state);
     wal.#segments = [segment];
     return wal;
   }
@@ -191,7 +199,7 @@ export class Wal implements LogStorage {
   #groupIndex(name: string): GroupIndex {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      const repairIndex = this.#options.whenEmpty === 'rejoin' ? 1 : 0;
+      const repairIndex = this.#isRejoining ? 1 : 0;
       const hardState: HardState = { currentTerm: 0, votedFor: null, repairIndex };
       group = new GroupIndex(hardState, { index: 0, term: 0 }, this.#options.cacheBytesMax);
       this.#groups.set(name, group);
@@ -289,6 +297,7 @@ export class Wal implements LogStorage {
       epoch: this.#epoch,
       firstSegment: this.#segments[0]?.number ?? 1,
       ackedBatch: this.#batch,
+      isRejoining: this.#isRejoining,
       groups,
     });
   }

@@ -24,6 +24,7 @@ export interface Message {
   'leadershipTransfer'?: (boolean);
   'readContext'?: (number | string | Long);
   'readIndex'?: (number | string | Long);
+  'logDamaged'?: (boolean);
 }
 
 export interface Message__Output {
@@ -46,4 +47,5 @@ export interface Message__Output {
   'leadershipTransfer': (boolean);
   'readContext': (number);
   'readIndex': (number);
+  'logDamaged': (boolean);
 }
