@@ -3,9 +3,16 @@ export { WATCH_AGE_MAX_MS } from './cluster-view';
 export type { CallOptions, MetadataClient } from './metadata-client';
 export { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from './storage-client';
 export type {
+  ReadShardOptions,
   ShardAddress,
   ShardAttributes,
   ShardListEntry,
   ShardWriter,
   StorageClient,
 } from './storage-client';
+export type { SessionIssuer } from './bulk-session';
+export { sessionHeaders } from './bulk-session';
+export type { BulkSessionKey } from './bulk-session';
+export { createStorageClient } from './http-storage-client';
+export type { StorageClientOptions } from './http-storage-client';
+export { checksumTableBytes, PageChecksums } from './page-checksums';

@@ -54,18 +54,26 @@ export interface ShardListEntry extends Omit<ShardAttributes, 'pgId'> {
   readonly shardIndex: number;
 }
 
+export interface ReadShardOptions {
+  readonly target?: Uint8Array | undefined;
+  readonly targets?: readonly Uint8Array[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Errors: SHARD_NOT_FOUND, SHARD_CORRUPT, DISK_FULL, DISK_FENCED, DISK_UNKNOWN, UNAVAILABLE, TIMEOUT. */
 export interface StorageClient {
   openShard(address: ShardAddress, attributes: ShardAttributes, signal?: AbortSignal): ShardWriter;
 
   /**
    * Reads `[offsetBytes, offsetBytes + lengthBytes)` of a shard, verified, into `target` if given
-   * (length ≥ lengthBytes), else into a new buffer.
+   * (length ≥ lengthBytes), else into a new buffer. The offset is page-aligned; the length ends at a
+   * page boundary or at the end of the shard. `targets` scatters the bytes over several buffers, in
+   * order, as `readv` does; then the first of them is returned.
    */
   readShard(
     address: ShardAddress,
     range: { readonly offsetBytes: number; readonly lengthBytes: number },
-    options?: { readonly target?: Uint8Array; readonly signal?: AbortSignal },
+    options?: ReadShardOptions,
   ): Promise<Uint8Array>;
 
   deleteShard(address: ShardAddress, signal?: AbortSignal): Promise<void>;
