@@ -1,0 +1,99 @@
+import type { Clock, Logger } from '@azimuth/common';
+
+import type { ScrubPace } from './scrub-tour';
+import { ScrubTour } from './scrub-tour';
+
+/** What a scrubber reads. Damage is reported by the source, which knows what to do about it. */
+export interface ScrubSource {
+  readonly diskId: string;
+  scrubSegments(): readonly { readonly number: number; readonly sizeBytes: number }[];
+  /** Verifies all live shards of a segment; calls `pace` after each with the bytes read. */
+  scrubSegment(number: number, pace: (bytes: number) => Promise<void>): Promise<void>;
+}
+
+export interface ScrubProgress {
+  readonly tourStartedMs: number;
+  readonly scrubbedBytes: number;
+  readonly toursCompleted: number;
+}
+
+/** A wait after a failure, so that a broken disk is not read in a loop. */
+const FAILURE_PAUSE_MS = 10_000;
+
+/** Reads every live shard of a disk again and again, in the background, at a bounded rate. */
+export class Scrubber {
+  readonly #source: ScrubSource;
+  readonly #pace: ScrubPace;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | null = null;
+  #tour: ScrubTour | null = null;
+  #tourStartedMs = 0;
+  #toursCompleted = 0;
+
+  constructor(
+    source: ScrubSource,
+    options: { readonly pace: ScrubPace; readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.#source = source;
+    this.#pace = options.pace;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  get progress(): ScrubProgress {
+    return {
+      tourStartedMs: this.#tourStartedMs,
+      scrubbedBytes: this.#tour?.scrubbedBytes ?? 0,
+      toursCompleted: this.#toursCompleted,
+    };
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('scrubber stops'));
+    await this.#running;
+  }
+
+  /** One whole tour. */
+  async runTour(): Promise<void> {
+    const totalBytes = this.#source
+      .scrubSegments()
+      .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const tour = new ScrubTour(this.#pace, this.#clock.monotonicMs(), totalBytes);
+    this.#tour = tour;
+    this.#tourStartedMs = this.#clock.wallMs();
+    for (;;) {
+      const segment = tour.next(this.#source.scrubSegments());
+      if (segment === null) break;
+      await this.#source.scrubSegment(segment, async (bytes) => {
+        tour.add(bytes);
+        await this.#sleep(tour.delayMs(this.#clock.monotonicMs()));
+      });
+    }
+    this.#toursCompleted += 1;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.runTour();
+        await this.#sleep(this.#tour?.restMs(this.#clock.monotonicMs()) ?? 0);
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#logger.error({ diskId: this.#source.diskId, error }, 'scrub tour failed');
+        await this.#sleep(FAILURE_PAUSE_MS).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Rejects when the scrubber stops. */
+  async #sleep(delayMs: number): Promise<void> {
+    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+    if (delayMs > 0) await this.#clock.sleep(delayMs, this.#stop.signal);
+  }
+}
