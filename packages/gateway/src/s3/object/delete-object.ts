@@ -1,5 +1,5 @@
 import type { Headers } from '../../http/request';
-import { requireWritableObject } from '../bucket-access';
+import { isVersioned, requireWritableObject } from '../bucket-access';
 import type { Operation } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { S3Error } from '../s3-error';
@@ -26,13 +26,13 @@ export const deleteObject: Operation = {
       owner: location.bucket.owner,
       precondition,
     });
-    return {
-      status: 204,
-      headers: {
-        ...(deleted.versionId === null ? {} : { 'x-amz-version-id': deleted.versionId }),
-        ...(deleted.isDeleteMarker ? { 'x-amz-delete-marker': 'true' } : {}),
-      },
-    };
+    const headers: Record<string, string> = {};
+    // An unversioned bucket does not speak of versions (V-2), also not of `null`.
+    if (deleted.versionId !== null && isVersioned(location.bucket)) {
+      headers['x-amz-version-id'] = deleted.versionId;
+    }
+    if (deleted.isDeleteMarker) headers['x-amz-delete-marker'] = 'true';
+    return { status: 204, headers };
   },
 };
 
