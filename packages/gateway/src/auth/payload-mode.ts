@@ -11,14 +11,8 @@ export type PayloadMode =
 
 const MODES: ReadonlyMap<string, PayloadMode> = new Map<string, PayloadMode>([
   ['UNSIGNED-PAYLOAD', { kind: 'unsigned' }],
-  [
-    'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
-    { kind: 'chunked', isSigned: false, hasTrailer: true },
-  ],
-  [
-    'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
-    { kind: 'chunked', isSigned: true, hasTrailer: false },
-  ],
+  ['STREAMING-UNSIGNED-PAYLOAD-TRAILER', { kind: 'chunked', isSigned: false, hasTrailer: true }],
+  ['STREAMING-AWS4-HMAC-SHA256-PAYLOAD', { kind: 'chunked', isSigned: true, hasTrailer: false }],
   [
     'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
     { kind: 'chunked', isSigned: true, hasTrailer: true },
@@ -42,6 +36,8 @@ export function parsePayloadMode(value: string): PayloadMode {
   throw new S3Error(
     'InvalidArgument',
     { ArgumentName: 'x-amz-content-sha256', ArgumentValue: value },
-    { message: `x-amz-content-sha256 must be ${[...MODES.keys()].join(', ')}, or a valid sha256 value.` },
+    {
+      message: `x-amz-content-sha256 must be ${[...MODES.keys()].join(', ')}, or a valid sha256 value.`,
+    },
   );
 }

@@ -157,9 +157,7 @@ function parsePresigned({ query }: RequestHead): SignedRequest {
   }
   const timestampMs = parseTimestamp(timestamp);
   if (timestampMs === null) {
-    throw malformedQuery(
-      `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`,
-    );
+    throw malformedQuery(`X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`);
   }
   return {
     mechanism: 'query',

@@ -22,7 +22,11 @@ export class ChunkSignatureChain {
 
   /** True when `signatureHex` signs a chunk of this SHA-256 at this place; moves on by one. */
   verifyChunk(chunkSha256Hex: string, signatureHex: string): boolean {
-    return this.#verify('AWS4-HMAC-SHA256-PAYLOAD', `${EMPTY_SHA256}\n${chunkSha256Hex}`, signatureHex);
+    return this.#verify(
+      'AWS4-HMAC-SHA256-PAYLOAD',
+      `${EMPTY_SHA256}\n${chunkSha256Hex}`,
+      signatureHex,
+    );
   }
 
   /** True when `signatureHex` signs the trailing headers (`name:value\n` each) after the last chunk. */

@@ -103,8 +103,7 @@ function socketSink(target: ServerResponse, start: () => void, clock: Clock): By
         return;
       }
       const waitMs =
-        READ_GRACE_MS +
-        ((target.writableLength + chunk.length) / READ_RATE_BYTES_PER_S_MIN) * 1000;
+        READ_GRACE_MS + ((target.writableLength + chunk.length) / READ_RATE_BYTES_PER_S_MIN) * 1000;
       const stopWaiting = clock.schedule(waitMs, () => target.destroy());
       const onClose = (): void => {
         stopWaiting();
@@ -154,5 +153,5 @@ function encodeHeaders(headers: Readonly<Record<string, string>>): Record<string
 }
 
 function hasErrorCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

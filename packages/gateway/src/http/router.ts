@@ -275,8 +275,7 @@ function subresourcesOf(scope: Scope): ReadonlySet<string> {
  * @throws S3Error MethodNotAllowed, or InvalidArgument for a combination that has no meaning.
  */
 export function routeRequest(head: RequestHead): string {
-  const scope: Scope =
-    head.bucket === null ? 'service' : head.key === null ? 'bucket' : 'object';
+  const scope: Scope = head.bucket === null ? 'service' : head.key === null ? 'bucket' : 'object';
   const subresource = selectSubresource(head, scope);
   const routes = ROUTES_BY_SHAPE.get(shapeOf(head.method, scope, subresource));
   const route = routes?.find((candidate) => matches(candidate, head));
