@@ -1,1 +1,2 @@
-export {};
+export { MemoryMetadataClient } from './memory-metadata-client';
+export type { MemoryMetadataOptions } from './memory-metadata-client';

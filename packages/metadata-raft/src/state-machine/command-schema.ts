@@ -1,0 +1,189 @@
+import { SHARDS_PER_BLOB_MAX } from '@azimuth/placement';
+import type { IndexCommandName, RootCommandName } from '@azimuth/proto';
+import { COMMAND_VERSION, isBlobId } from '@azimuth/proto';
+import { StoreError } from '@azimuth/common';
+import { z } from 'zod';
+
+/**
+ * The shape of every command, checked before it is logged: what is logged is applied by every
+ * replica, today and at every replay, and must never be able to stop one.
+ */
+const KEY_BYTES_MAX = 1_024;
+const PART_NUMBER_MAX = 10_000;
+const LOST_SURROGATE = /\p{Surrogate}/u;
+
+const hexId = z.string().regex(/^[0-9a-f]{32}$/);
+const name = z.string().min(1).max(256);
+const text = z.string().max(8_192);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const key = z
+  .string()
+  .min(1)
+  .refine((value) => Buffer.byteLength(value) <= KEY_BYTES_MAX && !LOST_SURROGATE.test(value));
+const uploadId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+const blobId = z.string().refine(isBlobId);
+const bytes = z.instanceof(Uint8Array);
+const strings = z.record(z.string().max(1_024), text);
+
+const versioning = z.enum(['unversioned', 'enabled', 'suspended']);
+const checksumAlgorithm = z.enum(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256']);
+const checksumType = z.enum(['FULL_OBJECT', 'COMPOSITE']);
+const checksum = z.object({ algorithm: checksumAlgorithm, type: checksumType, value: text });
+const profile = z
+  .object({ k: z.number().int().min(1), m: z.number().int().min(0) })
+  .refine(({ k, m }) => k + m <= SHARDS_PER_BLOB_MAX);
+const shardIndexes = z
+  .array(
+    z
+      .number()
+      .int()
+      .min(0)
+      .max(SHARDS_PER_BLOB_MAX - 1),
+  )
+  .max(SHARDS_PER_BLOB_MAX);
+
+const blob = z.object({
+  blobId,
+  pgId: count,
+  sizeBytes: count,
+  profile,
+  blockBytes: count,
+  isReduced: z.boolean(),
+});
+const missing = z.object({ blobId, shardIndexes });
+const data = z.object({
+  inline: bytes.nullable(),
+  blobs: z.array(blob).max(PART_NUMBER_MAX),
+  missing: z.array(missing).max(PART_NUMBER_MAX),
+});
+const draft = z.object({
+  key,
+  sizeBytes: count,
+  etag: text,
+  storageClass: name,
+  owner: text,
+  headers: strings,
+  userMetadata: strings,
+  checksum: checksum.nullable(),
+});
+const etags = z.array(text).max(1_000).nullable();
+const precondition = z.object({ ifMatch: etags, ifNoneMatch: etags }).nullable();
+const address = { bucketId: hexId, key };
+
+const diskState = z.enum(['online', 'full', 'fenced', 'lost']);
+const disk = z.object({ diskId: name, capacityBytes: count, state: diskState });
+const node = z.object({
+  nodeId: name,
+  zone: name,
+  host: name,
+  bulkPort: count,
+  rpcPort: count,
+  adminPort: count,
+  incarnation: name,
+});
+const settings = z.object({
+  clusterId: name,
+  region: name,
+  zones: z.array(name).max(64),
+  erasureProfile: profile,
+  replicaProfile: profile,
+  inlineBytesMax: count,
+  replicaBytesMax: count,
+  blockBytes: count,
+  indexGroups: count,
+});
+const group = z.object({
+  profile,
+  slots: z.array(name).max(SHARDS_PER_BLOB_MAX),
+  isReduced: z.boolean(),
+});
+const slotMove = z.object({ pgId: count, slot: count, targetDiskId: name });
+
+const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
+  InitializeCluster: z.object({ settings }),
+  CreateBucket: z.object({ name, bucketId: hexId, owner: text }),
+  SetBucketVersioning: z.object({ name, versioning }),
+  MarkBucketDeleting: z.object({ name, bucketId: hexId, isDeleting: z.boolean() }),
+  RemoveBucket: z.object({ name, bucketId: hexId }),
+  RegisterNode: z.object({ node, disks: z.array(disk).max(1_000) }),
+  SetNodeState: z.object({ nodeId: name, incarnation: name, state: z.enum(['up', 'down']) }),
+  SetDiskState: z.object({ diskId: name, state: diskState }),
+  OpenGroups: z.object({ groups: z.array(group).max(1_000) }),
+  SealGroup: z.object({ pgId: count, isSealed: z.boolean() }),
+  BeginBackfill: slotMove,
+  FinishBackfill: slotMove,
+  RemoveGroup: z.object({ pgId: count }),
+  AcquireLease: z.object({ name, holder: name, ttlMs: z.number().int().min(1).max(3_600_000) }),
+};
+
+const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
+  CommitVersion: z.object({ ...address, versioning, draft, data, precondition }),
+  DeleteVersion: z.object({
+    ...address,
+    versioning,
+    versionId: text.nullable(),
+    owner: text,
+    precondition,
+  }),
+  CreateUpload: z.object({
+    upload: z.object({
+      ...address,
+      uploadId,
+      owner: text,
+      storageClass: name,
+      headers: strings,
+      userMetadata: strings,
+      checksumAlgorithm: checksumAlgorithm.nullable(),
+      checksumType: checksumType.nullable(),
+    }),
+  }),
+  CommitPart: z.object({
+    ...address,
+    uploadId,
+    part: z.object({
+      partNumber: z.number().int().min(1).max(PART_NUMBER_MAX),
+      etag: text,
+      sizeBytes: count,
+      checksum: checksum.nullable(),
+    }),
+    data,
+  }),
+  CompleteUpload: z.object({
+    ...address,
+    uploadId,
+    versioning,
+    draft,
+    parts: z.array(z.object({ partNumber: z.number().int(), etag: text })).max(PART_NUMBER_MAX),
+    precondition,
+  }),
+  AbortUpload: z.object({ ...address, uploadId }),
+  FenceBucket: z.object({ bucketId: hexId, isFenced: z.boolean() }),
+  AcknowledgeOutbox: z.object({ ids: z.array(name).max(10_000) }),
+  ReportMissingShards: z.object({ missing: z.array(missing).max(10_000) }),
+  ReplaceBlob: z.object({ oldBlobId: blobId, blob, missing: z.array(missing).max(32) }),
+};
+
+const envelope = z.object({
+  version: z.literal(COMMAND_VERSION),
+  name: z.string(),
+  commandId: hexId,
+  issuedMs: count,
+});
+
+/**
+ * @throws StoreError INVALID_ARGUMENT naming the fields that were refused
+ */
+export function checkCommand(kind: 'root' | 'index', command: unknown): void {
+  const { name: commandName } = checkShape(envelope, command);
+  const schemas: Readonly<Record<string, z.ZodType>> = kind === 'root' ? ROOT_ARGS : INDEX_ARGS;
+  const schema = Object.hasOwn(schemas, commandName) ? schemas[commandName] : undefined;
+  if (schema === undefined) throw new StoreError('INVALID_ARGUMENT', { command: commandName });
+  checkShape(schema, (command as { args?: unknown }).args);
+}
+
+function checkShape<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const fields = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`);
+  throw new StoreError('INVALID_ARGUMENT', { fields: fields.slice(0, 10).join('; ') });
+}

@@ -1,0 +1,223 @@
+import { assert, required, StoreError } from '@azimuth/common';
+import type { Command, SessionResponse } from '@azimuth/proto';
+import { decodeRecord, encodeRecord } from '@azimuth/proto';
+
+import type { CommittedEntry, StateMachine, StateMachineSnapshot } from '../driver/state-machine';
+import { CheckedStore } from './checked-store';
+import type { CommandContext } from './command-context';
+import { CommandLedger } from './command-ledger';
+import { counterValues, countersOf, newCounters } from './counters';
+import type { Counters } from './counters';
+import type { KeyValueStore } from './key-value-store';
+import { plainKey } from './record-keys';
+import { decodeChunks, snapshotChunks } from './snapshot-codec';
+
+const META_KEY = plainKey('m', Buffer.alloc(0));
+const FORMAT_VERSION = 1;
+
+/** The commands and queries of one kind of group. */
+export interface CommandSet {
+  /**
+   * Computes and records the effect of a command, synchronously, from records and context alone.
+   *
+   * @throws StoreError the refusal, before anything was changed
+   */
+  execute(command: Command, context: CommandContext): unknown;
+  /** What follows from a refusal: the data of the command is not needed. */
+  abandon(command: Command, context: CommandContext): void;
+  /** Forgets what has expired, a bounded amount of it. */
+  evict(nowMs: number): void;
+  /** Reads into memory what is kept there; called after open, install and reset. */
+  load(): Promise<void>;
+  /** Hears that everything up to `index` is written. */
+  afterApply(index: number): void;
+}
+
+export type CommandSetFactory<T extends CommandSet> = (
+  records: CheckedStore,
+  counters: Counters,
+) => T;
+
+type Meta = [
+  version: number,
+  index: number,
+  nowMs: number,
+  digestHigh: number,
+  digestLow: number,
+  counters: number[],
+];
+
+/** The bytes of a log entry: the command under the leader's time. */
+export function encodeEntry(nowMs: number, command: Command): Buffer {
+  return encodeRecord([nowMs, command]);
+}
+
+/**
+ * What is common to the replicated state machines: time, retries, one write for many entries,
+ * snapshots. Answers of `apply` are encoded `SessionResponse`s, ready to be sent; null for a no-op.
+ *
+ * A1 The state after an entry is a function of the state before and the entry, nothing else.
+ * A2 The applied index is written with the effects: after a crash both are there or neither.
+ */
+export class GroupStateMachine<T extends CommandSet> implements StateMachine {
+  readonly #store: KeyValueStore;
+  readonly #records: CheckedStore;
+  readonly #counters: Counters;
+  readonly #ledger: CommandLedger;
+  readonly commands: T;
+  #lastApplied = 0;
+  #nowMs = 0;
+
+  private constructor(store: KeyValueStore, create: CommandSetFactory<T>) {
+    this.#store = store;
+    this.#records = new CheckedStore(store);
+    this.#counters = newCounters();
+    this.#ledger = new CommandLedger(this.#records, this.#counters);
+    this.commands = create(this.#records, this.#counters);
+  }
+
+  static async open<T extends CommandSet>(
+    store: KeyValueStore,
+    create: CommandSetFactory<T>,
+  ): Promise<GroupStateMachine<T>> {
+    const machine = new GroupStateMachine(store, create);
+    // Without its index record the store is new, or the install of a snapshot was cut short.
+    if (store.get(META_KEY) === undefined) await store.clear();
+    await machine.#load();
+    return machine;
+  }
+
+  lastApplied(): number {
+    return this.#lastApplied;
+  }
+
+  /** The time of the last entry; the leader's clock continues from here. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  get counters(): Readonly<Counters> {
+    return this.#counters;
+  }
+
+  async apply(entries: readonly CommittedEntry[]): Promise<readonly (Buffer | null)[]> {
+    const answers: (Buffer | null)[] = [];
+    let index = this.#lastApplied;
+    for (const entry of entries) {
+      assert(entry.index === index + 1, 'entry does not follow the last applied');
+      index = entry.index;
+      answers.push(entry.data.length === 0 ? null : this.#applyEntry(index, entry.data));
+    }
+    this.#putMeta(index);
+    await this.#records.write();
+    this.#lastApplied = index;
+    this.commands.afterApply(index);
+    return answers;
+  }
+
+  createSnapshot(): Promise<StateMachineSnapshot> {
+    return Promise.resolve({
+      lastIncludedIndex: this.#lastApplied,
+      chunks: snapshotChunks(this.#store),
+    });
+  }
+
+  async installSnapshot(lastIncludedIndex: number, chunks: AsyncIterable<Buffer>): Promise<void> {
+    await this.#store.clear();
+    let meta: Buffer | null = null;
+    for await (const batch of decodeChunks(chunks)) {
+      meta = batch.find(({ key }) => key.equals(META_KEY))?.value ?? meta;
+      const operations = batch.filter(({ key }) => !key.equals(META_KEY));
+      if (operations.length > 0) await this.#store.write(operations);
+    }
+    await this.#store.write([{ key: META_KEY, value: required(meta, 'index of the snapshot') }]);
+    await this.#load();
+    assert(this.#lastApplied === lastIncludedIndex, 'snapshot of another index');
+  }
+
+  async reset(): Promise<void> {
+    await this.#store.clear();
+    await this.#load();
+  }
+
+  stateHash(): Promise<string> {
+    const { high, low } = this.#records.digest;
+    const bytes = Buffer.alloc(8);
+    bytes.writeInt32BE(high, 0);
+    bytes.writeInt32BE(low, 4);
+    return Promise.resolve(bytes.toString('hex'));
+  }
+
+  /** The content proved to be damaged: after a restart it is rebuilt from a peer. */
+  condemn(): void {
+    this.#store.condemn();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #applyEntry(index: number, data: Uint8Array): Buffer {
+    const [entryMs, command] = decodeRecord(data) as [number, Command];
+    this.#nowMs = Math.max(this.#nowMs, entryMs);
+    const context: CommandContext = { index, nowMs: this.#nowMs };
+    this.#ledger.evict(context.nowMs);
+    this.commands.evict(context.nowMs);
+    const recalled = this.#ledger.recall(command);
+    if (recalled !== null) return recalled;
+    if (this.#ledger.isExpired(command, context)) {
+      return refusalOf(new StoreError('COMMAND_EXPIRED', { nowMs: context.nowMs }));
+    }
+    const answer = this.#execute(command, context);
+    this.#ledger.remember(command, answer, context);
+    return answer;
+  }
+
+  #execute(command: Command, context: CommandContext): Buffer {
+    const before = this.#records.digest;
+    try {
+      const result = this.commands.execute(command, context);
+      return encodeRecord({ ok: true, result } satisfies SessionResponse);
+    } catch (error) {
+      // A corrupt record or a bug stops this replica; it is no answer to the command.
+      if (!(error instanceof StoreError) || error.code === 'STATE_CORRUPT') throw error;
+      const after = this.#records.digest;
+      assert(before.high === after.high && before.low === after.low, 'refused after a change');
+      this.commands.abandon(command, context);
+      return refusalOf(error);
+    }
+  }
+
+  #putMeta(index: number): void {
+    const { high, low } = this.#records.digest;
+    const meta: Meta = [
+      FORMAT_VERSION,
+      index,
+      this.#nowMs,
+      high,
+      low,
+      counterValues(this.#counters),
+    ];
+    this.#records.putUnchained(META_KEY, encodeRecord(meta));
+  }
+
+  async #load(): Promise<void> {
+    this.#records.discard();
+    const content = this.#records.get(META_KEY);
+    const [version, index, nowMs, high, low, counters] =
+      content === null
+        ? ([FORMAT_VERSION, 0, 0, 0, 0, []] satisfies Meta)
+        : (decodeRecord(content) as Meta);
+    assert(version === FORMAT_VERSION, 'state of a newer format');
+    this.#lastApplied = index;
+    this.#nowMs = nowMs;
+    this.#records.digest = { high, low };
+    Object.assign(this.#counters, countersOf(counters));
+    await this.commands.load();
+  }
+}
+
+function refusalOf(error: StoreError): Buffer {
+  const response: SessionResponse = { ok: false, code: error.code, detail: error.detail };
+  return encodeRecord(response);
+}

@@ -1,0 +1,39 @@
+/** One change of an atomic write; a null value deletes the key. */
+export interface KeyValueOperation {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
+
+export type KeyValuePair = readonly [key: Buffer, value: Buffer];
+
+/** Half-open range of keys in byte order. */
+export interface KeyRange {
+  readonly from: Buffer;
+  readonly to: Buffer;
+}
+
+/** Reads a range of the store as it was when the reader was made. Must be closed. */
+export interface RangeReader {
+  /** The next pairs, at most `limit` (≥ 1); an empty answer is the end. */
+  next(limit: number): Promise<readonly KeyValuePair[]>;
+  /** Continues at the first key ≥ `target`, which must lie in the range. */
+  seek(target: Buffer): void;
+  close(): Promise<void>;
+}
+
+/**
+ * What a state machine keeps its records in: ordered, atomic, not trusted. Durability is not asked
+ * of it, because everything in it can be made again from a snapshot and the log; but a write is
+ * never visible in part, also after a crash.
+ */
+export interface KeyValueStore {
+  get(key: Buffer): Buffer | undefined;
+  /** Atomic. One write at a time. */
+  write(operations: readonly KeyValueOperation[]): Promise<void>;
+  range(range: KeyRange): RangeReader;
+  /** Removes everything. Not atomic. */
+  clear(): Promise<void>;
+  /** Marks the content as not to be trusted: the next open begins with an empty store. */
+  condemn(): void;
+  close(): Promise<void>;
+}

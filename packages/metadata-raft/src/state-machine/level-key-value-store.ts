@@ -1,0 +1,140 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import type { AbstractIterator } from 'abstract-level';
+import { Level } from 'level';
+
+import type {
+  KeyRange,
+  KeyValueOperation,
+  KeyValuePair,
+  KeyValueStore,
+  RangeReader,
+} from './key-value-store';
+
+const CONDEMNED_NAME = 'CONDEMNED';
+const BUFFER_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+const CACHE_BYTES = 64 * 1024 * 1024;
+const RANGE_CACHE_BYTES = 1024 * 1024;
+
+/**
+ * A directory with a `level` store that is never synced: see {@link KeyValueStore}. A store that
+ * does not open, or was condemned, is removed and made anew.
+ */
+export class LevelKeyValueStore implements KeyValueStore {
+  readonly #directory: string;
+  #database: Level<Buffer, Buffer>;
+
+  private constructor(directory: string, database: Level<Buffer, Buffer>) {
+    this.#directory = directory;
+    this.#database = database;
+  }
+
+  /** Opens `directory`, made if absent; `onDiscard` hears why old content was thrown away. */
+  static async open(
+    directory: string,
+    onDiscard: (reason: string) => void,
+  ): Promise<LevelKeyValueStore> {
+    mkdirSync(directory, { recursive: true });
+    if (existsSync(join(directory, CONDEMNED_NAME))) {
+      onDiscard('condemned');
+      removeStore(directory);
+    }
+    try {
+      return new LevelKeyValueStore(directory, await openDatabase(directory));
+    } catch (error) {
+      onDiscard(String((error as Error & { cause?: unknown }).cause ?? error));
+      removeStore(directory);
+      return new LevelKeyValueStore(directory, await openDatabase(directory));
+    }
+  }
+
+  get(key: Buffer): Buffer | undefined {
+    return this.#database.getSync(key);
+  }
+
+  write(operations: readonly KeyValueOperation[]): Promise<void> {
+    const batch = this.#database.batch();
+    for (const { key, value } of operations) {
+      if (value === null) batch.del(key);
+      else batch.put(key, value);
+    }
+    return batch.write({ sync: false });
+  }
+
+  range(range: KeyRange): RangeReader {
+    return new LevelRangeReader(this.#database, range);
+  }
+
+  async clear(): Promise<void> {
+    await this.#database.close();
+    removeStore(this.#directory);
+    this.#database = await openDatabase(this.#directory);
+  }
+
+  condemn(): void {
+    const descriptor = openSync(join(this.#directory, CONDEMNED_NAME), 'w');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    syncDirectory(this.#directory);
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
+
+class LevelRangeReader implements RangeReader {
+  readonly #iterator: AbstractIterator<Level<Buffer, Buffer>, Buffer, Buffer>;
+
+  constructor(database: Level<Buffer, Buffer>, range: KeyRange) {
+    const options = {
+      gte: range.from,
+      lt: range.to,
+      ...BUFFER_ENCODING,
+      highWaterMarkBytes: RANGE_CACHE_BYTES,
+    };
+    this.#iterator = database.iterator<Buffer, Buffer>(options);
+  }
+
+  next(limit: number): Promise<readonly KeyValuePair[]> {
+    return this.#iterator.nextv(limit);
+  }
+
+  seek(target: Buffer): void {
+    this.#iterator.seek(target);
+  }
+
+  close(): Promise<void> {
+    return this.#iterator.close();
+  }
+}
+
+async function openDatabase(directory: string): Promise<Level<Buffer, Buffer>> {
+  const storeDirectory = join(directory, 'store');
+  const database = new Level<Buffer, Buffer>(storeDirectory, BUFFER_ENCODING);
+  // Passed to classic-level, whose options the type of `level` does not name.
+  const options = { writeBufferSize: WRITE_BUFFER_BYTES, cacheSize: CACHE_BYTES };
+  await database.open(options);
+  syncDirectory(storeDirectory);
+  syncDirectory(directory);
+  syncDirectory(dirname(directory));
+  return database;
+}
+
+function removeStore(directory: string): void {
+  rmSync(join(directory, 'store'), { recursive: true, force: true });
+  // After the content, so that a crash in between leaves it condemned.
+  rmSync(join(directory, CONDEMNED_NAME), { force: true });
+  syncDirectory(directory);
+}
+
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

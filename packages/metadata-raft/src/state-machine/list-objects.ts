@@ -1,0 +1,149 @@
+import { StoreError } from '@azimuth/common';
+import type { IndexQueries, ListEntry, ListPosition } from '@azimuth/proto';
+
+import type { CheckedRange, CheckedStore } from './checked-store';
+import { decodeListEntry } from './record-codec';
+import { encodeAddressPrefix, keyBytesOf, pastPrefix } from './record-keys';
+
+type Args = IndexQueries['ListObjects']['args'];
+type Result = IndexQueries['ListObjects']['result'];
+
+export const LIST_LIMIT_MAX = 1_000;
+const KIND = Buffer.from('k', 'latin1');
+const READ_SIZE_MIN = 16;
+const READ_SIZE_MAX = LIST_LIMIT_MAX + 1;
+
+/**
+ * A page of the current versions of a bucket, K-1 to K-3 and K-7: a range of `k` records in byte
+ * order. A common prefix is passed by a seek, so its cost does not depend on what is under it.
+ *
+ * @throws StoreError INVALID_ARGUMENT, STATE_CORRUPT
+ */
+export async function listObjects(records: CheckedStore, args: Args): Promise<Result> {
+  if (args.limit < 0 || args.limit > LIST_LIMIT_MAX) {
+    throw new StoreError('INVALID_ARGUMENT', { limit: args.limit });
+  }
+  const scan = new ListScan(records, args);
+  try {
+    while (await scan.step());
+    return scan.result();
+  } finally {
+    await scan.close();
+  }
+}
+
+class ListScan {
+  readonly #args: Args;
+  readonly #prefix: Buffer;
+  readonly #delimiter: Buffer;
+  readonly #after: Buffer | null;
+  readonly #range: CheckedRange;
+  readonly #entries: ListEntry[] = [];
+  readonly #commonPrefixes: string[] = [];
+  #next: ListPosition | null = null;
+  #isTruncated = false;
+  #readSize: number;
+  /** The common prefix that is being passed. */
+  #passing: Buffer | null = null;
+
+  constructor(records: CheckedStore, args: Args) {
+    this.#args = args;
+    this.#prefix = Buffer.from(args.prefix);
+    this.#delimiter = Buffer.from(args.delimiter);
+    this.#after = args.after === null ? null : Buffer.from(args.after.key);
+    this.#readSize = args.delimiter === '' ? args.limit + 1 : READ_SIZE_MIN;
+    const first = listKey(args.bucketId, this.#prefix);
+    const to = pastPrefix(first);
+    let from = first;
+    if (args.after !== null && this.#after !== null) {
+      const position = listKey(args.bucketId, this.#after);
+      const start = args.after.isPrefix ? pastPrefix(position) : afterKey(position);
+      if (Buffer.compare(start, from) > 0) from = start;
+    }
+    if (Buffer.compare(from, to) > 0) from = to;
+    this.#range = records.range({ from, to });
+  }
+
+  /** Reads on; false when the page is complete. */
+  async step(): Promise<boolean> {
+    if (this.#args.limit === 0) return false;
+    const pairs = await this.#range.next(this.#readSize);
+    if (pairs.length === 0) return false;
+    for (const [key, content] of pairs) {
+      if (!this.#take(keyBytesOf(key), content)) return false;
+    }
+    if (this.#passing === null) {
+      this.#readSize = Math.min(this.#readSize * 2, READ_SIZE_MAX);
+    } else {
+      this.#range.seek(pastPrefix(listKey(this.#args.bucketId, this.#passing)));
+      this.#passing = null;
+      this.#readSize = READ_SIZE_MIN;
+    }
+    return true;
+  }
+
+  result(): Result {
+    return {
+      entries: this.#entries,
+      commonPrefixes: this.#commonPrefixes,
+      isTruncated: this.#isTruncated,
+      next: this.#next,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#range.close();
+  }
+
+  /** Takes one record; false when the page was full before it. */
+  #take(key: Buffer, content: Buffer): boolean {
+    if (this.#passing !== null) {
+      if (startsWith(key, this.#passing)) return true;
+      this.#passing = null;
+    }
+    const entry = decodeListEntry(key, content);
+    if (entry === null) return true;
+    const commonPrefix = this.#commonPrefixOf(key);
+    if (commonPrefix !== null) this.#passing = commonPrefix;
+    // K-3: a prefix that is not greater than the marker was on an earlier page.
+    const isPassed =
+      commonPrefix !== null &&
+      this.#after !== null &&
+      Buffer.compare(commonPrefix, this.#after) <= 0;
+    if (isPassed) return true;
+    if (this.#entries.length + this.#commonPrefixes.length === this.#args.limit) {
+      this.#isTruncated = true;
+      return false;
+    }
+    if (commonPrefix === null) {
+      this.#entries.push(entry);
+      this.#next = { key: entry.key, isPrefix: false };
+    } else {
+      const text = commonPrefix.toString('utf8');
+      this.#commonPrefixes.push(text);
+      this.#next = { key: text, isPrefix: true };
+    }
+    return true;
+  }
+
+  #commonPrefixOf(key: Buffer): Buffer | null {
+    if (this.#delimiter.length === 0) return null;
+    const position = key.indexOf(this.#delimiter, this.#prefix.length);
+    return position < 0 ? null : key.subarray(0, position + this.#delimiter.length);
+  }
+}
+
+function listKey(bucketId: string, prefix: Buffer): Buffer {
+  return Buffer.concat([KIND, encodeAddressPrefix(bucketId, prefix)]);
+}
+
+/** Strictly after the record of exactly that key: its terminator is 00 01, an escape 00 FF. */
+function afterKey(position: Buffer): Buffer {
+  return Buffer.concat([position, Buffer.from([0x00, 0x02])]);
+}
+
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return (
+    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+  );
+}

@@ -1,0 +1,257 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { StoreError } from '@azimuth/common';
+import { SHARDS_PER_BLOB_MAX, zoneConditionProblem } from '@azimuth/placement';
+import type { ClusterSettings, PlacementGroup } from '@azimuth/placement';
+import type { BucketRecord, Command, RootCommandName, RootCommands } from '@azimuth/proto';
+
+import type { CheckedStore } from './checked-store';
+import type { CommandContext } from './command-context';
+import type { Counters } from './counters';
+import type { CommandSet } from './group-state-machine';
+import { registerNode } from './register-node';
+import { RootState } from './root-state';
+import { WatchLog } from './watch-log';
+
+type Args<Name extends RootCommandName> = RootCommands[Name]['args'];
+type Result<Name extends RootCommandName> = RootCommands[Name]['result'];
+
+type Handlers = {
+  readonly [Name in RootCommandName]: (args: Args<Name>, context: CommandContext) => Result<Name>;
+};
+
+/** The commands of the root group. Every command checks first and changes then. */
+export class RootCommandSet implements CommandSet {
+  readonly state: RootState;
+  readonly watchLog = new WatchLog();
+  readonly #handlers: Handlers = {
+    InitializeCluster: (args, context) => this.#initializeCluster(args, context),
+    CreateBucket: (args, context) => this.#createBucket(args, context),
+    SetBucketVersioning: (args, context) => this.#setBucketVersioning(args, context),
+    MarkBucketDeleting: (args, context) => this.#markBucketDeleting(args, context),
+    RemoveBucket: (args, context) => this.#removeBucket(args, context),
+    RegisterNode: (args, context) => registerNode(this.state, args, context),
+    SetNodeState: (args, context) => this.#setNodeState(args, context),
+    SetDiskState: (args, context) => this.#setDiskState(args, context),
+    OpenGroups: (args, context) => this.#openGroups(args, context),
+    SealGroup: (args, context) => this.#sealGroup(args, context),
+    BeginBackfill: (args, context) => this.#beginBackfill(args, context),
+    FinishBackfill: (args, context) => this.#finishBackfill(args, context),
+    RemoveGroup: (args, context) => this.#removeGroup(args, context),
+    AcquireLease: (args, context) => this.#acquireLease(args, context),
+  };
+
+  constructor(records: CheckedStore, counters: Counters) {
+    this.state = new RootState(records, counters, this.watchLog);
+  }
+
+  execute(command: Command, context: CommandContext): unknown {
+    if (!Object.hasOwn(this.#handlers, command.name)) {
+      throw new StoreError('INVALID_ARGUMENT', { command: command.name });
+    }
+    return this.#handlers[command.name as RootCommandName](command.args as never, context);
+  }
+
+  abandon(): void {
+    // No root command brings data with it.
+  }
+
+  evict(): void {
+    // Nothing expires here besides the answers of commands.
+  }
+
+  load(): Promise<void> {
+    return this.state.load();
+  }
+
+  afterApply(): void {
+    this.watchLog.wake();
+  }
+
+  #initializeCluster({ settings }: Args<'InitializeCluster'>, { index }: CommandContext): null {
+    const existing = this.state.settings();
+    if (existing !== null) {
+      if (isDeepStrictEqual(existing, settings)) return null;
+      throw new StoreError('ALREADY_EXISTS', { clusterId: existing.clusterId });
+    }
+    checkSettings(settings);
+    this.state.put('settings', '', settings, index);
+    return null;
+  }
+
+  #createBucket(args: Args<'CreateBucket'>, context: CommandContext): BucketRecord {
+    const existing = this.state.get('bucket', args.name);
+    if (existing !== null) throw new StoreError('BUCKET_EXISTS', { owner: existing.owner });
+    const bucket: BucketRecord = {
+      name: args.name,
+      bucketId: args.bucketId,
+      createdMs: context.nowMs,
+      owner: args.owner,
+      versioning: 'unversioned',
+      deletingSinceMs: null,
+    };
+    this.state.put('bucket', bucket.name, bucket, context.index);
+    return bucket;
+  }
+
+  #setBucketVersioning(
+    { name, versioning }: Args<'SetBucketVersioning'>,
+    { index }: CommandContext,
+  ): BucketRecord {
+    const bucket = this.#requireBucket(name);
+    if (versioning === bucket.versioning) return bucket;
+    // V-1: once configured, a bucket never is unversioned again.
+    if (versioning === 'unversioned') throw new StoreError('INVALID_ARGUMENT', { versioning });
+    const changed = { ...bucket, versioning };
+    this.state.put('bucket', name, changed, index);
+    return changed;
+  }
+
+  #markBucketDeleting(args: Args<'MarkBucketDeleting'>, context: CommandContext): null {
+    const bucket = this.#requireBucket(args.name, args.bucketId);
+    const isDeleting = bucket.deletingSinceMs !== null;
+    if (isDeleting === args.isDeleting) return null;
+    const deletingSinceMs = args.isDeleting ? context.nowMs : null;
+    this.state.put('bucket', args.name, { ...bucket, deletingSinceMs }, context.index);
+    return null;
+  }
+
+  #removeBucket({ name, bucketId }: Args<'RemoveBucket'>, { index }: CommandContext): null {
+    const bucket = this.state.get('bucket', name);
+    if (bucket?.bucketId !== bucketId) return null;
+    if (bucket.deletingSinceMs === null) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'the bucket is not marked' });
+    }
+    this.state.delete('bucket', name, index);
+    return null;
+  }
+
+  #setNodeState(args: Args<'SetNodeState'>, { index }: CommandContext): null {
+    const node = this.state.get('node', args.nodeId);
+    // Meant for an earlier life of the node: nothing to do.
+    if (node?.incarnation !== args.incarnation || node.state === args.state) return null;
+    this.state.put('node', node.nodeId, { ...node, state: args.state }, index);
+    return null;
+  }
+
+  #setDiskState(args: Args<'SetDiskState'>, { index }: CommandContext): null {
+    const disk = this.state.get('disk', args.diskId);
+    if (disk === null) throw new StoreError('DISK_UNKNOWN', { diskId: args.diskId });
+    if (disk.state === args.state) return null;
+    if (disk.state === 'lost') {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'a lost disk returns by registering' });
+    }
+    this.state.put('disk', disk.diskId, { ...disk, state: args.state }, index);
+    return null;
+  }
+
+  #openGroups({ groups }: Args<'OpenGroups'>, { index }: CommandContext): Result<'OpenGroups'> {
+    const map = this.state.map();
+    for (const { profile, slots } of groups) {
+      const problem = zoneConditionProblem(map, profile, slots);
+      if (problem !== null) throw new StoreError('INVALID_ARGUMENT', { group: problem.kind });
+    }
+    const pgIds = groups.map(({ profile, slots, isReduced }) => {
+      this.state.counters.lastPgId += 1;
+      const pgId = this.state.counters.lastPgId;
+      this.#putGroup({ pgId, profile, slots, isReduced, state: 'active', backfill: null }, index);
+      return pgId;
+    });
+    return { pgIds };
+  }
+
+  #sealGroup({ pgId, isSealed }: Args<'SealGroup'>, { index }: CommandContext): null {
+    const group = this.#requireGroup(pgId);
+    if (!isSealed && group.backfill !== null) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'the group is being backfilled', pgId });
+    }
+    const state = isSealed ? 'sealed' : 'active';
+    if (group.state !== state) this.#putGroup({ ...group, state }, index);
+    return null;
+  }
+
+  #beginBackfill(args: Args<'BeginBackfill'>, { index }: CommandContext): null {
+    const { pgId, slot, targetDiskId } = args;
+    const group = this.#requireGroup(pgId);
+    const backfill = { slot, targetDiskId };
+    if (isDeepStrictEqual(group.backfill, backfill)) return null;
+    if (group.backfill !== null || group.slots[slot] === undefined) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'slot or backfill', pgId, slot });
+    }
+    const slots = group.slots.with(slot, targetDiskId);
+    const problem = zoneConditionProblem(this.state.map(), group.profile, slots);
+    if (problem !== null) throw new StoreError('INVALID_ARGUMENT', { group: problem.kind, pgId });
+    this.#putGroup({ ...group, state: 'sealed', backfill }, index);
+    return null;
+  }
+
+  #finishBackfill(args: Args<'FinishBackfill'>, { index }: CommandContext): null {
+    const { pgId, slot, targetDiskId } = args;
+    const group = this.#requireGroup(pgId);
+    if (group.backfill === null && group.slots[slot] === targetDiskId) return null;
+    if (!isDeepStrictEqual(group.backfill, { slot, targetDiskId })) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'another backfill or none', pgId, slot });
+    }
+    const slots = group.slots.with(slot, targetDiskId);
+    this.#putGroup({ ...group, slots, state: 'active', backfill: null }, index);
+    return null;
+  }
+
+  #removeGroup({ pgId }: Args<'RemoveGroup'>, { index }: CommandContext): null {
+    const group = this.state.get('group', String(pgId));
+    if (group === null) return null;
+    if (group.state !== 'sealed' || !group.isReduced) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'not a sealed reduced group', pgId });
+    }
+    this.state.delete('group', String(pgId), index);
+    return null;
+  }
+
+  #acquireLease(args: Args<'AcquireLease'>, context: CommandContext): Result<'AcquireLease'> {
+    const { name, holder, ttlMs } = args;
+    const current = this.state.get('lease', name);
+    const isHeldByOther =
+      current !== null && current.holder !== holder && current.expiresMs > context.nowMs;
+    if (isHeldByOther) return current;
+    const lease = {
+      name,
+      holder,
+      epoch: current?.holder === holder ? current.epoch : (current?.epoch ?? 0) + 1,
+      expiresMs: context.nowMs + ttlMs,
+    };
+    this.state.put('lease', name, lease, context.index);
+    return lease;
+  }
+
+  #putGroup(group: PlacementGroup, index: number): void {
+    this.state.put('group', String(group.pgId), group, index);
+  }
+
+  #requireGroup(pgId: number): PlacementGroup {
+    const group = this.state.get('group', String(pgId));
+    if (group === null) throw new StoreError('NOT_FOUND', { pgId });
+    return group;
+  }
+
+  #requireBucket(name: string, bucketId?: string): BucketRecord {
+    const bucket = this.state.get('bucket', name);
+    if (bucket === null || (bucketId !== undefined && bucket.bucketId !== bucketId)) {
+      throw new StoreError('BUCKET_NOT_FOUND', { name });
+    }
+    return bucket;
+  }
+}
+
+/** @throws StoreError INVALID_ARGUMENT */
+function checkSettings(settings: ClusterSettings): void {
+  const { zones, indexGroups, erasureProfile, replicaProfile } = settings;
+  const problems = [
+    new Set(zones).size !== zones.length || zones.length === 0 ? 'zones' : null,
+    indexGroups < 1 || indexGroups > 256 ? 'indexGroups' : null,
+    erasureProfile.k + erasureProfile.m > SHARDS_PER_BLOB_MAX ? 'erasureProfile' : null,
+    replicaProfile.k !== 1 || replicaProfile.m + 1 > SHARDS_PER_BLOB_MAX ? 'replicaProfile' : null,
+  ].filter((problem) => problem !== null);
+  if (problems.length > 0) {
+    throw new StoreError('INVALID_ARGUMENT', { settings: problems.join(', ') });
+  }
+}

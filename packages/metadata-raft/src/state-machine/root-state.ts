@@ -1,0 +1,151 @@
+import { StoreError } from '@azimuth/common';
+import type {
+  ClusterMap,
+  ClusterSettings,
+  DiskEntry,
+  PlacementGroup,
+  StorageNodeEntry,
+} from '@azimuth/placement';
+import { decodeRecord, encodeRecord } from '@azimuth/proto';
+import type { BucketRecord, LeaseRecord } from '@azimuth/proto';
+
+import type { CheckedStore } from './checked-store';
+import type { Counters } from './counters';
+import type { WatchLog } from './watch-log';
+
+/** Kinds of root records and their type. Keys are a letter and a name; values are MessagePack. */
+interface RootRecords {
+  readonly settings: ClusterSettings;
+  readonly node: StorageNodeEntry;
+  readonly disk: DiskEntry;
+  readonly group: PlacementGroup;
+  readonly bucket: BucketRecord;
+  readonly lease: LeaseRecord;
+}
+
+export type RootKind = keyof RootRecords;
+
+const LETTERS: Readonly<Record<RootKind, string>> = {
+  settings: 'S',
+  node: 'N',
+  disk: 'D',
+  group: 'G',
+  bucket: 'B',
+  lease: 'L',
+};
+const KINDS = Object.keys(LETTERS) as RootKind[];
+const READ_SIZE = 1_000;
+
+/**
+ * The root state: small, so all of it is in memory too, and every change goes to both. Records in
+ * memory are never changed in place, so what was handed out stays as it was.
+ */
+export class RootState {
+  readonly counters: Counters;
+  readonly #records: CheckedStore;
+  readonly #watchLog: WatchLog;
+  readonly #mirror: { readonly [Kind in RootKind]: Map<string, RootRecords[Kind]> } = {
+    settings: new Map(),
+    node: new Map(),
+    disk: new Map(),
+    group: new Map(),
+    bucket: new Map(),
+    lease: new Map(),
+  };
+  #map: ClusterMap | null = null;
+
+  constructor(records: CheckedStore, counters: Counters, watchLog: WatchLog) {
+    this.#records = records;
+    this.counters = counters;
+    this.#watchLog = watchLog;
+  }
+
+  get<Kind extends RootKind>(kind: Kind, name: string): RootRecords[Kind] | null {
+    return this.#mirror[kind].get(name) ?? null;
+  }
+
+  all<Kind extends RootKind>(kind: Kind): IterableIterator<RootRecords[Kind]> {
+    return this.#mirror[kind].values();
+  }
+
+  /** `index` is that of the entry that makes the change. */
+  put<Kind extends RootKind>(
+    kind: Kind,
+    name: string,
+    record: RootRecords[Kind],
+    index: number,
+  ): void {
+    this.#mirror[kind].set(name, record);
+    this.#records.put(rootKey(kind, name), encodeRecord(record));
+    this.#changed(kind, name, index);
+  }
+
+  delete(kind: RootKind, name: string, index: number): void {
+    if (!this.#mirror[kind].delete(name)) return;
+    this.#records.delete(rootKey(kind, name));
+    this.#changed(kind, name, index);
+  }
+
+  settings(): ClusterSettings | null {
+    return this.get('settings', '');
+  }
+
+  /**
+   * The map as it is now; the same object until it changes.
+   *
+   * @throws StoreError INVALID_ARGUMENT before InitializeCluster
+   */
+  map(): ClusterMap {
+    const settings = this.settings();
+    if (settings === null) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'the cluster is not initialized' });
+    }
+    this.#map ??= {
+      version: this.counters.mapVersion,
+      settings,
+      nodes: new Map(this.#mirror.node),
+      disks: new Map(this.#mirror.disk),
+      groups: new Map([...this.#mirror.group.values()].map((group) => [group.pgId, group])),
+    };
+    return this.#map;
+  }
+
+  async load(): Promise<void> {
+    this.#map = null;
+    this.#watchLog.restart(this.counters.mapVersion);
+    for (const kind of KINDS) await this.#loadKind(kind);
+  }
+
+  async #loadKind<Kind extends RootKind>(kind: Kind): Promise<void> {
+    const mirror = this.#mirror[kind];
+    mirror.clear();
+    const letter = LETTERS[kind].charCodeAt(0);
+    const range = this.#records.range({
+      from: Buffer.from([letter]),
+      to: Buffer.from([letter + 1]),
+    });
+    try {
+      for (;;) {
+        const pairs = await range.next(READ_SIZE);
+        if (pairs.length === 0) return;
+        for (const [key, content] of pairs) {
+          mirror.set(key.toString('utf8', 1), decodeRecord(content) as RootRecords[Kind]);
+        }
+      }
+    } finally {
+      await range.close();
+    }
+  }
+
+  #changed(kind: RootKind, name: string, index: number): void {
+    // Leases are nobody's business but their holder's.
+    if (kind === 'lease') return;
+    this.#map = null;
+    this.counters.mapVersion = index;
+    this.#watchLog.add(index, kind, name);
+  }
+}
+
+function rootKey(kind: RootKind, name: string): Buffer {
+  return Buffer.from(LETTERS[kind] + name, 'utf8');
+}
