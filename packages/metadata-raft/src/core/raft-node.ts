@@ -253,6 +253,11 @@ export class RaftNode {
     return log.slice(lastApplied + 1, end, bytesMax, Number.MAX_SAFE_INTEGER);
   }
 
+  get hasCommittedEntries(): boolean {
+    const { log, lastApplied } = this.#state;
+    return lastApplied < Math.min(log.commitIndex, log.stableIndex);
+  }
+
   /** The index of a durable snapshot that the state machine must take over before anything else. */
   get snapshotToInstall(): LogIndex | null {
     if (this.#state.log.pendingSnapshot !== null) return null;

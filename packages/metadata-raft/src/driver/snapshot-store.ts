@@ -22,7 +22,8 @@ const CHUNK_BYTES_MAX = 1024 * 1024;
  */
 export class SnapshotStore {
   readonly #disk: LogDisk;
-  readonly #newest = new Map<string, StoredSnapshot>();
+  /** Ascending by index. */
+  readonly #stored = new Map<string, StoredSnapshot[]>();
 
   private constructor(disk: LogDisk) {
     this.#disk = disk;
@@ -39,16 +40,20 @@ export class SnapshotStore {
       const header = decodeHeader(file.read(0, HEADER_BYTES));
       await file.close();
       if (header === null) continue;
-      const newest = store.#newest.get(parsed.group);
-      if (newest === undefined || newest.index < header.index) {
-        store.#newest.set(parsed.group, { ...header, sizeBytes: file.sizeBytes });
-      }
+      store.#add(parsed.group, { ...header, sizeBytes: file.sizeBytes });
     }
     return store;
   }
 
-  newest(group: string): StoredSnapshot | null {
-    return this.#newest.get(group) ?? null;
+  /**
+   * The newest snapshot that `isPartOfLog` accepts. A received snapshot may be stored although the
+   * log did not adopt it, so the newest file is not always the right one.
+   */
+  newest(
+    group: string,
+    isPartOfLog: (snapshot: StoredSnapshot) => boolean,
+  ): StoredSnapshot | null {
+    return this.#stored.get(group)?.findLast(isPartOfLog) ?? null;
   }
 
   /** Durable when it resolves; older files stay until {@link removeOlder}. */
@@ -74,8 +79,7 @@ export class SnapshotStore {
     await this.#disk.rename(part, name);
     await this.#disk.syncDirectory();
     const stored = { ...mark, sizeBytes };
-    const newest = this.#newest.get(group);
-    if (newest === undefined || newest.index <= mark.index) this.#newest.set(group, stored);
+    this.#add(group, stored);
     return stored;
   }
 
@@ -111,10 +115,20 @@ export class SnapshotStore {
   }
 
   async removeOlder(group: string, index: LogIndex): Promise<void> {
+    const kept = this.#stored.get(group)?.filter((snapshot) => snapshot.index >= index) ?? [];
+    this.#stored.set(group, kept);
     for (const name of await this.#disk.list()) {
       const parsed = parseName(name);
       if (parsed?.group === group && parsed.index < index) await this.#disk.remove(name);
     }
+  }
+
+  #add(group: string, snapshot: StoredSnapshot): void {
+    const others = this.#stored.get(group)?.filter(({ index }) => index !== snapshot.index) ?? [];
+    this.#stored.set(
+      group,
+      [...others, snapshot].sort((a, b) => a.index - b.index),
+    );
   }
 }
 

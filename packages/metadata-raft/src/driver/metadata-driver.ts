@@ -1,0 +1,340 @@
+import { assert, StoreError } from '@azimuth/common';
+import type { Clock, Logger, Random } from '@azimuth/common';
+
+import { DEFAULT_RAFT_CONFIG } from '../core/config';
+import type { RaftConfig } from '../core/config';
+import { staticConfiguration } from '../core/membership';
+import type { Message, NodeId } from '../core/message';
+import { RaftNode } from '../core/raft-node';
+import type { LogDisk } from '../log/log-disk';
+import type { GroupWrite, LogStorage } from '../log/log-storage';
+import { Wal } from '../log/wal';
+import type { WalOpening, WalOptions } from '../log/wal';
+import type {
+  GroupMessage,
+  RaftTransport,
+  SnapshotAnswer,
+  SnapshotTransfer,
+  TransportReceiver,
+} from '../transport/transport';
+
+import { isStateTrusted, recordBoot } from './boot-record';
+import { DriverGroup } from './raft-group';
+import type { GroupHost } from './raft-group';
+import { SnapshotStore } from './snapshot-store';
+import type { RaftGroup, StateMachine } from './state-machine';
+
+export interface MetadataDriverOptions {
+  readonly nodeId: NodeId;
+  /** All nodes that decide, with this one. */
+  readonly voters: readonly NodeId[];
+  /** The directory of log, votes and snapshots. */
+  readonly disk: LogDisk;
+  /** See {@link WalOptions}. */
+  readonly whenEmpty: WalOptions['whenEmpty'];
+  /**
+   * Identifies this boot of the machine (`readBootId`). The state machines are written without
+   * fsync, so they are trusted after a restart of the process and rebuilt after one of the machine.
+   */
+  readonly bootId: string;
+  readonly transport: RaftTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /**
+   * The disk failed or the state is wrong: nothing is acknowledged any more, and the process must
+   * end. Called at most once.
+   */
+  readonly onFatal: (error: unknown) => void;
+  /** Runs `callback` after what is already queued in this turn of the event loop. */
+  readonly defer?: (callback: () => void) => void;
+  readonly raft?: RaftConfig;
+  readonly tickMs?: number;
+  readonly compactionBytesMin?: number;
+  readonly trailingEntries?: number;
+  readonly wal?: Pick<WalOptions, 'segmentBytesMax' | 'cacheBytesMax' | 'totalBytesTarget'>;
+  /** Sees every batch before it is written; for checkers. */
+  readonly onWrite?: (batch: readonly GroupWrite[]) => void;
+}
+
+const TICK_MS = 100;
+const TICKS_PER_CHECKPOINT = 5;
+const COMPACTION_BYTES_MIN = 64 * 1024 * 1024;
+const TRAILING_ENTRIES = 4096;
+
+/**
+ * Runs all groups of one node over one log: collect what every group wants durable, write it with one
+ * sync, send, apply, advance. While a sync is in flight the next batch gathers, and messages that
+ * promise nothing leave at once, so a leader writes and replicates in parallel.
+ */
+export class MetadataDriver implements TransportReceiver {
+  readonly #options: MetadataDriverOptions;
+  readonly #defer: (callback: () => void) => void;
+  readonly #groups = new Map<string, DriverGroup>();
+  #storage: LogStorage | null = null;
+  #condition: WalOpening['condition'] = 'created';
+  #state: 'new' | 'running' | 'failed' | 'closed' = 'new';
+  #isTurnScheduled = false;
+  #syncing: Promise<void> | null = null;
+  #isCheckpointDue = false;
+  #ticks = 0;
+  #cancelTick: (() => void) | null = null;
+
+  constructor(options: MetadataDriverOptions) {
+    assert(options.voters.includes(options.nodeId), 'this node is not a voter');
+    this.#options = options;
+    this.#defer = options.defer ?? ((callback) => void setImmediate(callback));
+  }
+
+  /** Adds a group, before {@link start}. Every voter must have the same groups. */
+  addGroup(name: string, stateMachine: StateMachine): RaftGroup {
+    assert(this.#state === 'new' && !this.#groups.has(name), `group ${name} cannot be added`);
+    const group = new DriverGroup(name, stateMachine);
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** How the log was found at the start. */
+  get logCondition(): WalOpening['condition'] {
+    return this.#condition;
+  }
+
+  /**
+   * Opens the log, brings the state machines in agreement with it, and joins the cluster.
+   *
+   * @throws StoreError STATE_CORRUPT, LOG_CORRUPT when the disk cannot be trusted with this identity.
+   */
+  async start(): Promise<void> {
+    assert(this.#state === 'new', 'a driver starts once');
+    const { disk, whenEmpty, wal: walOptions, transport, logger, nodeId } = this.#options;
+    const { wal, condition } = await Wal.open({ disk, whenEmpty, ...walOptions });
+    this.#storage = wal;
+    this.#condition = condition;
+    if (condition === 'damaged') {
+      logger.error({ nodeId }, 'the log lost acknowledged entries; abstaining until repaired');
+    }
+    const snapshots = await SnapshotStore.open(disk);
+    const isTrusted = await isStateTrusted(disk, this.#options.bootId);
+    const host = this.#makeHost(snapshots);
+    for (const group of this.#groups.values()) await this.#startGroup(group, host, isTrusted);
+    if (!isTrusted) await recordBoot(disk, this.#options.bootId);
+    this.#state = 'running';
+    transport.start(this);
+    this.#scheduleTick();
+    this.#wake();
+  }
+
+  receive(messages: readonly GroupMessage[]): void {
+    if (this.#state !== 'running') return;
+    this.#guard(() => {
+      for (const { group: name, message } of messages) {
+        const group = this.#groups.get(name);
+        if (group === undefined || message.to !== this.#options.nodeId) {
+          this.#options.logger.warn({ group: name, to: message.to }, 'message for nobody here');
+          continue;
+        }
+        group.node.step(message);
+        group.noteStatus();
+      }
+      this.#wake();
+    });
+  }
+
+  async receiveSnapshot(transfer: SnapshotTransfer): Promise<SnapshotAnswer> {
+    const group = this.#groups.get(transfer.group);
+    if (group === undefined || this.#state !== 'running') throw new StoreError('UNAVAILABLE');
+    return group.receiveSnapshot(transfer);
+  }
+
+  /** Stops taking part, and closes the log after what is in flight. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const wasFailed = this.#state === 'failed';
+    this.#state = 'closed';
+    this.#cancelTick?.();
+    await this.#options.transport.close();
+    for (const group of this.#groups.values()) await group.close();
+    await this.#syncing;
+    if (!wasFailed) await this.#storage?.close();
+  }
+
+  #makeHost(snapshots: SnapshotStore): GroupHost {
+    const { clock, logger, voters, transport, raft = DEFAULT_RAFT_CONFIG } = this.#options;
+    const { tickMs = TICK_MS } = this.#options;
+    const electionMs = raft.electionTimeoutTicksMax * tickMs;
+    return {
+      clock,
+      logger,
+      snapshots,
+      voters,
+      readTimeoutMs: 2 * electionMs,
+      transferTimeoutMs: 2 * electionMs,
+      compactionBytesMin: this.#options.compactionBytesMin ?? COMPACTION_BYTES_MIN,
+      trailingEntries: this.#options.trailingEntries ?? TRAILING_ENTRIES,
+      wake: () => this.#wake(),
+      fail: (error) => this.#fail(error),
+      sendSnapshot: (to, transfer) => transport.sendSnapshot(to, transfer),
+    };
+  }
+
+  async #startGroup(group: DriverGroup, host: GroupHost, isTrusted: boolean): Promise<void> {
+    assert(this.#storage !== null);
+    const { name, stateMachine } = group;
+    const log = this.#storage.group(name);
+    const isDamaged = log.hardState().repairIndex > 0;
+    const isAhead = stateMachine.lastApplied() > log.lastIndex();
+    if ((!isTrusted || isDamaged || isAhead) && stateMachine.lastApplied() > 0) {
+      this.#options.logger.info({ group: name, isDamaged, isAhead }, 'state is rebuilt');
+      await stateMachine.reset();
+    }
+    // A snapshot counts when the log has its last entry; what came before is then the same too.
+    const snapshot = host.snapshots.newest(name, ({ index, term }) => log.term(index) === term);
+    if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
+      if (snapshot === null) throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
+      await stateMachine.installSnapshot(
+        snapshot.index,
+        host.snapshots.read(name, snapshot.index),
+      );
+    }
+    const node = new RaftNode({
+      id: this.#options.nodeId,
+      config: this.#options.raft ?? DEFAULT_RAFT_CONFIG,
+      configuration: staticConfiguration(this.#options.voters),
+      random: this.#options.random,
+      log,
+      hardState: log.hardState(),
+      lastApplied: stateMachine.lastApplied(),
+    });
+    group.run({ host, node, log }, snapshot);
+    // Nobody to ask: waiting for the time-out would only delay the start.
+    if (this.#options.voters.length === 1) node.campaign();
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#options.clock.schedule(this.#options.tickMs ?? TICK_MS, () => {
+      if (this.#state !== 'running') return;
+      this.#guard(() => this.#tick());
+      this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    this.#ticks += 1;
+    for (const group of this.#groups.values()) {
+      group.node.tick();
+      group.noteStatus();
+    }
+    if (this.#ticks % TICKS_PER_CHECKPOINT === 0) {
+      this.#isCheckpointDue = true;
+      for (const name of this.#storage?.groupsToCompact() ?? []) {
+        this.#groups.get(name)?.requestCompaction();
+      }
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#isTurnScheduled || this.#state !== 'running') return;
+    this.#isTurnScheduled = true;
+    this.#defer(() => {
+      this.#isTurnScheduled = false;
+      if (this.#state === 'running') this.#guard(() => this.#turn());
+    });
+  }
+
+  #turn(): void {
+    for (const group of this.#groups.values()) {
+      group.startTurn();
+      this.#send(group, group.node.takeMessages());
+    }
+    this.#flush();
+    this.#syncing ??= this.#sync()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#syncing = null;
+      });
+  }
+
+  async #sync(): Promise<void> {
+    const storage = this.#storage;
+    assert(storage !== null);
+    while (this.#state === 'running') {
+      const work = [...this.#groups.values()].filter((group) => group.hasWork);
+      if (work.length === 0) {
+        if (!this.#isCheckpointDue) return;
+        this.#isCheckpointDue = false;
+        await storage.checkpoint();
+        continue;
+      }
+      await this.#syncGroups(storage, work);
+    }
+  }
+
+  async #syncGroups(storage: LogStorage, groups: readonly DriverGroup[]): Promise<void> {
+    const jobs = groups.map((group) => {
+      const ready = group.node.ready();
+      this.#send(group, ready.messages);
+      return { group, ready, write: group.takeWrite(ready) };
+    });
+    this.#flush();
+    const batch = jobs.map(({ write }) => write).filter((write) => write !== null);
+    if (batch.length > 0) {
+      this.#options.onWrite?.(batch);
+      await storage.write(batch);
+    }
+    for (const { group, ready, write } of jobs) {
+      this.#send(group, ready.messagesAfterSync);
+      await group.written(write);
+      group.startTurn();
+      this.#send(group, group.node.takeMessages());
+    }
+    this.#flush();
+  }
+
+  readonly #outbox = new Map<NodeId, GroupMessage[]>();
+
+  #send(group: DriverGroup, messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.type === 'InstallSnapshot') {
+        group.sendSnapshot(message);
+        continue;
+      }
+      let queue = this.#outbox.get(message.to);
+      if (queue === undefined) {
+        queue = [];
+        this.#outbox.set(message.to, queue);
+      }
+      queue.push({ group: group.name, message });
+    }
+  }
+
+  #flush(): void {
+    for (const [to, messages] of this.#outbox) this.#options.transport.send(to, messages);
+    this.#outbox.clear();
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'failed';
+    this.#cancelTick?.();
+    this.#options.logger.error({ error }, 'metadata node stopped');
+    for (const group of this.#groups.values()) void group.close();
+    this.#options.onFatal(error);
+  }
+}
+
+export function createMetadataDriver(options: MetadataDriverOptions): MetadataDriver {
+  return new MetadataDriver(options);
+}

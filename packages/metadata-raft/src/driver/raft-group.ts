@@ -1,0 +1,381 @@
+import { StoreError, assert, required } from '@azimuth/common';
+import type { Clock, Logger } from '@azimuth/common';
+
+import type { Entry, LogIndex, Message, NodeId } from '../core/message';
+import type { RaftNode } from '../core/raft-node';
+import type { SnapshotMark } from '../core/ready';
+import type { GroupLog, GroupWrite } from '../log/log-storage';
+import type { SnapshotAnswer, SnapshotTransfer } from '../transport/transport';
+
+import { PendingProposals } from './pending-proposals';
+import { PendingReads } from './pending-reads';
+import type { SnapshotStore, StoredSnapshot } from './snapshot-store';
+import type { RaftGroup, RaftGroupStatus, StateMachine } from './state-machine';
+
+/** What a group needs of the driver. */
+export interface GroupHost {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly snapshots: SnapshotStore;
+  readonly voters: readonly NodeId[];
+  readonly readTimeoutMs: number;
+  readonly transferTimeoutMs: number;
+  /** Log bytes behind the last snapshot that make a new one due, at least. */
+  readonly compactionBytesMin: number;
+  /** Entries that stay in the log behind a snapshot for followers that are a little late. */
+  readonly trailingEntries: number;
+  /** Asks for a turn of the loop. */
+  wake(): void;
+  /** A failure that this process cannot go on from. */
+  fail(error: unknown): void;
+  sendSnapshot(to: NodeId, transfer: SnapshotTransfer): Promise<SnapshotAnswer>;
+}
+
+interface Running {
+  readonly host: GroupHost;
+  readonly node: RaftNode;
+  readonly log: GroupLog;
+}
+
+const APPLY_BYTES_MAX = 1024 * 1024;
+const IDLE_STATUS: RaftGroupStatus = {
+  role: 'follower',
+  term: 0,
+  leader: null,
+  commitIndex: 0,
+  lastApplied: 0,
+  isDamaged: false,
+};
+
+/** One group: its raft node, its state machine, and everybody who waits for either. */
+export class DriverGroup implements RaftGroup {
+  readonly name: string;
+  readonly stateMachine: StateMachine;
+  readonly #proposals = new PendingProposals();
+  readonly #reads = new PendingReads();
+  readonly #listeners = new Set<(status: RaftGroupStatus) => void>();
+  #running: Running | null = null;
+  #knownStatus: RaftGroupStatus = IDLE_STATUS;
+  #snapshot: StoredSnapshot | null = null;
+  #compactionMark: { mark: SnapshotMark; snapshot: StoredSnapshot } | null = null;
+  #applying: Promise<void> | null = null;
+  #compacting: Promise<void> | null = null;
+  #isReceivingSnapshot = false;
+  #isCompactionForced = false;
+  #isClosed = false;
+
+  constructor(name: string, stateMachine: StateMachine) {
+    this.name = name;
+    this.stateMachine = stateMachine;
+  }
+
+  /** Called once the log is open and the state machine agrees with it. */
+  run(running: Running, snapshot: StoredSnapshot | null): void {
+    assert(this.#running === null, 'a group starts once');
+    this.#running = running;
+    this.#snapshot = snapshot;
+    this.noteStatus();
+  }
+
+  get node(): RaftNode {
+    return this.#require().node;
+  }
+
+  // What the service calls.
+
+  propose(data: Buffer): Promise<unknown> {
+    assert(data.length > 0, 'an empty entry is the no-op');
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
+    this.#require().host.wake();
+    return this.#proposals.enqueue(data);
+  }
+
+  readIndex(): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
+    this.#require().host.wake();
+    return this.#reads.enqueue();
+  }
+
+  status(): RaftGroupStatus {
+    if (this.#running === null) return IDLE_STATUS;
+    const { role, term, leader, commitIndex, lastApplied, isDamaged } =
+      this.#running.node.status();
+    return { role, term, leader, commitIndex, lastApplied, isDamaged };
+  }
+
+  leader(): NodeId | null {
+    return this.#running?.node.leader ?? null;
+  }
+
+  onLeadershipChange(callback: (status: RaftGroupStatus) => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  async transferLeadership(target: NodeId): Promise<void> {
+    const { node, host } = this.#require();
+    const refused = node.transferLeadership(target);
+    if (refused === 'not-leader') throw this.#notLeader();
+    if (refused === 'unknown-target') throw new StoreError('INVALID_ARGUMENT', { target });
+    if (target === node.id) return;
+    host.wake();
+    await new Promise<void>((resolve, reject) => {
+      const finish = (outcome: () => void): void => {
+        cancel();
+        unsubscribe();
+        outcome();
+      };
+      const cancel = host.clock.schedule(host.transferTimeoutMs, () => {
+        finish(() => reject(new StoreError('UNAVAILABLE', { target })));
+      });
+      const unsubscribe = this.onLeadershipChange(({ role }) => {
+        if (role !== 'leader') finish(resolve);
+      });
+    });
+  }
+
+  // What the loop calls.
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  get hasWork(): boolean {
+    return this.node.hasReady || this.#compactionMark !== null;
+  }
+
+  /** Hands queued proposals and reads to the core. */
+  startTurn(): void {
+    const { node, host } = this.#require();
+    this.#proposals.submit(node, () => this.#notLeader());
+    this.#reads.submit(node, host, () => this.#notLeader());
+    this.noteStatus();
+    this.#settleReads();
+    this.#apply();
+  }
+
+  /** The write that `ready` asks for; null when nothing has to be durable. */
+  takeWrite(ready: Pick<GroupWrite, 'hardState' | 'snapshot' | 'entries'>): GroupWrite | null {
+    const compaction = this.#compactionMark?.mark ?? null;
+    const { hardState, entries } = ready;
+    const snapshot = ready.snapshot ?? compaction;
+    if (hardState === null && snapshot === null && entries.length === 0) return null;
+    return { group: this.name, hardState, snapshot, entries };
+  }
+
+  /** `write` is durable. */
+  async written(write: GroupWrite | null): Promise<void> {
+    const { host, node } = this.#require();
+    node.advance();
+    const compaction = this.#compactionMark;
+    if (compaction !== null && write?.snapshot === compaction.mark) {
+      this.#compactionMark = null;
+      // A snapshot of the leader may have overtaken it.
+      if (compaction.snapshot.index <= (this.#snapshot?.index ?? 0)) return;
+      this.#snapshot = compaction.snapshot;
+      await host.snapshots.removeOlder(this.name, compaction.snapshot.index);
+    }
+  }
+
+  /** Tells the listeners, and everybody who relied on this node being leader. */
+  noteStatus(): void {
+    const { node } = this.#require();
+    const known = this.#knownStatus;
+    if (node.role === known.role && node.term === known.term && node.leader === known.leader) {
+      return;
+    }
+    this.#knownStatus = this.status();
+    if (known.role === 'leader') {
+      this.#proposals.rejectAll(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
+      this.#reads.rejectAll(this.#notLeader());
+    }
+    for (const listener of this.#listeners) listener(this.#knownStatus);
+  }
+
+  /** Makes a snapshot as soon as there is something to make it of. */
+  requestCompaction(): void {
+    this.#isCompactionForced = true;
+    this.#apply();
+  }
+
+  /** Streams the newest snapshot to a follower that needs entries that are gone. */
+  sendSnapshot(request: Extract<Message, { type: 'InstallSnapshot' }>): void {
+    const { host, node } = this.#require();
+    const snapshot = this.#snapshot;
+    if (snapshot === null || snapshot.index < request.lastIncludedIndex) {
+      host.logger.error({ group: this.name }, 'no snapshot to send');
+      node.reportSnapshot(request.to, false);
+      return;
+    }
+    const transfer: SnapshotTransfer = {
+      group: this.name,
+      from: request.from,
+      term: request.term,
+      lastIncludedIndex: snapshot.index,
+      lastIncludedTerm: snapshot.term,
+      voters: host.voters,
+      chunks: host.snapshots.read(this.name, snapshot.index),
+    };
+    const report = (isAccepted: boolean): void => {
+      if (this.#isClosed) return;
+      node.reportSnapshot(request.to, isAccepted);
+      host.wake();
+    };
+    host.sendSnapshot(request.to, transfer).then(
+      (answer) => report(answer.isAccepted),
+      (error: unknown) => {
+        host.logger.warn({ group: this.name, to: request.to, error }, 'snapshot not delivered');
+        report(false);
+      },
+    );
+  }
+
+  async receiveSnapshot(transfer: SnapshotTransfer): Promise<SnapshotAnswer> {
+    const { host, node } = this.#require();
+    const { lastIncludedIndex, lastIncludedTerm, term, from } = transfer;
+    if (this.#isReceivingSnapshot || term < node.term) {
+      return { isAccepted: false, term: node.term };
+    }
+    this.#isReceivingSnapshot = true;
+    try {
+      const mark = { index: lastIncludedIndex, term: lastIncludedTerm };
+      if (lastIncludedIndex > node.status().commitIndex) {
+        await host.snapshots.save(this.name, mark, transfer.chunks);
+      }
+    } finally {
+      this.#isReceivingSnapshot = false;
+    }
+    if (this.#isClosed) throw new StoreError('UNAVAILABLE', { reason: 'closing' });
+    node.step({
+      ...{ type: 'InstallSnapshot', from, to: node.id, term },
+      ...{ lastIncludedIndex, lastIncludedTerm },
+    });
+    host.wake();
+    return { isAccepted: true, term: node.term };
+  }
+
+  /** Ends everything that waits. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#proposals.rejectAll(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
+    this.#reads.rejectAll(new StoreError('UNAVAILABLE', { reason: 'closing' }));
+    await this.#applying;
+    await this.#compacting;
+  }
+
+  #apply(): void {
+    if (this.#applying !== null || this.#isClosed || !this.#isApplyDue()) return;
+    this.#applying = this.#applyAll()
+      .catch((error: unknown) => this.#require().host.fail(error))
+      .finally(() => {
+        this.#applying = null;
+        // Something may have been committed after the last look.
+        this.#apply();
+      });
+  }
+
+  async #applyAll(): Promise<void> {
+    const { node } = this.#require();
+    while (!this.#isClosed) {
+      const snapshotIndex = node.snapshotToInstall;
+      if (snapshotIndex !== null) {
+        await this.#installSnapshot(snapshotIndex);
+        continue;
+      }
+      const entries = node.committedEntries(APPLY_BYTES_MAX);
+      if (entries.length === 0) break;
+      await this.#applyEntries(entries);
+      this.#settleReads();
+      if (this.#isCompactionDue()) await this.#startCompaction();
+    }
+    if (this.#isCompactionForced && this.#isCompactionDue()) await this.#startCompaction();
+  }
+
+  #isApplyDue(): boolean {
+    const { node } = this.#require();
+    const isForced = this.#isCompactionForced && this.#isCompactionDue();
+    return isForced || node.snapshotToInstall !== null || node.hasCommittedEntries;
+  }
+
+  async #applyEntries(entries: readonly Entry[]): Promise<void> {
+    const { node } = this.#require();
+    const last = required(entries.at(-1), 'last entry').index;
+    const results = await this.stateMachine.apply(entries);
+    assert(results.length === entries.length, 'one result an entry');
+    assert(this.stateMachine.lastApplied() === last, 'the state machine skipped an entry');
+    node.applied(last);
+    for (const [position, entry] of entries.entries()) {
+      this.#proposals.settle(entry, results[position]);
+    }
+  }
+
+  async #installSnapshot(index: LogIndex): Promise<void> {
+    const { node, host } = this.#require();
+    const snapshot = host.snapshots.newest(this.name, (stored) => stored.index === index);
+    assert(snapshot !== null, 'an adopted snapshot has no file');
+    await this.stateMachine.installSnapshot(index, host.snapshots.read(this.name, index));
+    assert(this.stateMachine.lastApplied() === index, 'the snapshot was not taken over');
+    node.applied(index);
+    this.#snapshot = snapshot;
+    await host.snapshots.removeOlder(this.name, index);
+  }
+
+  #isCompactionDue(): boolean {
+    const { log, host } = this.#require();
+    if (this.#compacting !== null || this.#compactionMark !== null) return false;
+    if (this.stateMachine.lastApplied() <= (this.#snapshot?.index ?? 0)) return false;
+    const dueBytes = Math.max(host.compactionBytesMin, this.#snapshot?.sizeBytes ?? 0);
+    return this.#isCompactionForced || log.sizeBytes() > dueBytes;
+  }
+
+  /** Freezes the state; the file is written while later entries are applied. */
+  async #startCompaction(): Promise<void> {
+    const { node, host, log } = this.#require();
+    const isForced = this.#isCompactionForced;
+    this.#isCompactionForced = false;
+    const { lastIncludedIndex: index, chunks } = await this.stateMachine.createSnapshot();
+    const term = node.termOf(index);
+    assert(term !== null, 'the snapshot is not of this log');
+    const save = async (): Promise<void> => {
+      const snapshot = await host.snapshots.save(this.name, { index, term }, chunks);
+      if (this.#isClosed) return;
+      const snapshotIndex = log.snapshotIndex();
+      // At least half of the log goes, or the next snapshot would be due at once.
+      const trailing = Math.min(host.trailingEntries, Math.floor((index - snapshotIndex) / 2));
+      const start = Math.max(snapshotIndex, isForced ? index : index - trailing);
+      const startTerm = node.termOf(start);
+      // A snapshot of the leader may have overtaken this one.
+      if (startTerm === null || node.termOf(index) !== term) return;
+      this.#compactionMark = { mark: { index: start, term: startTerm }, snapshot };
+      host.wake();
+    };
+    this.#compacting = save()
+      .catch((error: unknown) => host.fail(error))
+      .finally(() => {
+        this.#compacting = null;
+      });
+  }
+
+  #settleReads(): void {
+    const { node } = this.#require();
+    this.#reads.settle(node.takeReadStates(), this.stateMachine.lastApplied());
+  }
+
+  #refusal(): StoreError | null {
+    if (this.#running === null || this.#isClosed) {
+      return new StoreError('UNAVAILABLE', { reason: 'not running' });
+    }
+    return this.#running.node.role === 'leader' ? null : this.#notLeader();
+  }
+
+  #notLeader(): StoreError {
+    const leader = this.leader();
+    return new StoreError('NOT_LEADER', leader === null ? {} : { leader });
+  }
+
+  #require(): Running {
+    return required(this.#running, 'a running group');
+  }
+}
