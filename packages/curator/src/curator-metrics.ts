@@ -1,0 +1,53 @@
+import { Counter, Gauge } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** What the curator counts. */
+export interface CuratorMetrics {
+  readonly isLeader: Gauge;
+  readonly taskRuns: Counter<'task' | 'outcome'>;
+  readonly shardsRebuilt: Counter;
+  readonly bytesRebuilt: Counter;
+  readonly blobsRestriped: Counter;
+  readonly blobsDeleted: Counter<'reason'>;
+  readonly missingReported: Counter<'source'>;
+  readonly backfillsFinished: Counter;
+  readonly outboxEntries: Gauge<'kind'>;
+  readonly missingShards: Gauge;
+}
+
+export function createCuratorMetrics(registry: Registry): CuratorMetrics {
+  const registers = [registry];
+  const counter = <Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): Counter<Label> =>
+    new Counter({ name: `azimuth_curator_${name}`, help, labelNames, registers });
+  return {
+    isLeader: new Gauge({
+      name: 'azimuth_curator_is_leader',
+      help: '1 while this curator holds the lease.',
+      registers,
+    }),
+    taskRuns: counter('task_runs_total', 'Runs of background tasks.', ['task', 'outcome']),
+    shardsRebuilt: counter('shards_rebuilt_total', 'Shards rebuilt and verified.'),
+    bytesRebuilt: counter('bytes_rebuilt_total', 'Bytes of rebuilt shards.'),
+    blobsRestriped: counter('blobs_restriped_total', 'Blobs moved to a normal group.'),
+    blobsDeleted: counter('blobs_deleted_total', 'Unreferenced blobs deleted.', ['reason']),
+    missingReported: counter('missing_shards_reported_total', 'Shards found missing or corrupt.', [
+      'source',
+    ]),
+    backfillsFinished: counter('backfills_finished_total', 'Slots moved to another disk.'),
+    outboxEntries: new Gauge({
+      name: 'azimuth_outbox_entries',
+      help: 'Follow-up work that waits, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    missingShards: new Gauge({
+      name: 'azimuth_missing_shards',
+      help: 'Shards known to be missing.',
+      registers,
+    }),
+  };
+}
