@@ -23,7 +23,7 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
   cli: ['@peculiar/x509', 'commander'],
   clients: ['@grpc/grpc-js', '@node-rs/crc32', 'undici'],
   common: ['pino', 'prom-client', 'zod'],
-  curator: [],
+  curator: ['prom-client', 'zod'],
   erasure: [],
   gateway: ['@aws-sdk/crc64-nvme', '@node-rs/crc32', 'fast-xml-parser'],
   'metadata-raft': ['@grpc/grpc-js', '@node-rs/crc32', 'abstract-level', 'level'],

@@ -31,31 +31,20 @@ export async function rebuildShards(
 ): Promise<ReadonlySet<number>> {
   const map = context.view.map();
   const proven = new Set<number>();
-  const absent: ShardAddress[] = [];
-  const corrupt: ShardAddress[] = [];
+  const addresses: ShardAddress[] = [];
   for (const { shardIndex, diskId } of targets) {
     const address = addressOf(map, diskId, blob.blobId, shardIndex);
     if (address === null) continue;
     const verdict = await verdictOf(context, address);
     if (verdict === 'intact') proven.add(shardIndex);
-    else if (verdict === 'absent') absent.push(address);
-    else if (verdict === 'corrupt') corrupt.push(address);
+    // A shard that its node knows to be corrupt is replaced by the write, never deleted before it.
+    else if (verdict !== 'unknown') addresses.push(address);
   }
-  const addresses = [...absent, ...corrupt];
   if (addresses.length === 0) return proven;
 
   const release = await context.rebuilds.acquire();
   try {
-    // A shard is never overwritten, so a corrupt one has to go first. It may be the last trace of a
-    // page, so it goes only after a whole pass over k verified shards has shown that it is not needed.
-    if (corrupt.length > 0) {
-      await rebuildPass(context, blob, group, addresses, null);
-      for (const address of corrupt) await context.storage.deleteShard(address, context.signal);
-    }
-    const attributes = attributesOf(blob);
-    const openWriters = (): ShardWriter[] =>
-      addresses.map((address) => context.storage.openShard(address, attributes, context.signal));
-    await rebuildPass(context, blob, group, addresses, openWriters);
+    await rebuild(context, blob, group, addresses);
   } finally {
     release();
   }
@@ -75,20 +64,22 @@ async function verdictOf(context: CuratorContext, address: ShardAddress): Promis
   return verdict ?? 'unknown';
 }
 
-/** Computes the targets window by window from k others; with `openWriters` null it only tries. */
-function rebuildPass(
+/** Computes the targets window by window from k others, and resolves once they are durable. */
+function rebuild(
   context: CuratorContext,
   blob: BlobShape,
   group: PlacementGroup,
   targets: readonly ShardAddress[],
-  openWriters: (() => ShardWriter[]) | null,
 ): Promise<void> {
   const excluded = targets.map(({ shardIndex }) => shardIndex);
+  const attributes = attributesOf(blob);
   return withSources(context, blob, group, excluded, async (sources) => {
-    const writers = openWriters?.() ?? [];
+    const writers = targets.map((address) =>
+      context.storage.openShard(address, attributes, context.signal),
+    );
     try {
       await rebuildFrom(context, blob, { sources, targets, writers });
-      for (const writer of writers) await finishShard(writer);
+      await Promise.all(writers.map(finishShard));
     } catch (error) {
       for (const writer of writers) writer.abort();
       throw error;

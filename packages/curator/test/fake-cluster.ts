@@ -264,7 +264,7 @@ export class FakeCluster {
             }
             const key = this.#key(address.diskId, address.blobId, address.shardIndex);
             const existing = this.shards.get(key);
-            if (existing !== undefined && Buffer.compare(existing.bytes, bytes) !== 0) {
+            if (existing?.isCorrupt === false && Buffer.compare(existing.bytes, bytes) !== 0) {
               throw new StoreError('SHARD_EXISTS');
             }
             this.shards.set(key, { bytes, attributes, isCorrupt: false });

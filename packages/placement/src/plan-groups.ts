@@ -39,6 +39,9 @@ export const DEFAULT_GROUP_PLAN_OPTIONS = {
 /** Far above what outages can produce; stops a fault in the planner from filling the root log. */
 export const GROUPS_MAX = 4_096;
 
+/** Groups opened by one plan; the next one goes on. */
+const OPEN_PER_PLAN_MAX = 64;
+
 export type NewGroup = Omit<PlacementGroup, 'pgId' | 'backfill' | 'state'>;
 
 /** What the root leader should propose now; each step says why. Empty lists when all is well. */
@@ -88,6 +91,8 @@ interface Draft {
 function planKind(map: ClusterMap, options: GroupPlanOptions, kind: GroupKind, draft: Draft): void {
   const { settings } = map;
   const profile = kind === 'erasure' ? settings.erasureProfile : settings.replicaProfile;
+  // A cluster may be set up with copies alone; then the replica groups hold every blob.
+  if (kindOfProfile(profile) !== kind) return;
   const groups = [...map.groups.values()].filter((group) => kindOfProfile(group.profile) === kind);
   const normal = groups.filter((group) => !group.isReduced);
   const active = normal.filter((group) => group.state === 'active');
@@ -139,7 +144,7 @@ function openNormal(
       group: { profile, slots, isReduced: false },
       reason: isWanted ? 'too few whole normal groups' : 'disks are not used evenly',
     });
-    if (opened >= GROUPS_MAX) return opened;
+    if (opened + 1 >= OPEN_PER_PLAN_MAX) return opened + 1;
   }
 }
 

@@ -87,6 +87,20 @@ describe('planGroups on a healthy cluster', () => {
   });
 });
 
+describe('planGroups in a cluster of copies alone', () => {
+  it('opens replica groups once, and nothing for the kind that does not exist', () => {
+    const copies = buildMap(
+      [...'aabbcc'].map((zone) => ({ zone })),
+      {
+        erasureProfile: { k: 1, m: 2 },
+      },
+    );
+    const map = grown(copies);
+    expect(map.groups.size).toBe(12);
+    expect(planGroups(map, options).open).toEqual([]);
+  });
+});
+
 describe('planGroups on the first start', () => {
   it('waits for the other nodes instead of opening reduced groups', () => {
     const partial = buildMap([{ zone: 'a' }, { zone: 'b' }, { zone: 'b' }], { zones: [...'abc'] });
