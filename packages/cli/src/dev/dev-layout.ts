@@ -1,0 +1,149 @@
+import { StoreError } from '@azimuth/common';
+import type { MetadataPeer } from '@azimuth/common';
+import type { Role } from '@azimuth/rpc';
+
+/** What can run in a development cluster; `admin` is the command line itself. */
+export type DevRole = Exclude<Role, 'admin'>;
+
+export const LOOPBACK = '127.0.0.1';
+export const ZONES_MAX = 7;
+export const STORAGE_PER_ZONE_MAX = 16;
+/** The second region's front door is this far above the first one's. */
+export const REGION_PORT_STEP = 100;
+
+const REGION_NAMES = ['us-east-1', 'us-west-2'] as const;
+
+/** Fixed when a region's directory is made: zones and nodes own data. */
+export interface DevShape {
+  readonly zones: number;
+  readonly storagePerZone: number;
+  readonly indexGroups: number;
+}
+
+/** One process of a region. */
+export interface DevNode {
+  readonly nodeId: string;
+  readonly role: DevRole;
+  readonly zone: string;
+}
+
+/** The ports of one process, by the names that its configuration has for them. */
+export type DevPorts = Readonly<Record<string, number>>;
+
+const PORT_NAMES: Readonly<Record<DevRole, readonly string[]>> = {
+  metadata: ['rpcPort', 'adminPort'],
+  storage: ['rpcPort', 'bulkPort', 'adminPort'],
+  gateway: ['httpPort', 'adminPort'],
+  curator: ['adminPort'],
+};
+
+export function regionName(index: number): string {
+  const name = REGION_NAMES[index];
+  if (name === undefined)
+    throw new StoreError('INVALID_ARGUMENT', { regionsMax: REGION_NAMES.length });
+  return name;
+}
+
+/** Zones are `a`, `b`, `c`, … */
+export function zoneNames(shape: DevShape): string[] {
+  return Array.from({ length: shape.zones }, (_, i) => String.fromCharCode('a'.charCodeAt(0) + i));
+}
+
+/** Every process of a region: per zone one metadata node, storage nodes, one gateway, one curator. */
+export function devNodes(shape: DevShape): DevNode[] {
+  return zoneNames(shape).flatMap((zone) => [
+    { nodeId: `${zone}-metadata-1`, role: 'metadata' as const, zone },
+    ...Array.from({ length: shape.storagePerZone }, (_, i) => ({
+      nodeId: `${zone}-storage-${i + 1}`,
+      role: 'storage' as const,
+      zone,
+    })),
+    { nodeId: `${zone}-gateway-1`, role: 'gateway' as const, zone },
+    { nodeId: `${zone}-curator-1`, role: 'curator' as const, zone },
+  ]);
+}
+
+export function portNames(role: DevRole): readonly string[] {
+  return PORT_NAMES[role];
+}
+
+/** Everything the configuration files of one region are made from. */
+export interface DevRegionPlan {
+  readonly name: string;
+  readonly clusterId: string;
+  readonly shape: DevShape;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly bulkMode: 'crc' | 'secure';
+  readonly logLevel: string;
+  readonly ports: ReadonlyMap<string, DevPorts>;
+  /** By role, then key; applied last. */
+  readonly overrides: Readonly<Partial<Record<DevRole, Readonly<Record<string, unknown>>>>>;
+  /** `nodeDirectory(nodeId)` is where a node keeps everything. */
+  readonly nodeDirectory: (nodeId: string) => string;
+}
+
+export function metadataPeers(plan: DevRegionPlan): MetadataPeer[] {
+  return devNodes(plan.shape)
+    .filter((node) => node.role === 'metadata')
+    .map(({ nodeId, zone }) => ({
+      nodeId,
+      zone,
+      host: LOOPBACK,
+      port: requiredPort(plan, nodeId, 'rpcPort'),
+    }));
+}
+
+function requiredPort(plan: DevRegionPlan, nodeId: string, name: string): number {
+  const port = plan.ports.get(nodeId)?.[name];
+  if (port === undefined) throw new StoreError('INTERNAL', { nodeId, name });
+  return port;
+}
+
+/** The settings that every process of a region shares. */
+export function sharedConfig(
+  plan: DevRegionPlan,
+  nodeId: string,
+  zone: string,
+): Record<string, unknown> {
+  return {
+    clusterId: plan.clusterId,
+    nodeId,
+    zone,
+    host: LOOPBACK,
+    tlsDirectory: `${plan.nodeDirectory(nodeId)}/tls`,
+    metadataPeers: metadataPeers(plan),
+    bulkMode: plan.bulkMode,
+    logLevel: plan.logLevel,
+    region: plan.name,
+  };
+}
+
+/** The configuration file of one process. */
+export function nodeConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown> {
+  return {
+    ...sharedConfig(plan, node.nodeId, node.zone),
+    ...plan.ports.get(node.nodeId),
+    ...roleConfig(plan, node),
+    ...plan.overrides[node.role],
+  };
+}
+
+function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown> {
+  const directory = plan.nodeDirectory(node.nodeId);
+  switch (node.role) {
+    case 'metadata':
+      return {
+        dataDirectory: `${directory}/data`,
+        zones: zoneNames(plan.shape),
+        indexGroups: plan.shape.indexGroups,
+        storageNodes: plan.shape.zones * plan.shape.storagePerZone,
+      };
+    case 'storage':
+      return { dataDirectory: `${directory}/data`, diskPaths: [`${directory}/disk-1`] };
+    case 'gateway':
+      return { accessKey: plan.accessKey, secretKey: plan.secretKey };
+    case 'curator':
+      return {};
+  }
+}

@@ -1,0 +1,237 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { StoreError } from '@azimuth/common';
+import type { Clock, Random } from '@azimuth/common';
+
+import { writeJsonAtomically } from './cluster-document';
+import type { PrometheusTarget, RegionDocument } from './cluster-document';
+import type { ControlAction } from './control-socket';
+import { devNodes, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
+import type { DevNode, DevPorts, DevRegionPlan, DevRole } from './dev-layout';
+import { DevProcess } from './dev-process';
+import { ADMIN_NODE_ID } from './dev-state';
+import { findFreePorts } from './free-ports';
+import { FrontDoor } from './front-door';
+
+const READY_TIMEOUT_MS = 60_000;
+/** For a zone or node started later; it may lack a quorum until others are started too. */
+const RESTART_READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 8_000;
+
+/** V8 flags by role: a gateway turns over many short-lived buffers. */
+const NODE_FLAGS: Readonly<Partial<Record<DevRole, readonly string[]>>> = {
+  gateway: ['--max-semi-space-size=64'],
+};
+
+export interface DevRegionOptions {
+  readonly directory: string;
+  readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory'>;
+  readonly frontDoorPort: number;
+  readonly reservedPorts: ReadonlySet<number>;
+  /** The program: `node main.js`. */
+  readonly main: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onCrash: (process: DevProcess, how: string) => void;
+  readonly onChange: () => void;
+}
+
+/** One region: its processes and its front door. */
+export class DevRegion {
+  readonly name: string;
+  readonly #options: DevRegionOptions;
+  readonly #plan: DevRegionPlan;
+  readonly #processes: readonly DevProcess[];
+  #frontDoor: FrontDoor | null = null;
+
+  private constructor(options: DevRegionOptions, plan: DevRegionPlan) {
+    this.name = plan.name;
+    this.#options = options;
+    this.#plan = plan;
+    this.#processes = devNodes(plan.shape).map((node) => this.#makeProcess(node));
+  }
+
+  /** Chooses ports and writes the configuration of every process. Starts nothing. */
+  static async prepare(options: DevRegionOptions): Promise<DevRegion> {
+    const ports = await assignPorts(devNodes(options.plan.shape), options);
+    const nodeDirectory = (nodeId: string): string => join(options.directory, nodeId);
+    const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory };
+    for (const node of devNodes(plan.shape)) {
+      mkdirSync(nodeDirectory(node.nodeId), { recursive: true, mode: 0o700 });
+      writeJsonAtomically(
+        join(nodeDirectory(node.nodeId), 'config.json'),
+        nodeConfig(plan, node),
+        0o600,
+      );
+    }
+    const adminConfig = { ...sharedConfig(plan, ADMIN_NODE_ID, 'none'), logLevel: 'silent' };
+    writeJsonAtomically(join(nodeDirectory(ADMIN_NODE_ID), 'config.json'), adminConfig, 0o600);
+    return new DevRegion(options, plan);
+  }
+
+  get endpoint(): string {
+    return `http://${LOOPBACK}:${this.#options.frontDoorPort}`;
+  }
+
+  get processCount(): number {
+    return this.#processes.length;
+  }
+
+  /** Starts everything at once and the front door; resolves when all are ready. */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#frontDoor = await FrontDoor.open(
+      { host: LOOPBACK, port: this.#options.frontDoorPort },
+      this.#gateways().map(({ process, httpPort }) => ({
+        host: LOOPBACK,
+        port: httpPort,
+        readyUrl: `${process.adminUrl}/readyz`,
+      })),
+      this.#options.clock,
+    );
+    for (const process of this.#processes) process.start();
+    await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
+  }
+
+  /** Closes everything: first those that use others, then those that hold data. */
+  async stop(): Promise<void> {
+    this.#frontDoor?.close();
+    const users = this.#processes.filter(({ node }) => !isDataRole(node.role));
+    const holders = this.#processes.filter(({ node }) => isDataRole(node.role));
+    await Promise.all(users.map((process) => process.stop(STOP_TIMEOUT_MS)));
+    await Promise.all(holders.map((process) => process.stop(STOP_TIMEOUT_MS)));
+  }
+
+  /** @throws StoreError NOT_FOUND for an unknown zone or node; UNAVAILABLE when it does not get ready. */
+  async act(
+    action: ControlAction,
+    scope: 'zone' | 'node',
+    names: readonly string[],
+  ): Promise<readonly string[]> {
+    const nameOf = ({ node }: DevProcess): string => (scope === 'zone' ? node.zone : node.nodeId);
+    const known = new Set(this.#processes.map(nameOf));
+    const unknown = names.filter((name) => !known.has(name));
+    if (unknown.length > 0) throw new StoreError('NOT_FOUND', { [scope]: unknown.join(', ') });
+    const chosen = this.#processes.filter((process) => names.includes(nameOf(process)));
+    switch (action) {
+      case 'kill':
+        await Promise.all(chosen.map((process) => process.kill()));
+        break;
+      case 'freeze':
+        for (const process of chosen) process.freeze();
+        break;
+      case 'thaw':
+        for (const process of chosen) process.thaw();
+        break;
+      case 'start':
+        for (const process of chosen) process.start();
+        await this.#waitReady(
+          chosen.filter((process) => process.state !== 'frozen'),
+          RESTART_READY_TIMEOUT_MS,
+        );
+        break;
+    }
+    return chosen.map(({ node }) => node.nodeId);
+  }
+
+  describe(): RegionDocument {
+    return {
+      name: this.name,
+      endpoint: this.endpoint,
+      gateways: this.#gateways().map(({ process, httpPort }) => ({
+        zone: process.node.zone,
+        url: `http://${LOOPBACK}:${httpPort}`,
+      })),
+      accessKey: this.#plan.accessKey,
+      secretKey: this.#plan.secretKey,
+      processes: this.#processes.flatMap((process) => {
+        const { pid, state } = process;
+        if (pid === null || state === 'stopped') return [];
+        const { role, zone, nodeId } = process.node;
+        return [{ role, zone, pid, admin: process.adminUrl, node: nodeId, state }];
+      }),
+    };
+  }
+
+  /** All processes, also those that are down: a target that cannot be scraped is what alerts see. */
+  prometheusTargets(): PrometheusTarget[] {
+    return this.#processes.map((process) => ({
+      targets: [new URL(process.adminUrl).host],
+      labels: {
+        region: this.name,
+        zone: process.node.zone,
+        role: process.node.role,
+        node: process.node.nodeId,
+      },
+    }));
+  }
+
+  #makeProcess(node: DevNode): DevProcess {
+    const { main, env, clock, onCrash, onChange } = this.#options;
+    const directory = this.#plan.nodeDirectory(node.nodeId);
+    return new DevProcess({
+      node,
+      configFile: join(directory, 'config.json'),
+      logFile: join(directory, 'log'),
+      adminPort: this.#port(node.nodeId, 'adminPort'),
+      command: [process.execPath, ...(NODE_FLAGS[node.role] ?? []), main],
+      env,
+      clock,
+      onCrash,
+      onChange,
+    });
+  }
+
+  #gateways(): { readonly process: DevProcess; readonly httpPort: number }[] {
+    return this.#processes
+      .filter(({ node }) => node.role === 'gateway')
+      .map((process) => ({ process, httpPort: this.#port(process.node.nodeId, 'httpPort') }));
+  }
+
+  #port(nodeId: string, name: string): number {
+    const port = this.#plan.ports.get(nodeId)?.[name];
+    if (port === undefined) throw new StoreError('INTERNAL', { nodeId, name });
+    return port;
+  }
+
+  async #waitReady(
+    processes: readonly DevProcess[],
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const isReady = await Promise.all(
+      processes.map((process) => process.waitReady(timeoutMs, signal)),
+    );
+    const late = processes.filter((_process, i) => isReady[i] !== true);
+    if (late.length === 0) return;
+    throw new StoreError('UNAVAILABLE', {
+      notReady: late.map(({ node }) => node.nodeId).join(', '),
+      logs: late.map(({ logFile }) => logFile).join(', '),
+    });
+  }
+}
+
+function isDataRole(role: DevRole): boolean {
+  return role === 'metadata' || role === 'storage';
+}
+
+async function assignPorts(
+  nodes: readonly DevNode[],
+  options: DevRegionOptions,
+): Promise<Map<string, DevPorts>> {
+  const wanted = nodes.flatMap((node) =>
+    portNames(node.role).map((name) => ({ nodeId: node.nodeId, name })),
+  );
+  const free = await findFreePorts(wanted.length, {
+    host: LOOPBACK,
+    reserved: options.reservedPorts,
+    random: options.random,
+  });
+  const ports = new Map<string, Record<string, number>>();
+  wanted.forEach(({ nodeId, name }, i) => {
+    const port = free[i];
+    if (port !== undefined) ports.set(nodeId, { ...ports.get(nodeId), [name]: port });
+  });
+  return ports;
+}
