@@ -1,2 +1,12 @@
+export { MemoryIndexBackend } from './memory-index-backend';
 export { MemoryMetadataClient } from './memory-metadata-client';
 export type { MemoryMetadataOptions } from './memory-metadata-client';
+export { naughty } from './naughty';
+export type { Misbehaviour } from './naughty';
+export { SimDisk } from './sim-disk';
+export type { SimDiskOptions, SimFault, SimOperation } from './sim-disk';
+export { SimFileDisk } from './sim-file-disk';
+export type { SimFile, SimMount } from './sim-file-disk';
+export { PERFECT_NETWORK, SimNetwork } from './sim-network';
+export type { NetworkFaults } from './sim-network';
+export { VirtualClock } from './virtual-clock';
