@@ -43,6 +43,11 @@ export class RegisterMachine implements StateMachine {
     this.#onApply = onApply;
   }
 
+  /** As if the state had been kept from an earlier process. */
+  restoreApplied(index: LogIndex): void {
+    this.#lastApplied = index;
+  }
+
   lastApplied(): LogIndex {
     return this.#lastApplied;
   }

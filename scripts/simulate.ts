@@ -1,0 +1,33 @@
+/**
+ * Runs the deterministic simulation of the metadata service, one seed after the other, and stops at
+ * the first that fails.
+ *
+ * Usage: npm run simulate -- [--seed N] [--seeds COUNT] [--time-limit SECONDS]
+ */
+import { parseArgs } from 'node:util';
+
+import { runRaftSimulation } from '../test/simulation/raft/raft-simulation';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1' },
+      'time-limit': { type: 'string', default: '3600' },
+    },
+  });
+  const first = Number(values.seed);
+  const count = Number(values.seeds);
+  const endMs = performance.now() + Number(values['time-limit']) * 1000;
+  for (let seed = first; seed < first + count && performance.now() < endMs; seed += 1) {
+    const startMs = performance.now();
+    const report = await runRaftSimulation({ seed });
+    const tookMs = Math.round(performance.now() - startMs);
+    process.stdout.write(`${JSON.stringify({ ...report, tookMs })}\n`);
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
