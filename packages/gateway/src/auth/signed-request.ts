@@ -72,22 +72,7 @@ function parseAuthorization(authorization: string, head: RequestHead): SignedReq
   if (algorithm !== ALGORITHM) {
     throw invalidArgument('Unsupported Authorization Type', 'Authorization', algorithm);
   }
-  let credential = '';
-  let signedHeaders = '';
-  let signatureHex = '';
-  for (const field of authorization.slice(blank + 1).split(',')) {
-    const text = field.trim();
-    const equals = text.indexOf('=');
-    const name = text.slice(0, equals);
-    const value = text.slice(equals + 1);
-    if (name === 'Credential' && credential === '') credential = value;
-    else if (name === 'SignedHeaders' && signedHeaders === '') signedHeaders = value;
-    else if (name === 'Signature' && signatureHex === '') signatureHex = value;
-    else throw malformedHeader('it has a field that is unknown, empty or given twice.');
-  }
-  if (credential === '' || signedHeaders === '' || signatureHex === '') {
-    throw malformedHeader('it needs Credential, SignedHeaders and Signature.');
-  }
+  const { credential, signedHeaders, signatureHex } = parseFields(authorization.slice(blank + 1));
   const scope = parseCredentialScope(credential);
   if (scope === null) {
     throw malformedHeader(
@@ -104,6 +89,33 @@ function parseAuthorization(authorization: string, head: RequestHead): SignedReq
     signatureHex,
     expiresSeconds: null,
   };
+}
+
+interface AuthorizationFields {
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signatureHex: string;
+}
+
+/** `Credential=…, SignedHeaders=…, Signature=…` in any order, each once. */
+function parseFields(text: string): AuthorizationFields {
+  let credential = '';
+  let signedHeaders = '';
+  let signatureHex = '';
+  for (const part of text.split(',')) {
+    const field = part.trim();
+    const equals = field.indexOf('=');
+    const name = field.slice(0, equals);
+    const value = field.slice(equals + 1);
+    if (name === 'Credential' && credential === '') credential = value;
+    else if (name === 'SignedHeaders' && signedHeaders === '') signedHeaders = value;
+    else if (name === 'Signature' && signatureHex === '') signatureHex = value;
+    else throw malformedHeader('it has a field that is unknown, empty or given twice.');
+  }
+  if (credential === '' || signedHeaders === '' || signatureHex === '') {
+    throw malformedHeader('it needs Credential, SignedHeaders and Signature.');
+  }
+  return { credential, signedHeaders, signatureHex };
 }
 
 /** `x-amz-date` beats `Date`. */

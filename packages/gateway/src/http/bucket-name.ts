@@ -10,26 +10,30 @@ const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3
  */
 export function isBucketName(name: string): boolean {
   if (name.length < BUCKET_NAME_LENGTH_MIN || name.length > BUCKET_NAME_LENGTH_MAX) return false;
-  let isAddress = true;
-  let dots = 0;
-  if (name.startsWith('-')) return false;
-  let previous = '.';
-  for (const character of name) {
-    const isDigit = character >= '0' && character <= '9';
-    if (character === '.') {
-      if (previous === '.') return false;
-      dots += 1;
-    } else if (!isDigit) {
-      isAddress = false;
-      const isLetter = character >= 'a' && character <= 'z';
-      if (!isLetter && character !== '-') return false;
-    }
-    previous = character;
-  }
-  if (previous === '.' || previous === '-') return false;
-  if (isAddress && dots === 3) return false;
+  if (!hasNameCharacters(name) || name.includes('..')) return false;
+  if (isPunctuation(name.charCodeAt(0)) || isPunctuation(name.charCodeAt(name.length - 1)))
+    return false;
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(name)) return false;
   return (
     !RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix)) &&
     !RESERVED_SUFFIXES.some((suffix) => name.endsWith(suffix))
   );
+}
+
+const DOT = 0x2e;
+const HYPHEN = 0x2d;
+
+function hasNameCharacters(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    const code = name.charCodeAt(index);
+    const isLetter = code >= 0x61 && code <= 0x7a;
+    const isDigit = code >= 0x30 && code <= 0x39;
+    if (!isLetter && !isDigit && !isPunctuation(code)) return false;
+  }
+  return true;
+}
+
+/** Allowed inside a name, but not at its ends. */
+function isPunctuation(code: number): boolean {
+  return code === DOT || code === HYPHEN;
 }

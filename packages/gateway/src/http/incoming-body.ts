@@ -103,7 +103,7 @@ export class IncomingBody implements ByteSource {
           resolve();
         } else {
           request.pause();
-          reject(error as Error);
+          reject(error);
         }
       };
       const onData = (chunk: Buffer): void => {

@@ -149,7 +149,7 @@ export class Pipeline {
       const s3Error = toS3Error(error);
       if (s3Error.status >= 500) this.#logFailure(exchange, s3Error);
       if (exchange.response.destroyed) return 0;
-      return await this.#write(exchange, this.#errorResponse(exchange, s3Error));
+      return this.#write(exchange, this.#errorResponse(exchange, s3Error));
     }
   }
 

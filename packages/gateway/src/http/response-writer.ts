@@ -142,7 +142,6 @@ function writeHead(
 function encodeHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const encoded: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    // eslint-disable-next-line no-control-regex -- these are what a header must not hold
     if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) {
       throw invalidArgument('A header value must not hold control characters', name, '');
     }

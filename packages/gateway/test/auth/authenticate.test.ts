@@ -325,7 +325,7 @@ describe('header authentication', () => {
 });
 
 describe('presigned URLs (G-9, G-10, G-11)', () => {
-  const { payloadHash: _unused, ...request } = GET;
+  const request = { method: GET.method, target: GET.target, headers: GET.headers };
   const authenticate = (
     target: string,
     headers: Readonly<Record<string, string>> = GET.headers,

@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
 
-import { S3Error } from '../../src/s3/s3-error';
 import { StoreError } from '@azimuth/common';
 
+import { S3Error } from '../../src/s3/s3-error';
+
+import { ManualClock } from '../support/manual-clock';
 import type { ChunkedParts, SignerOptions } from '../support/sigv4-signer';
 import { chunkedParts, joinChunked, presign, sha256, signHeaders } from '../support/sigv4-signer';
 import type { Answer, TestGateway } from '../support/test-gateway';
@@ -20,7 +22,7 @@ import {
 const CRC32 = 'x-amz-checksum-crc32';
 
 function signer(change: Partial<SignerOptions> = {}): SignerOptions {
-  const timestamp = `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const timestamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   return { accessKeyId: ACCESS_KEY, secretKey: SECRET_KEY, region: REGION, timestamp, ...change };
 }
 
@@ -251,7 +253,7 @@ describe('the matrix of body modes and forgeries', () => {
   const header =
     (name: string, value: string | null) =>
     ({ headers }: Attempt): boolean => {
-      if (value === null) delete headers[name];
+      if (value === null) Reflect.deleteProperty(headers, name);
       else headers[name] = value;
       return true;
     };
@@ -609,6 +611,32 @@ describe('sockets', () => {
 
     expect(codeOf(received)).toBe('RequestTimeout');
     expect(strict.store.objects.size).toBe(0);
+  });
+
+  it('cuts off a client that does not read its answer (slow read, table row 43)', async () => {
+    const clock = new ManualClock(Date.now());
+    const slow = await startTestGateway({ clock });
+    slow.store.objects.set('bucket/k', Buffer.alloc(64 * 1024 * 1024));
+    const signed = signHeaders(
+      { method: 'GET', target: '/bucket/k', headers: { host: slow.host }, payloadHash: sha256('') },
+      signer(),
+    );
+    const socket = connect(slow.port, '127.0.0.1').pause();
+    socket.write(`GET /bucket/k HTTP/1.1\r\n${headersOf(signed)}\r\n`);
+    const closed = new Promise((resolve) => socket.on('close', resolve).on('error', resolve));
+    await waitFor(() => slow.pipeline.requestsInFlight === 1);
+    while (slow.pipeline.requestsInFlight === 1) {
+      clock.advance(1000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.resume();
+    await closed;
+    await slow.close();
+
+    expect(await slow.registry.metrics()).toContain(
+      'azimuth_s3_requests_total{operation="GetObject",status="0"} 1',
+    );
+    expect(clock.timerCount).toBe(0);
   });
 
   it('drains: what is in flight ends or is told to go elsewhere, new connections are refused', async () => {

@@ -92,7 +92,10 @@ describe('routes', () => {
   const commands = Object.entries(sdk)
     .filter(([name, value]) => name.endsWith('Command') && typeof value === 'function')
     .filter(([name]) => !name.startsWith('$'))
-    .map(([name, value]) => [name.slice(0, -'Command'.length), value as SdkCommand] as const);
+    .map(
+      ([name, value]) =>
+        [name.slice(0, -'Command'.length), value as unknown as SdkCommand] as const,
+    );
 
   it('knows about a hundred operations', () => {
     expect(commands.length).toBeGreaterThan(95);

@@ -83,7 +83,7 @@ export function operation(
     name,
     action: `s3:${name}`,
     body,
-    handle: async (...args) => await handle(...args),
+    handle: async (...args) => handle(...args),
   };
 }
 

@@ -1,0 +1,30 @@
+import { NODE_CONFIG_SHAPE, portSchema } from '@azimuth/common';
+import { z } from 'zod';
+
+/** `a.test,b.test` in the environment, a list in a file. */
+const domainsSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').filter((name) => name !== '') : value),
+  z.array(z.string().regex(/^[a-z0-9][a-z0-9.-]*$/)),
+);
+
+/** Settings of a gateway. */
+export const gatewayConfigSchema = z.object({
+  ...NODE_CONFIG_SHAPE,
+  /** S3 requests. 0 picks a free port. */
+  httpPort: portSchema.default(0),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/)
+    .default('us-east-1'),
+  accessKey: z.string(),
+  secretKey: z.string(),
+  /** Domains whose subdomains are buckets; `localhost` always is one. */
+  domains: domainsSchema.default([]),
+  requestsInFlightMax: z.coerce.number().int().min(1).default(1024),
+  connectionsMax: z.coerce.number().int().min(1).default(4096),
+  headersTimeoutMs: z.coerce.number().int().min(100).default(20_000),
+  keepAliveTimeoutMs: z.coerce.number().int().min(0).default(75_000),
+  drainMs: z.coerce.number().int().min(0).default(10_000),
+});
+
+export type GatewayConfig = Readonly<z.infer<typeof gatewayConfigSchema>>;
