@@ -4,6 +4,7 @@ export type {
   RaftGroupStatus,
   StateMachine,
 } from './driver/state-machine';
+export { runMetadata } from './main';
 export { checkCommand } from './state-machine/command-schema';
 export { encodeEntry, GroupStateMachine } from './state-machine/group-state-machine';
 export type { CommandSetFactory } from './state-machine/group-state-machine';

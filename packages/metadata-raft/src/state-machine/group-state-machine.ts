@@ -1,4 +1,4 @@
-import { assert, required, StoreError } from '@azimuth/common';
+import { assert, hasCode, required, StoreError } from '@azimuth/common';
 import type { Command, SessionResponse } from '@azimuth/proto';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
 
@@ -100,14 +100,20 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     return this.#counters;
   }
 
+  /** @throws StoreError STATE_CORRUPT: the store is condemned and this replica must be opened anew */
   async apply(entries: readonly CommittedEntry[]): Promise<readonly (Buffer | null)[]> {
-    const answers: (Buffer | null)[] = [];
-    let index = this.#lastApplied;
-    for (const entry of entries) {
-      assert(entry.index === index + 1, 'entry does not follow the last applied');
-      index = entry.index;
-      answers.push(entry.data.length === 0 ? null : this.#applyEntry(index, entry.data));
+    let answers: (Buffer | null)[];
+    try {
+      answers = entries.map((entry, position) => {
+        const index = this.#lastApplied + 1 + position;
+        assert(entry.index === index, 'entry does not follow the last applied');
+        return entry.data.length === 0 ? null : this.#applyEntry(index, entry.data);
+      });
+    } catch (error) {
+      if (hasCode(error, 'STATE_CORRUPT')) this.condemn();
+      throw error;
     }
+    const index = this.#lastApplied + entries.length;
     this.#putMeta(index);
     await this.#records.write();
     this.#lastApplied = index;

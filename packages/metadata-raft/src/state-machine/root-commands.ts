@@ -175,7 +175,8 @@ export class RootCommandSet implements CommandSet {
     const group = this.#requireGroup(pgId);
     const backfill = { slot, targetDiskId };
     if (isDeepStrictEqual(group.backfill, backfill)) return null;
-    if (group.backfill !== null || group.slots[slot] === undefined) {
+    const isOther = group.backfill !== null && !this.#isRetarget(group.backfill, slot);
+    if (isOther || group.slots[slot] === undefined) {
       throw new StoreError('INVALID_ARGUMENT', { reason: 'slot or backfill', pgId, slot });
     }
     const slots = group.slots.with(slot, targetDiskId);
@@ -183,6 +184,12 @@ export class RootCommandSet implements CommandSet {
     if (problem !== null) throw new StoreError('INVALID_ARGUMENT', { group: problem.kind, pgId });
     this.#putGroup({ ...group, state: 'sealed', backfill }, index);
     return null;
+  }
+
+  /** A backfill whose target was lost on the way may go on to another disk. */
+  #isRetarget(backfill: NonNullable<PlacementGroup['backfill']>, slot: number): boolean {
+    const state = this.state.get('disk', backfill.targetDiskId)?.state ?? 'lost';
+    return backfill.slot === slot && (state === 'lost' || state === 'fenced');
   }
 
   #finishBackfill(args: Args<'FinishBackfill'>, { index }: CommandContext): null {

@@ -1,0 +1,101 @@
+import { DEFAULT_GROUP_PLAN_OPTIONS, planGroups } from '@azimuth/placement';
+import type { ClusterMap } from '@azimuth/placement';
+import type { RootCommandName, RootCommands } from '@azimuth/proto';
+
+import type { NodeSighting } from './node-monitor';
+
+/** A command for the root group, with the reason for the log. */
+export type PlannedCommand = {
+  readonly [Name in RootCommandName]: {
+    readonly name: Name;
+    readonly args: RootCommands[Name]['args'];
+    readonly reason: string;
+  };
+}[RootCommandName];
+
+export interface ControlInput {
+  readonly map: ClusterMap;
+  readonly sightings: ReadonlyMap<string, NodeSighting>;
+  readonly nowMs: number;
+  /** Since when silence counts: the election, or the end of a stall of this process. */
+  readonly listeningSinceMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** A node that was down must have been heard without a gap for this long. */
+  readonly steadyMs: number;
+  /** See `GroupPlanOptions.isSettled`. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * What the root leader should do now about nodes and disks. Pure.
+ *
+ * C1 Silence counts from `listeningSinceMs`, so a new leader gives every node the whole time-out.
+ * C2 Only heartbeats of the registered incarnation count: a process that was replaced cannot speak
+ *    for its successor.
+ */
+export function planNodes(input: ControlInput): PlannedCommand[] {
+  const { map, sightings, nowMs } = input;
+  const commands: PlannedCommand[] = [];
+  for (const node of map.nodes.values()) {
+    const { nodeId, incarnation } = node;
+    const sighting = sightings.get(nodeId);
+    const isCurrent = sighting?.heartbeat.incarnation === incarnation;
+    const lastSeenMs = isCurrent ? sighting.lastSeenMs : -Infinity;
+    const silentMs = nowMs - Math.max(lastSeenMs, input.listeningSinceMs);
+    if (node.state === 'up') {
+      if (silentMs <= input.heartbeatTimeoutMs) continue;
+      const args = { nodeId, incarnation, state: 'down' } as const;
+      commands.push({ name: 'SetNodeState', args, reason: 'no heartbeat' });
+    } else if (isCurrent && nowMs - lastSeenMs <= input.heartbeatTimeoutMs) {
+      if (lastSeenMs - sighting.steadySinceMs < input.steadyMs) continue;
+      const args = { nodeId, incarnation, state: 'up' } as const;
+      commands.push({ name: 'SetNodeState', args, reason: 'steady heartbeats' });
+    }
+  }
+  return [...commands, ...planDisks(input)];
+}
+
+/** Takes over what nodes say of their disks. `fenced` and `lost` end only by registering anew. */
+function planDisks({ map, sightings }: ControlInput): PlannedCommand[] {
+  const commands: PlannedCommand[] = [];
+  for (const { heartbeat } of sightings.values()) {
+    if (map.nodes.get(heartbeat.nodeId)?.incarnation !== heartbeat.incarnation) continue;
+    for (const { diskId, state } of heartbeat.disks) {
+      const disk = map.disks.get(diskId);
+      if (disk?.nodeId !== heartbeat.nodeId || disk.state === state) continue;
+      if (disk.state === 'fenced' || disk.state === 'lost' || state === 'lost') continue;
+      commands.push({
+        name: 'SetDiskState',
+        args: { diskId, state },
+        reason: 'reported by its node',
+      });
+    }
+  }
+  return commands;
+}
+
+/** What to do about placement groups, over a map that {@link planNodes} agrees with. */
+export function planPlacement(map: ClusterMap, isSettled: boolean): PlannedCommand[] {
+  const plan = planGroups(map, {
+    ...DEFAULT_GROUP_PLAN_OPTIONS,
+    isSettled,
+    // The curator proves that a group is drained, and removes it.
+    drainedGroups: new Set(),
+  });
+  const commands: PlannedCommand[] = [];
+  if (plan.open.length > 0) {
+    const groups = plan.open.map(({ group }) => group);
+    const reason = plan.open[0]?.reason ?? '';
+    commands.push({ name: 'OpenGroups', args: { groups }, reason });
+  }
+  for (const { pgId, isSealed, reason } of plan.seal) {
+    commands.push({ name: 'SealGroup', args: { pgId, isSealed }, reason });
+  }
+  for (const { pgId, slot, targetDiskId, reason } of plan.backfill) {
+    commands.push({ name: 'BeginBackfill', args: { pgId, slot, targetDiskId }, reason });
+  }
+  for (const { pgId, reason } of plan.remove) {
+    commands.push({ name: 'RemoveGroup', args: { pgId }, reason });
+  }
+  return commands;
+}

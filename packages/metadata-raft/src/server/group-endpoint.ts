@@ -1,0 +1,96 @@
+import { isStoreErrorCode, StoreError } from '@azimuth/common';
+import type { Clock, Random } from '@azimuth/common';
+import { COMMAND_VERSION, decodeRecord } from '@azimuth/proto';
+import type { Command, SessionResponse } from '@azimuth/proto';
+
+import type { RaftGroup } from '../driver/state-machine';
+import { checkCommand } from '../state-machine/command-schema';
+import { encodeEntry } from '../state-machine/group-state-machine';
+import type { CommandSet, GroupStateMachine } from '../state-machine/group-state-machine';
+import { HybridClock } from '../state-machine/hybrid-clock';
+
+export interface GroupEndpointOptions<T extends CommandSet> {
+  readonly name: string;
+  readonly group: RaftGroup;
+  readonly machine: GroupStateMachine<T>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A group of this node as the service uses it: commands in, linearizable reads out. */
+export class GroupEndpoint<T extends CommandSet> {
+  readonly name: string;
+  readonly group: RaftGroup;
+  readonly machine: GroupStateMachine<T>;
+  readonly #kind: 'root' | 'index';
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #hybridClock = new HybridClock();
+  /** Commands proposed here, and the time their answers took. */
+  proposals = 0;
+  proposalMs = 0;
+
+  constructor(options: GroupEndpointOptions<T>) {
+    this.name = options.name;
+    this.group = options.group;
+    this.machine = options.machine;
+    this.#kind = options.name === 'root' ? 'root' : 'index';
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  get isLeader(): boolean {
+    return this.group.status().role === 'leader';
+  }
+
+  get commands(): T {
+    return this.machine.commands;
+  }
+
+  /**
+   * Replicates a command and answers with the encoded `SessionResponse` that apply gave.
+   *
+   * @throws StoreError INVALID_ARGUMENT; NOT_LEADER, OVERLOADED: nothing was proposed;
+   *   OUTCOME_UNKNOWN
+   */
+  async submit(command: Command): Promise<Buffer> {
+    if (!this.isLeader) throw this.notLeader();
+    checkCommand(this.#kind, command);
+    this.#hybridClock.observe(this.machine.nowMs);
+    const nowMs = this.#hybridClock.next(this.#clock.wallMs());
+    this.proposals += 1;
+    const startedMs = this.#clock.monotonicMs();
+    const answer = await this.group.propose(encodeEntry(nowMs, command));
+    this.proposalMs += this.#clock.monotonicMs() - startedMs;
+    return answer as Buffer;
+  }
+
+  /** A command of this node's own. @throws StoreError as {@link submit}, and the refusal itself */
+  async propose(name: string, args: unknown): Promise<unknown> {
+    const answer = await this.submit({
+      version: COMMAND_VERSION,
+      name,
+      commandId: this.#random.bytes(16).toString('hex'),
+      issuedMs: Math.floor(this.#clock.wallMs()),
+      args,
+    });
+    const response = decodeRecord(answer) as SessionResponse;
+    if (response.ok) return response.result;
+    const code = isStoreErrorCode(response.code) ? response.code : 'INTERNAL';
+    throw new StoreError(code, response.detail);
+  }
+
+  /**
+   * Resolves when reads of the local state are linearizable.
+   *
+   * @throws StoreError NOT_LEADER, UNAVAILABLE
+   */
+  confirm(): Promise<void> {
+    return this.group.readIndex();
+  }
+
+  notLeader(): StoreError {
+    const leader = this.group.leader();
+    return new StoreError('NOT_LEADER', leader === null ? {} : { leader });
+  }
+}

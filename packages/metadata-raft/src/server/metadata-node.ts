@@ -1,0 +1,197 @@
+import { join } from 'node:path';
+
+import { StoreError } from '@azimuth/common';
+import type { Clock, Logger, Random } from '@azimuth/common';
+import type { ClusterSettings } from '@azimuth/placement';
+import { metadataService } from '@azimuth/proto';
+import { serveSession, startRpcServer } from '@azimuth/rpc';
+import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
+
+import { readBootId } from '../driver/boot-record';
+import { MetadataDriver } from '../driver/metadata-driver';
+import { openFileLogDisk } from '../log/file-log-disk';
+import { GroupStateMachine } from '../state-machine/group-state-machine';
+import type { CommandSet, CommandSetFactory } from '../state-machine/group-state-machine';
+import { IndexCommandSet } from '../state-machine/index-commands';
+import { LevelKeyValueStore } from '../state-machine/level-key-value-store';
+import { RootCommandSet } from '../state-machine/root-commands';
+import { createRpcTransport } from '../transport/rpc-transport';
+import type { RaftPeer } from '../transport/rpc-transport';
+import { Controller } from './controller';
+import { GroupEndpoint } from './group-endpoint';
+import { NodeMonitor } from './node-monitor';
+import { SessionService } from './session-service';
+
+/** A node heard again must have been steady for this long before it counts as up. */
+const STEADY_MS = 1_000;
+
+export interface MetadataNodeOptions {
+  readonly nodeId: string;
+  readonly zone: string;
+  readonly clusterId: string;
+  readonly host: string;
+  readonly rpcPort: number;
+  readonly dataDirectory: string;
+  readonly whenEmpty: 'bootstrap' | 'rejoin';
+  readonly peers: readonly RaftPeer[];
+  readonly settings: ClusterSettings;
+  readonly heartbeatTimeoutMs: number;
+  readonly tls: TlsMaterial;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The node cannot go on; with STATE_CORRUPT a new one over the same directory can. At most once. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+type Machine<T extends CommandSet> = GroupStateMachine<T>;
+
+/** One metadata node: all its groups, the service over them, and the control loop. */
+export class MetadataNode {
+  readonly root: GroupEndpoint<RootCommandSet>;
+  readonly indexes: ReadonlyMap<string, GroupEndpoint<IndexCommandSet>>;
+  readonly service: SessionService;
+  readonly #driver: MetadataDriver;
+  readonly #controller: Controller;
+  readonly #options: MetadataNodeOptions;
+  #server: RpcServer | null = null;
+  #isFatal = false;
+
+  private constructor(
+    options: MetadataNodeOptions,
+    driver: MetadataDriver,
+    machines: {
+      readonly root: Machine<RootCommandSet>;
+      readonly indexes: ReadonlyMap<string, Machine<IndexCommandSet>>;
+    },
+  ) {
+    const { clock, random, logger } = options;
+    this.#options = options;
+    this.#driver = driver;
+    const endpoint = <T extends CommandSet>(name: string, machine: Machine<T>): GroupEndpoint<T> =>
+      new GroupEndpoint({ name, machine, group: driver.addGroup(name, machine), clock, random });
+    this.root = endpoint('root', machines.root);
+    this.indexes = new Map(
+      [...machines.indexes].map(([name, machine]) => [name, endpoint(name, machine)]),
+    );
+    const monitor = new NodeMonitor(options.heartbeatTimeoutMs / 2);
+    this.service = new SessionService({
+      nodeId: options.nodeId,
+      zone: options.zone,
+      root: this.root,
+      indexes: this.indexes,
+      monitor,
+      clock,
+      logger,
+      onCorrupt: (group, error) => this.#rebuild(group, error),
+    });
+    this.#controller = new Controller({
+      root: this.root,
+      monitor,
+      settings: options.settings,
+      heartbeatTimeoutMs: options.heartbeatTimeoutMs,
+      steadyMs: STEADY_MS,
+      clock,
+      logger,
+    });
+  }
+
+  static async start(options: MetadataNodeOptions): Promise<MetadataNode> {
+    const { clock, random, logger, dataDirectory, settings } = options;
+    const root = await openMachine(
+      options,
+      'root',
+      (records, counters) => new RootCommandSet(records, counters),
+    );
+    const indexes = new Map<string, Machine<IndexCommandSet>>();
+    for (let group = 0; group < settings.indexGroups; group += 1) {
+      const name = `index-${group}`;
+      const machine = await openMachine(
+        options,
+        name,
+        (records, counters) => new IndexCommandSet(records, counters),
+      );
+      indexes.set(name, machine);
+    }
+    const transport = createRpcTransport(options);
+    let node: MetadataNode | null = null;
+    const driver = new MetadataDriver({
+      nodeId: options.nodeId,
+      voters: options.peers.map(({ nodeId }) => nodeId),
+      disk: await openFileLogDisk(join(dataDirectory, 'log')),
+      whenEmpty: options.whenEmpty,
+      bootId: readBootId(),
+      transport,
+      ...{ clock, random, logger },
+      onFatal: (error) => node?.fail(error),
+    });
+    node = new MetadataNode(options, driver, { root, indexes });
+    await driver.start();
+    node.#server = await startRpcServer({ ...options, port: options.rpcPort }, [
+      node.#registration(),
+      transport.registration,
+    ]);
+    node.#controller.start();
+    return node;
+  }
+
+  get rpcPort(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  /** True while every group knows a leader. */
+  get isReady(): boolean {
+    return this.#driver.isRunning && this.endpoints().every(({ group }) => group.leader() !== null);
+  }
+
+  get isRunning(): boolean {
+    return this.#driver.isRunning;
+  }
+
+  endpoints(): (GroupEndpoint<RootCommandSet> | GroupEndpoint<IndexCommandSet>)[] {
+    return [this.root, ...this.indexes.values()];
+  }
+
+  fail(error: unknown): void {
+    if (this.#isFatal) return;
+    this.#isFatal = true;
+    this.#options.onFatal(error);
+  }
+
+  async close(): Promise<void> {
+    await this.#controller.close();
+    await this.#server?.close();
+    await this.#driver.close();
+    for (const { machine } of this.endpoints()) await machine.close();
+  }
+
+  #rebuild(group: string, error: StoreError): void {
+    const endpoint = group === 'root' ? this.root : this.indexes.get(group);
+    endpoint?.machine.condemn();
+    this.fail(error);
+  }
+
+  #registration(): Registration {
+    const { logger } = this.#options;
+    return {
+      service: metadataService,
+      allow: { Session: ['gateway', 'curator', 'storage', 'admin', 'metadata'] },
+      implementation: {
+        Session: (call: Parameters<typeof serveSession>[0]) => {
+          serveSession(call, (body, peer) => this.service.handle(body, peer), { logger });
+        },
+      },
+    };
+  }
+}
+
+async function openMachine<T extends CommandSet>(
+  { dataDirectory, logger }: MetadataNodeOptions,
+  group: string,
+  create: CommandSetFactory<T>,
+): Promise<Machine<T>> {
+  const store = await LevelKeyValueStore.open(join(dataDirectory, 'state', group), (reason) => {
+    logger.warn({ group, reason }, 'the state was discarded and will be rebuilt');
+  });
+  return GroupStateMachine.open(store, create);
+}

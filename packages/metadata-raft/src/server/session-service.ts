@@ -1,0 +1,197 @@
+import { hasCode, StoreError } from '@azimuth/common';
+import type { Clock, Logger } from '@azimuth/common';
+import { encodeRecord } from '@azimuth/proto';
+import type {
+  HeartbeatResult,
+  IndexQueryName,
+  MetadataStatus,
+  RootQueryName,
+  SessionRequest,
+  SessionResponse,
+  WatchResult,
+} from '@azimuth/proto';
+import type { PeerIdentity } from '@azimuth/rpc';
+
+import type { IndexCommandSet } from '../state-machine/index-commands';
+import { queryIndex } from '../state-machine/index-queries';
+import type { RootCommandSet } from '../state-machine/root-commands';
+import { queryRoot, watchResult } from '../state-machine/root-queries';
+import { checkAccess } from './access-policy';
+import type { GroupEndpoint } from './group-endpoint';
+import type { NodeMonitor } from './node-monitor';
+import { decodeRequest } from './session-request';
+
+const REQUESTS_MAX = 8_192;
+const WATCHES_MAX = 4_096;
+const WATCH_MS_MAX = 10_000;
+
+type RequestOf<Kind extends SessionRequest['kind']> = Extract<SessionRequest, { kind: Kind }>;
+
+export interface SessionServiceOptions {
+  readonly nodeId: string;
+  readonly zone: string;
+  readonly root: GroupEndpoint<RootCommandSet>;
+  readonly indexes: ReadonlyMap<string, GroupEndpoint<IndexCommandSet>>;
+  readonly monitor: NodeMonitor;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when a read found a corrupt record: the replica is of no use any more. */
+  readonly onCorrupt: (group: string, error: StoreError) => void;
+}
+
+/** Answers the requests of `Metadata/Session`. All failures are answers. */
+export class SessionService {
+  readonly #options: SessionServiceOptions;
+  #requests = 0;
+  #watches = 0;
+
+  constructor(options: SessionServiceOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): { readonly requests: number; readonly watches: number } {
+    return { requests: this.#requests, watches: this.#watches };
+  }
+
+  async handle(body: Buffer, peer: PeerIdentity): Promise<Buffer> {
+    try {
+      const request = decodeRequest(body);
+      checkAccess(request, peer);
+      // Watches wait most of their time, so they have a limit of their own.
+      if (request.kind === 'watch') return encodeAnswer(await this.#watchBounded(request));
+      if (this.#requests >= REQUESTS_MAX) throw new StoreError('OVERLOADED');
+      this.#requests += 1;
+      try {
+        return await this.#dispatch(request);
+      } finally {
+        this.#requests -= 1;
+      }
+    } catch (error) {
+      return this.#encodeFailure(error);
+    }
+  }
+
+  async #dispatch(request: Exclude<SessionRequest, { kind: 'watch' }>): Promise<Buffer> {
+    switch (request.kind) {
+      case 'propose':
+        return this.#endpoint(request.group).submit(request.command);
+      case 'query':
+        return encodeAnswer(await this.#query(request));
+      case 'heartbeat':
+        return encodeAnswer(this.#heartbeat(request));
+      case 'status':
+        return encodeAnswer(this.status());
+    }
+  }
+
+  async #query({ group, name, args }: RequestOf<'query'>): Promise<unknown> {
+    const { root, indexes } = this.#options;
+    try {
+      if (group === 'root') {
+        await root.confirm();
+        return queryRoot(root.commands.state, name as RootQueryName, args as never);
+      }
+      const endpoint = indexes.get(group);
+      if (endpoint === undefined) throw new StoreError('INVALID_ARGUMENT', { group });
+      await endpoint.confirm();
+      const { state } = endpoint.commands;
+      return await queryIndex(state, name as IndexQueryName, args as never);
+    } catch (error) {
+      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+      this.#options.onCorrupt(group, error);
+      throw new StoreError('UNAVAILABLE', { group, reason: 'the replica is being rebuilt' });
+    }
+  }
+
+  async #watchBounded(request: RequestOf<'watch'>): Promise<WatchResult> {
+    if (this.#watches >= WATCHES_MAX) throw new StoreError('OVERLOADED');
+    this.#watches += 1;
+    try {
+      return await this.#watch(request);
+    } finally {
+      this.#watches -= 1;
+    }
+  }
+
+  /** Answers only what the quorum confirmed after the last wait: a deposed leader says NOT_LEADER. */
+  async #watch({ since, waitMs }: RequestOf<'watch'>): Promise<WatchResult> {
+    const { root, clock } = this.#options;
+    const { commands } = root;
+    const deadlineMs = clock.monotonicMs() + Math.min(Math.max(0, waitMs), WATCH_MS_MAX);
+    for (;;) {
+      await root.confirm();
+      const isInitialized = commands.state.settings() !== null;
+      const result = isInitialized ? watchResult(commands, since) : null;
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (result !== null && (result.kind !== 'unchanged' || leftMs <= 0)) return result;
+      if (leftMs <= 0) throw new StoreError('UNAVAILABLE', { reason: 'not initialized yet' });
+      await this.#nextChange(leftMs);
+    }
+  }
+
+  #nextChange(timeoutMs: number): Promise<void> {
+    const { clock, root } = this.#options;
+    return new Promise((resolve) => {
+      const stopWaiting = root.commands.watchLog.onChange(() => {
+        cancelTimer();
+        stopListening();
+        resolve();
+      });
+      const cancelTimer = clock.schedule(timeoutMs, () => {
+        stopWaiting();
+        stopListening();
+        resolve();
+      });
+      const stopListening = root.group.onLeadershipChange(() => {
+        cancelTimer();
+        stopWaiting();
+        stopListening();
+        resolve();
+      });
+    });
+  }
+
+  #heartbeat({ heartbeat }: RequestOf<'heartbeat'>): HeartbeatResult {
+    const { root, monitor, clock } = this.#options;
+    if (!root.isLeader) throw root.notLeader();
+    monitor.hear(heartbeat, clock.monotonicMs());
+    const node = root.commands.state.get('node', heartbeat.nodeId);
+    return { isRegistered: node?.incarnation === heartbeat.incarnation };
+  }
+
+  status(): MetadataStatus {
+    const { nodeId, zone, root, indexes, monitor, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const groups = [root, ...indexes.values()].map(({ name, group }) => {
+      const { role, term, leader, commitIndex, lastApplied } = group.status();
+      return { group: name, role, term, leader, commitIndex, lastApplied };
+    });
+    const storage = !root.isLeader
+      ? []
+      : [...monitor.sightings.values()].map(({ heartbeat, lastSeenMs }) => ({
+          ...heartbeat,
+          ageMs: Math.round(nowMs - lastSeenMs),
+        }));
+    return { nodeId, zone, groups, storage };
+  }
+
+  #endpoint(group: string): GroupEndpoint<RootCommandSet> | GroupEndpoint<IndexCommandSet> {
+    const { root, indexes } = this.#options;
+    const endpoint = group === 'root' ? root : indexes.get(group);
+    if (endpoint === undefined) throw new StoreError('INVALID_ARGUMENT', { group });
+    return endpoint;
+  }
+
+  #encodeFailure(error: unknown): Buffer {
+    if (error instanceof StoreError) {
+      const { code, detail } = error;
+      return encodeRecord({ ok: false, code, detail } satisfies SessionResponse);
+    }
+    this.#options.logger.error({ error }, 'request failed unexpectedly');
+    return encodeRecord({ ok: false, code: 'INTERNAL', detail: {} } satisfies SessionResponse);
+  }
+}
+
+function encodeAnswer(result: unknown): Buffer {
+  return encodeRecord({ ok: true, result } satisfies SessionResponse);
+}
