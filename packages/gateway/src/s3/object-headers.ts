@@ -80,7 +80,10 @@ function parseUserMetadata(headers: Headers): Record<string, string> {
   for (const [name, value] of headers) {
     if (!name.startsWith(METADATA_PREFIX)) continue;
     const key = name.slice(METADATA_PREFIX.length);
-    if (key === '') throw invalidArgument('Your metadata header has no name', name, value);
+    // The one name that a record cannot hold, and better refused than changed.
+    if (key === '' || key === '__proto__') {
+      throw invalidArgument('The name of this metadata header is not supported', name, value);
+    }
     sizeBytes += key.length + value.length;
     metadata.push([key, value]);
   }
@@ -90,7 +93,6 @@ function parseUserMetadata(headers: Headers): Record<string, string> {
       MaxSizeAllowed: USER_METADATA_BYTES_MAX,
     });
   }
-  // fromEntries defines properties, so that a name like `__proto__` is a name like any other.
   return Object.fromEntries(metadata);
 }
 

@@ -3,8 +3,8 @@ import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { S3Error } from '../../s3/s3-error';
 
 /**
- * A parsed element. Names live in values and never become property names, so that a document with
- * `<__proto__>` in it is only a document with an unknown element.
+ * A parsed element. Names live in values and never become property names. The parser refuses the names
+ * `__proto__`, `constructor` and `prototype`.
  */
 export interface XmlElement {
   readonly name: string;
@@ -34,7 +34,6 @@ const parser = new XMLParser({
   textNodeName: TEXT,
   cdataPropName: CDATA,
   maxNestedTags: DEPTH_MAX,
-  onDangerousProperty: (name) => `dangerous-${name}`,
 });
 
 /**
