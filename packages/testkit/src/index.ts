@@ -1,3 +1,20 @@
+export { makeShard, putShard, readShard, wireOf } from './conformance/shard-fixture';
+export type { ShardFixture } from './conformance/shard-fixture';
+export { ShardStoreModel } from './conformance/shard-store-model';
+export {
+  runShardStoreCase,
+  seedOfCase,
+  SHARD_STORE_CASES,
+} from './conformance/shard-store-suite';
+export type { ShardStoreCase, ShardStoreHarness } from './conformance/shard-store-suite';
+export { startDevCluster } from './dev-cluster';
+export type {
+  DevAction,
+  DevCluster,
+  DevClusterStart,
+  DevProcessDescription,
+  DevStatus,
+} from './dev-cluster';
 export { MemoryIndexBackend } from './memory-index-backend';
 export { MemoryMetadataClient } from './memory-metadata-client';
 export type { MemoryMetadataOptions } from './memory-metadata-client';

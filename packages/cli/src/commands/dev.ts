@@ -40,6 +40,7 @@ interface DevFlags {
   readonly secretKey?: string;
   readonly bulkMode: 'crc' | 'secure';
   readonly logLevel: string;
+  readonly exitWithParent: boolean;
   readonly configOverride?: DevClusterOptions['overrides'];
 }
 
@@ -96,6 +97,9 @@ export function devCommand(context: CliContext): Command {
       '--config-override <role.key=value>',
       'for tests and experiments: sets a setting of a role, value as JSON; may be repeated',
       collectOverride,
+    )
+    .addOption(
+      new Option('--exit-with-parent', 'stop when standard input ends').default(false).hideHelp(),
     )
     .action((flags: DevFlags) => runDevCluster(flags, context));
   command.addCommand(actionCommands('zone', context));
@@ -158,6 +162,7 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
     };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
+    if (flags.exitWithParent) process.stdin.once('end', stop).resume();
   });
   const startedMs = context.clock.monotonicMs();
   context.print(`starting ${flags.regions === 1 ? 'a cluster' : 'two clusters'} in ${flags.data}`);
