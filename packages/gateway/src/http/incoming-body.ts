@@ -92,7 +92,7 @@ export class IncomingBody implements ByteSource {
       let isSinkBusy = false;
       let hasEnded = false;
 
-      const finish = (error?: unknown): void => {
+      const finish = (error?: Error): void => {
         if (isDone) return;
         isDone = true;
         stopWatching();
@@ -115,7 +115,7 @@ export class IncomingBody implements ByteSource {
           request.pause();
           wait.then(onSinkReady, finish);
         } catch (error) {
-          finish(error);
+          finish(error as Error);
         }
       };
       const onSinkReady = (): void => {
