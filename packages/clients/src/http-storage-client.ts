@@ -115,10 +115,9 @@ class HttpStorageClient implements StorageClient {
     const { offsetBytes, lengthBytes } = range;
     assert(offsetBytes % PAGE_BYTES === 0, 'shard range does not start at a page');
     assert(lengthBytes > 0, 'empty shard range');
-    const targets = options.targets ?? [options.target ?? Buffer.allocUnsafe(lengthBytes)];
-    let roomBytes = 0;
-    for (const target of targets) roomBytes += target.length;
-    assert(roomBytes >= lengthBytes, 'target shorter than the shard range');
+    const target = options.target ?? Buffer.allocUnsafe(lengthBytes);
+    assert(target.length >= lengthBytes, 'target shorter than the shard range');
+    const bytes = target.subarray(0, lengthBytes);
     await this.#exchange<undefined>(
       {
         node: address.node,
@@ -127,10 +126,9 @@ class HttpStorageClient implements StorageClient {
         contentLength: 0,
         signal: options.signal,
       },
-      (end) => new ShardReceiver(lengthBytes, targets, end),
+      (end) => new ShardReceiver(bytes, end),
     );
-    const first = targets[0] as Uint8Array;
-    return first.length > lengthBytes ? first.subarray(0, lengthBytes) : first;
+    return bytes;
   }
 
   async deleteShard(address: ShardAddress, signal?: AbortSignal): Promise<void> {

@@ -59,21 +59,17 @@ export class DocumentReceiver implements ResponseReceiver {
 /** Puts shard bytes where they belong and checks every page as it fills, while it is in the cache. */
 export class ShardReceiver implements ResponseReceiver {
   readonly #end: ExchangeEnd<undefined>;
-  readonly #lengthBytes: number;
-  readonly #targets: readonly Uint8Array[];
+  readonly #target: Uint8Array;
   readonly #checksums: PageChecksums;
   readonly #table: Buffer;
-  #targetIndex = 0;
-  #targetFill = 0;
   #received = 0;
   #errorDocument: DocumentReceiver | null = null;
 
-  constructor(lengthBytes: number, targets: readonly Uint8Array[], end: ExchangeEnd<undefined>) {
-    this.#lengthBytes = lengthBytes;
-    this.#targets = targets;
+  constructor(target: Uint8Array, end: ExchangeEnd<undefined>) {
+    this.#target = target;
     this.#end = end;
-    this.#checksums = new PageChecksums(lengthBytes);
-    this.#table = Buffer.allocUnsafe(checksumTableBytes(lengthBytes));
+    this.#checksums = new PageChecksums(target.length);
+    this.#table = Buffer.allocUnsafe(checksumTableBytes(target.length));
   }
 
   onHead(head: ResponseHead): void {
@@ -86,7 +82,7 @@ export class ShardReceiver implements ResponseReceiver {
       this.#errorDocument.onHead(head);
       return;
     }
-    if (head.contentLength !== this.#lengthBytes + this.#table.length) {
+    if (head.contentLength !== this.#target.length + this.#table.length) {
       throw new StoreError('SHARD_SIZE_MISMATCH', { contentLength: head.contentLength });
     }
     this.#end.onProgress();
@@ -94,12 +90,8 @@ export class ShardReceiver implements ResponseReceiver {
 
   bodyTarget(): Uint8Array {
     if (this.#errorDocument !== null) return this.#errorDocument.bodyTarget();
-    if (this.#received >= this.#lengthBytes) {
-      return this.#table.subarray(this.#received - this.#lengthBytes);
-    }
-    const target = this.#targets[this.#targetIndex] as Uint8Array;
-    const room = Math.min(target.length - this.#targetFill, this.#lengthBytes - this.#received);
-    return target.subarray(this.#targetFill, this.#targetFill + room);
+    const beyond = this.#received - this.#target.length;
+    return beyond >= 0 ? this.#table.subarray(beyond) : this.#target.subarray(this.#received);
   }
 
   onBody(count: number): void {
@@ -107,14 +99,8 @@ export class ShardReceiver implements ResponseReceiver {
       this.#errorDocument.onBody(count);
       return;
     }
-    if (this.#received < this.#lengthBytes) {
-      const target = this.#targets[this.#targetIndex] as Uint8Array;
-      this.#checksums.update(target.subarray(this.#targetFill, this.#targetFill + count));
-      this.#targetFill += count;
-      if (this.#targetFill === target.length) {
-        this.#targetIndex += 1;
-        this.#targetFill = 0;
-      }
+    if (this.#received < this.#target.length) {
+      this.#checksums.update(this.#target.subarray(this.#received, this.#received + count));
     }
     this.#received += count;
     this.#end.onProgress();

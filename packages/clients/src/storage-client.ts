@@ -56,7 +56,6 @@ export interface ShardListEntry extends Omit<ShardAttributes, 'pgId'> {
 
 export interface ReadShardOptions {
   readonly target?: Uint8Array | undefined;
-  readonly targets?: readonly Uint8Array[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,9 +65,8 @@ export interface StorageClient {
 
   /**
    * Reads `[offsetBytes, offsetBytes + lengthBytes)` of a shard, verified, into `target` if given
-   * (length ≥ lengthBytes), else into a new buffer. The offset is page-aligned; the length ends at a
-   * page boundary or at the end of the shard. `targets` scatters the bytes over several buffers, in
-   * order, as `readv` does; then the first of them is returned.
+   * (length ≥ lengthBytes), else into a new buffer. The offset is page-aligned; the range ends at
+   * a page boundary or at the end of the shard. `target` is not touched once the promise has settled.
    */
   readShard(
     address: ShardAddress,

@@ -1,0 +1,336 @@
+import { hasCode, required, StoreError } from '@azimuth/common';
+import { chooseReaders } from '@azimuth/placement';
+import type { PlacementGroup, ShardReader } from '@azimuth/placement';
+import type { BlobRef } from '@azimuth/proto';
+
+import type { DataPathContext } from './data-path-context';
+
+/** A part of every shard of a blob, and which data shards of it are wanted. */
+export interface ShardWindow {
+  readonly blob: BlobRef;
+  /** Starts at a page, ends at a page or with the shard. */
+  readonly fromBytes: number;
+  readonly toBytes: number;
+  readonly wanted: ReadonlySet<number>;
+}
+
+const ROUNDS_MAX = 3;
+const ROUND_PAUSE_MS = 150;
+/** A shard that is silent for this long is given no more patience, whatever the hedge budget. */
+const STALL_MS = 750;
+const GROUP_WAIT_MS = 1_000;
+
+interface ShardRead {
+  readonly reader: ShardReader;
+  readonly abort: AbortController;
+  readonly settled: Promise<void>;
+  readonly startedMs: number;
+}
+
+/**
+ * Reads one window of a blob into the codec's memory.
+ *
+ * R1: it ends with every wanted data shard, read and verified, or computed from k that were.
+ * R2: a shard that failed is replaced at once; one that is slow is hedged within the budget.
+ * R3: memory is given back only when no read can write into it any more.
+ */
+export class StripeReader {
+  readonly #context: DataPathContext;
+  readonly #window: ShardWindow;
+  readonly #lengthBytes: number;
+  readonly #abort = new AbortController();
+  readonly #signal = this.#abort.signal;
+  readonly #parent: AbortSignal;
+  readonly #onParentAbort = (): void => this.#abort.abort();
+  /** Arena offset of each shard's bytes. */
+  readonly #offsets = new Map<number, number>();
+  readonly #allocations: number[] = [];
+  readonly #done = new Set<number>();
+  readonly #reading = new Map<number, ShardRead>();
+  readonly #settling = new Set<Promise<void>>();
+  /** Shards that answered that they are not there or not right: asking again is of no use. */
+  readonly #damaged = new Set<number>();
+  #candidates: ShardReader[] = [];
+  #isHedged = false;
+  #isHedgeDue = false;
+  #running: Promise<void> = Promise.resolve();
+  #lastError: unknown = null;
+  #wake: (() => void) | null = null;
+
+  constructor(context: DataPathContext, window: ShardWindow, signal: AbortSignal) {
+    this.#context = context;
+    this.#window = window;
+    this.#lengthBytes = window.toBytes - window.fromBytes;
+    this.#parent = signal;
+    if (signal.aborted) this.#abort.abort();
+    else signal.addEventListener('abort', this.#onParentAbort, { once: true });
+  }
+
+  /** Errors: TOO_FEW_SHARDS, OVERLOADED, CANCELLED. `release` must follow in any case. */
+  read(): Promise<void> {
+    const reading = this.#read();
+    this.#running = reading.catch(() => undefined);
+    return reading;
+  }
+
+  async #read(): Promise<void> {
+    this.#throwIfAborted();
+    for (let round = 1; ; round += 1) {
+      const group = await this.#group();
+      this.#candidates = this.#choose(group).filter(
+        ({ shardIndex }) => !this.#done.has(shardIndex) && !this.#damaged.has(shardIndex),
+      );
+      await this.#startPrimaries();
+      if (await this.#readUntilEnough()) break;
+      this.#throwIfAborted();
+      if (round === ROUNDS_MAX) {
+        const detail = { blobId: this.#window.blob.blobId, read: this.#done.size };
+        throw new StoreError('TOO_FEW_SHARDS', detail, this.#lastError);
+      }
+      await this.#context.clock.sleep(ROUND_PAUSE_MS * round, this.#signal);
+    }
+    await this.#giveUpReads();
+    this.#throwIfAborted();
+    this.#decode();
+  }
+
+  /** Bytes `[from, to)` of a wanted shard. */
+  bytes(shardIndex: number, from: number, to: number): Uint8Array {
+    const { blob, fromBytes } = this.#window;
+    const [anyCopy] = this.#done;
+    const source = blob.profile.k === 1 ? required(anyCopy, 'a copy') : shardIndex;
+    const start = required(this.#offsets.get(source), 'shard offset') - fromBytes;
+    return this.#context.codec.memory.subarray(start + from, start + to);
+  }
+
+  /** Gives the memory back once nothing writes into it. Never throws. */
+  release(): void {
+    this.#parent.removeEventListener('abort', this.#onParentAbort);
+    this.#abort.abort();
+    void this.#running
+      .then(() => this.#giveUpReads())
+      .then(() => {
+        for (const offset of this.#allocations.splice(0)) this.#context.readPool.free(offset);
+      });
+  }
+
+  async #group(): Promise<PlacementGroup> {
+    const { view } = this.#context;
+    const { pgId, blobId } = this.#window.blob;
+    for (let attempt = 0; attempt < ROUNDS_MAX; attempt += 1) {
+      const group = view.map().groups.get(pgId);
+      if (group !== undefined) return group;
+      await view.waitForChange(GROUP_WAIT_MS);
+      this.#throwIfAborted();
+    }
+    throw new StoreError('TOO_FEW_SHARDS', { blobId, pgId, reason: 'unknown group' });
+  }
+
+  #choose(group: PlacementGroup): readonly ShardReader[] {
+    const { view, zone, random, pacing } = this.#context;
+    return chooseReaders(view.map(), group, {
+      zone,
+      prefer: 'data',
+      isSuspect: (diskId) => view.isSuspect(diskId) || pacing.isSlow(diskId),
+      random,
+    });
+  }
+
+  /**
+   * The wanted shards alone when all of them look healthy, else whatever k come first. Memory for
+   * them and for the result is taken in one piece: no reader holds some and waits for more.
+   */
+  async #startPrimaries(): Promise<void> {
+    const { blob, wanted } = this.#window;
+    const { k } = blob.profile;
+    const healthy = this.#candidates.filter(({ isSuspect }) => !isSuspect);
+    const direct = healthy.filter(({ shardIndex }) => wanted.has(shardIndex));
+    const isDirect = k > 1 && [...wanted].every((shard) => this.#isDoneOrIn(shard, direct));
+    const primaries = isDirect ? direct : this.#candidates.slice(0, k - this.#done.size);
+    const shards = new Set(primaries.map(({ shardIndex }) => shardIndex));
+    if (k > 1) for (const shard of wanted) shards.add(shard);
+    const missing = [...shards].filter((shard) => !this.#offsets.has(shard));
+    if (missing.length > 0) {
+      const base = await this.#allocate(missing.length * this.#lengthBytes);
+      missing.forEach((shard, index) => this.#offsets.set(shard, base + index * this.#lengthBytes));
+    }
+    this.#context.pacing.earn(primaries.length);
+    for (const reader of primaries) this.#start(reader);
+  }
+
+  #isDoneOrIn(shardIndex: number, readers: readonly ShardReader[]): boolean {
+    return this.#done.has(shardIndex) || readers.some((reader) => reader.shardIndex === shardIndex);
+  }
+
+  /** True once there is enough; false when all that could be asked has failed. */
+  async #readUntilEnough(): Promise<boolean> {
+    const { clock, pacing } = this.#context;
+    const delayMs = pacing.hedgeDelayMs(this.#lengthBytes);
+    const onDue = (): void => {
+      this.#isHedgeDue = true;
+      this.#wake?.();
+    };
+    let cancelTimer = clock.schedule(delayMs, onDue);
+    let isStalled = false;
+    try {
+      for (;;) {
+        this.#throwIfAborted();
+        if (this.#isEnough()) return true;
+        if (!this.#canBecomeEnough()) {
+          await this.#startMore(this.#shortfall());
+          if (!this.#canBecomeEnough()) return this.#isEnough();
+        }
+        if (this.#isHedgeDue && !this.#isHedged) {
+          this.#isHedgeDue = false;
+          await this.#hedge(isStalled);
+          isStalled = true;
+          cancelTimer = clock.schedule(Math.max(1, STALL_MS - delayMs), onDue);
+        }
+        if (!this.#isEnough() && this.#canBecomeEnough() && !this.#signal.aborted) {
+          await this.#nextEvent();
+        }
+      }
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  #isEnough(): boolean {
+    const { blob, wanted } = this.#window;
+    if (this.#done.size >= blob.profile.k) return true;
+    return blob.profile.k > 1 && [...wanted].every((shard) => this.#done.has(shard));
+  }
+
+  /** Whether it suffices to wait for the reads under way. */
+  #canBecomeEnough(): boolean {
+    const { blob, wanted } = this.#window;
+    if (this.#shortfall() <= 0) return true;
+    if (blob.profile.k === 1) return false;
+    return [...wanted].every((shard) => this.#done.has(shard) || this.#reading.has(shard));
+  }
+
+  /** How many reads more are needed for k shards. */
+  #shortfall(): number {
+    return this.#window.blob.profile.k - this.#done.size - this.#reading.size;
+  }
+
+  /** Asks as many others as could replace every read that is still outstanding. */
+  async #hedge(isStalled: boolean): Promise<void> {
+    const extra = this.#window.blob.profile.k - this.#done.size;
+    if (extra <= 0 || this.#candidates.length === 0) {
+      this.#isHedged = true;
+      return;
+    }
+    const count = Math.min(extra, this.#candidates.length);
+    if (!isStalled && !this.#context.pacing.trySpend(count)) return;
+    this.#isHedged = true;
+    await this.#startMore(count);
+  }
+
+  async #startMore(count: number): Promise<void> {
+    for (const reader of this.#candidates.slice(0, Math.max(0, count))) {
+      if (!this.#offsets.has(reader.shardIndex)) {
+        this.#offsets.set(reader.shardIndex, await this.#allocate(this.#lengthBytes));
+      }
+      this.#start(reader);
+    }
+  }
+
+  async #allocate(sizeBytes: number): Promise<number> {
+    const offset = await this.#context.readPool.allocate(sizeBytes, this.#signal);
+    this.#allocations.push(offset);
+    return offset;
+  }
+
+  #start(reader: ShardReader): void {
+    const { shardIndex, node, diskId } = reader;
+    const { blob, fromBytes } = this.#window;
+    const { storage, codec, clock } = this.#context;
+    this.#candidates = this.#candidates.filter((other) => other.shardIndex !== shardIndex);
+    const offset = required(this.#offsets.get(shardIndex), 'shard offset');
+    const target = codec.memory.subarray(offset, offset + this.#lengthBytes);
+    const abort = new AbortController();
+    if (this.#signal.aborted) abort.abort();
+    const reading = storage.readShard(
+      { node, diskId, blobId: blob.blobId, shardIndex },
+      { offsetBytes: fromBytes, lengthBytes: this.#lengthBytes },
+      { target, signal: abort.signal },
+    );
+    const settled = reading.then(
+      () => this.#onRead(shardIndex, null),
+      (error: unknown) => this.#onRead(shardIndex, error),
+    );
+    this.#settling.add(settled);
+    void settled.then(() => this.#settling.delete(settled));
+    this.#reading.set(shardIndex, { reader, abort, settled, startedMs: clock.monotonicMs() });
+  }
+
+  #onRead(shardIndex: number, error: unknown): void {
+    const read = this.#reading.get(shardIndex);
+    if (read === undefined) return;
+    this.#reading.delete(shardIndex);
+    this.#recordPace(read);
+    if (error === null) this.#done.add(shardIndex);
+    else this.#onFailure(read.reader, error);
+    this.#wake?.();
+  }
+
+  #onFailure({ shardIndex, diskId }: ShardReader, error: unknown): void {
+    const { view, onShardDamaged, logger } = this.#context;
+    const { blob } = this.#window;
+    this.#lastError = error;
+    if (hasCode(error, 'SHARD_NOT_FOUND', 'SHARD_CORRUPT', 'SHARD_SIZE_MISMATCH')) {
+      this.#damaged.add(shardIndex);
+      logger.warn({ blobId: blob.blobId, shardIndex, diskId, code: error.code }, 'shard damaged');
+      onShardDamaged(blob, shardIndex);
+    } else if (!hasCode(error, 'CANCELLED', 'OVERLOADED', 'INTERNAL')) {
+      view.reportDiskFailure(diskId);
+    }
+  }
+
+  #recordPace({ reader, startedMs }: ShardRead): void {
+    const elapsedMs = this.#context.clock.monotonicMs() - startedMs;
+    this.#context.pacing.record(reader.diskId, this.#lengthBytes, elapsedMs);
+  }
+
+  /** Aborts what is still under way and waits until it writes no more. */
+  async #giveUpReads(): Promise<void> {
+    for (const [shardIndex, read] of [...this.#reading]) {
+      this.#reading.delete(shardIndex);
+      this.#recordPace(read);
+      read.abort.abort();
+    }
+    await Promise.all(this.#settling);
+  }
+
+  #decode(): void {
+    const { blob, wanted } = this.#window;
+    const { k, m } = blob.profile;
+    const missing = [...wanted].filter((shard) => !this.#done.has(shard));
+    if (k === 1 || missing.length === 0) return;
+    const blocks = Array.from({ length: k + m }, (_, shard) =>
+      this.#done.has(shard) ? required(this.#offsets.get(shard), 'shard offset') : null,
+    );
+    const targets = missing.map((shardIndex) => ({
+      shardIndex,
+      offset: required(this.#offsets.get(shardIndex), 'target offset'),
+    }));
+    this.#context.codec.reconstruct({ k, m }, blocks, targets, this.#lengthBytes);
+  }
+
+  #nextEvent(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#wake = null;
+        this.#signal.removeEventListener('abort', end);
+        resolve();
+      };
+      this.#wake = end;
+      this.#signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  #throwIfAborted(): void {
+    if (this.#signal.aborted) throw new StoreError('CANCELLED');
+  }
+}
