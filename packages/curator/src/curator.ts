@@ -1,4 +1,5 @@
-import { AssertionError, hasCode } from '@azimuth/common';
+import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
+import { AssertionError, hasCode, StoreError } from '@azimuth/common';
 
 import { indexGroups } from './curator-context';
 import type { CuratorContext } from './curator-context';
@@ -35,6 +36,7 @@ async function runPeriodically(context: CuratorContext, task: Task): Promise<voi
   const { clock, logger, metrics, signal } = context;
   while (!signal.aborted) {
     try {
+      requireFreshView(context);
       await task.run(context);
       metrics.taskRuns.inc({ task: task.name, outcome: 'done' });
     } catch (error) {
@@ -47,6 +49,11 @@ async function runPeriodically(context: CuratorContext, task: Task): Promise<voi
     }
     await clock.sleep(task.intervalMs, signal).catch(() => undefined);
   }
+}
+
+/** Placement decisions need the placement of now. */
+function requireFreshView({ view }: CuratorContext): void {
+  if (view.ageMs() > WATCH_AGE_MAX_MS) throw new StoreError('UNAVAILABLE', { view: 'stale' });
 }
 
 function createTasks(context: CuratorContext): readonly Task[] {

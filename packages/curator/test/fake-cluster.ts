@@ -114,12 +114,16 @@ export class FakeCluster {
   putBlob(
     bytes: Uint8Array,
     pgId: number,
-    options: { readonly isReferenced?: boolean; readonly ageMs?: number } = {},
+    options: {
+      readonly isReferenced?: boolean;
+      readonly ageMs?: number;
+      readonly slot?: number;
+    } = {},
   ): BlobRef {
     const group = this.map.groups.get(pgId)!;
     const { profile, isReduced } = group;
     const { blockBytes } = this.map.settings;
-    const slot = this.random.below(256);
+    const slot = options.slot ?? this.random.below(256);
     const blobId = newBlobId(slot, this.nowMs - (options.ageMs ?? 0), this.random);
     const sizeBytes = bytes.length;
     const blob: BlobRef = { blobId, pgId, sizeBytes, profile, blockBytes, isReduced };

@@ -26,8 +26,9 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
 
   const others = group.slots.filter((_, index) => index !== slot);
   const readable = readableDisks(map, others);
-  // A blob may lack up to m shards, so the union over m slots could miss it altogether.
-  if (readable.length < Math.max(profile.k, profile.m + 1)) {
+  // A blob that is not lost has k shards on the other k + m - 1 slots. While fewer than k of those are
+  // out, at least one lists it; and k must be there to rebuild from.
+  if (readable.length < Math.max(profile.k, profile.m)) {
     throw new StoreError('UNAVAILABLE', { pgId, readableSlots: readable.length });
   }
   let unproven = 0;
