@@ -1,11 +1,7 @@
 export { makeShard, putShard, readShard, wireOf } from './conformance/shard-fixture';
 export type { ShardFixture } from './conformance/shard-fixture';
 export { ShardStoreModel } from './conformance/shard-store-model';
-export {
-  runShardStoreCase,
-  seedOfCase,
-  SHARD_STORE_CASES,
-} from './conformance/shard-store-suite';
+export { runShardStoreCase, seedOfCase, SHARD_STORE_CASES } from './conformance/shard-store-suite';
 export type { ShardStoreCase, ShardStoreHarness } from './conformance/shard-store-suite';
 export { startDevCluster } from './dev-cluster';
 export type {

@@ -43,7 +43,7 @@ export interface DiskFile {
 
 /** True for a failed system call with this `code`. */
 export function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }
 
 /** Reads a small file whole. */

@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import type { AbstractLevel } from 'abstract-level';
 import { Level } from 'level';
 
+import { isSystemError } from '../disk/disk';
+
 export type IndexDatabase = AbstractLevel<string | Buffer | Uint8Array, Buffer, Buffer>;
 
 /** Where the index lives. It may be lost or wrong at any time: it is rebuilt from the segments. */
@@ -15,8 +17,10 @@ export interface IndexBackend {
 
 /** True when the index is in use by another process: the one failure that a rebuild must not answer. */
 export function isLockedError(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if ((current as NodeJS.ErrnoException).code === 'LEVEL_LOCKED') return true;
+  let current = error;
+  while (typeof current === 'object' && current !== null) {
+    if (isSystemError(current, 'LEVEL_LOCKED')) return true;
+    current = 'cause' in current ? current.cause : null;
   }
   return false;
 }

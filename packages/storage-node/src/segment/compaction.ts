@@ -1,9 +1,10 @@
 import { crc32c } from '@node-rs/crc32';
 
+import { checksumTableBytes } from '@azimuth/clients';
 import { mapLimited } from '@azimuth/common';
 
 import type { ShardLocation } from '../index/index-record';
-import { checksumTableBytes, findBadPage } from './page-checksums';
+import { findBadPage } from './page-checksums';
 import type { RecordEntry } from './segment-format';
 import {
   decodeRecordHeader,

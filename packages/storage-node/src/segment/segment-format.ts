@@ -1,9 +1,9 @@
 import { crc32c } from '@node-rs/crc32';
 
 import type { ShardAttributes } from '@azimuth/clients';
+import { checksumTableBytes } from '@azimuth/clients';
 import { assert, StoreError } from '@azimuth/common';
 
-import { checksumTableBytes } from './page-checksums';
 import type { ShardId } from './shard-id';
 
 /**

@@ -1,7 +1,9 @@
 import { crc32c } from '@node-rs/crc32';
 
+import { checksumTableBytes, PageChecksums } from '@azimuth/clients';
+
 import type { DiskFile } from '../disk/disk';
-import { checksumTableBytes, PageChecksums } from './page-checksums';
+
 import type { RecordEntry, RecordHead, SegmentBinding, SegmentHeader } from './segment-format';
 import {
   decodeFooterEntries,
@@ -200,7 +202,7 @@ export async function verifyRecord(
     await file.read(target, offsetBytes + RECORD_HEADER_BYTES + at);
     checksums.update(target);
   }
-  if (!checksums.finish().equals(table)) return { problem: 'shard bytes' };
+  if (!checksums.table().equals(table)) return { problem: 'shard bytes' };
   return { entry: { ...head, offsetBytes, ...trailer } };
 }
 

@@ -1,7 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
 
 import type { ShardAttributes, ShardListEntry } from '@azimuth/clients';
-import { PAGE_BYTES } from '@azimuth/clients';
+import { checksumTableBytes, PAGE_BYTES } from '@azimuth/clients';
 import type { Clock, Logger, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
 import { isBlobId } from '@azimuth/proto';
@@ -23,7 +23,7 @@ import type { ScrubSource } from '../scrubber/scrubber';
 import type { CompactionAccess } from '../segment/compaction';
 import { chooseSegment, compactSegment } from '../segment/compaction';
 import { OwnSegmentWriter } from '../segment/own-segment-writer';
-import { checksumTableBytes } from '../segment/page-checksums';
+
 import type { RecordHead } from '../segment/segment-format';
 import {
   encodeRecordEnd,

@@ -1,6 +1,6 @@
+import { checksumTableBytes, PageChecksums } from '@azimuth/clients';
 import { StoreError } from '@azimuth/common';
 
-import { checksumTableBytes, PageChecksums } from '../segment/page-checksums';
 import type { ShardUpload } from './shard-store';
 
 /** Where the bytes of an upload go while they arrive, and how it ends. */
@@ -54,7 +54,7 @@ export class WireShardUpload implements ShardUpload {
       if (this.#receivedBytes !== this.#shardSizeBytes + this.#table.byteLength) {
         throw this.#sizeMismatch();
       }
-      if (!this.#checksums.finish().equals(this.#table)) throw new StoreError('CHECKSUM_MISMATCH');
+      if (!this.#checksums.table().equals(this.#table)) throw new StoreError('CHECKSUM_MISMATCH');
       await this.#target.commit(this.#table);
     } catch (error) {
       await this.#target.discard();
