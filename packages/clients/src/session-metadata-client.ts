@@ -1,0 +1,315 @@
+import { backoffMs, hasCode, isStoreErrorCode, required, StoreError } from '@azimuth/common';
+import type { Clock, Logger, MetadataPeer, Random } from '@azimuth/common';
+import { COMMAND_VERSION, decodeRecord, encodeRecord } from '@azimuth/proto';
+import type {
+  HeartbeatResult,
+  IndexCommandName,
+  IndexCommands,
+  IndexQueries,
+  IndexQueryName,
+  MetadataStatus,
+  NodeHeartbeat,
+  RootCommandName,
+  RootCommands,
+  RootQueries,
+  RootQueryName,
+  SessionRequest,
+  SessionResponse,
+  WatchResult,
+} from '@azimuth/proto';
+import { SessionClient } from '@azimuth/rpc';
+import type { TlsMaterial } from '@azimuth/rpc';
+
+import { LeaderTable } from './leader-table';
+import type { CallOptions, MetadataClient } from './metadata-client';
+
+const TIMEOUT_MS = 10_000;
+/** A leader that says nothing for this long may be dead: another node is asked. */
+const ATTEMPT_TIMEOUT_MS = 1_500;
+const STATUS_TIMEOUT_MS = 2_000;
+const BACKOFF = { baseMs: 25, maxMs: 250 };
+/** Failures of a session that another node, or the same one later, may not have. */
+const NODE_FAILURES = [
+  'UNAVAILABLE',
+  'TIMEOUT',
+  'OVERLOADED',
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
+] as const;
+
+export interface MetadataClientOptions {
+  readonly peers: readonly MetadataPeer[];
+  readonly tls: TlsMaterial;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A metadata client that can also watch the root state. */
+export interface WatchingMetadataClient extends MetadataClient {
+  /** A long poll: answers at the next change after `since`, or after `waitMs`. */
+  watch(since: number, waitMs: number, options?: CallOptions): Promise<WatchResult>;
+}
+
+/** Sends one request body to one node; {@link SessionClient} but for tests. */
+export interface MetadataSession {
+  call(body: Buffer, timeoutMs: number): Promise<Buffer>;
+  close(): void;
+}
+
+/** The metadata client over one session to each metadata node. */
+export function createMetadataClient(options: MetadataClientOptions): WatchingMetadataClient {
+  const { tls, clusterId, clock, random } = options;
+  const sessions = new Map<string, MetadataSession>();
+  for (const { nodeId, host, port } of options.peers) {
+    const peer = {
+      ...{ host, port, tls, clusterId },
+      expectedRole: 'metadata' as const,
+      expectedNodeId: nodeId,
+    };
+    sessions.set(nodeId, new SessionClient(peer, { clock, random }));
+  }
+  return new SessionMetadataClient(sessions, options);
+}
+
+/** What one request needs over its attempts. */
+interface Request {
+  readonly group: string;
+  /** Waits inside the server count on top of the attempt's own time-out. */
+  readonly waitMs: number;
+  body: Buffer;
+  /** Makes the body anew with the given time; null for what is not a command. */
+  readonly reissue: ((nowMs: number) => Buffer) | null;
+}
+
+type Verdict = 'hop' | 'retry';
+
+/**
+ * Follows leaders and retries.
+ *
+ * F1 A command keeps its id over all attempts, so the state machine applies it once.
+ * F2 An attempt that may have reached a leader makes the outcome uncertain until an answer to the same
+ *    id comes; at the deadline an uncertain command ends as OUTCOME_UNKNOWN.
+ * F3 Only a command that certainly was not applied may be issued again under another id.
+ */
+export class SessionMetadataClient implements WatchingMetadataClient {
+  readonly #sessions: ReadonlyMap<string, MetadataSession>;
+  readonly #leaders: LeaderTable;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** How far the cluster's time was ahead of ours when it last told us. */
+  #clockOffsetMs = 0;
+
+  constructor(
+    sessions: ReadonlyMap<string, MetadataSession>,
+    options: Pick<MetadataClientOptions, 'clock' | 'random'>,
+  ) {
+    this.#sessions = sessions;
+    this.#leaders = new LeaderTable([...sessions.keys()]);
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  root<Name extends RootCommandName>(
+    name: Name,
+    args: RootCommands[Name]['args'],
+    options?: CallOptions,
+  ): Promise<RootCommands[Name]['result']> {
+    return this.#propose('root', name, args, options);
+  }
+
+  queryRoot<Name extends RootQueryName>(
+    name: Name,
+    args: RootQueries[Name]['args'],
+    options?: CallOptions,
+  ): Promise<RootQueries[Name]['result']> {
+    return this.#ask('root', { kind: 'query', group: 'root', name, args }, options);
+  }
+
+  index<Name extends IndexCommandName>(
+    group: string,
+    name: Name,
+    args: IndexCommands[Name]['args'],
+    options?: CallOptions,
+  ): Promise<IndexCommands[Name]['result']> {
+    return this.#propose(group, name, args, options);
+  }
+
+  queryIndex<Name extends IndexQueryName>(
+    group: string,
+    name: Name,
+    args: IndexQueries[Name]['args'],
+    options?: CallOptions,
+  ): Promise<IndexQueries[Name]['result']> {
+    return this.#ask(group, { kind: 'query', group, name, args }, options);
+  }
+
+  heartbeat(heartbeat: NodeHeartbeat, options?: CallOptions): Promise<HeartbeatResult> {
+    return this.#ask('root', { kind: 'heartbeat', heartbeat }, options);
+  }
+
+  watch(since: number, waitMs: number, options?: CallOptions): Promise<WatchResult> {
+    return this.#ask('root', { kind: 'watch', since, waitMs }, options, waitMs);
+  }
+
+  async status(options?: CallOptions): Promise<readonly MetadataStatus[]> {
+    const body = encodeRecord({ kind: 'status' } satisfies SessionRequest);
+    const timeoutMs = options?.timeoutMs ?? STATUS_TIMEOUT_MS;
+    const answers = await Promise.allSettled(
+      [...this.#sessions.values()].map((session) => session.call(body, timeoutMs)),
+    );
+    return answers
+      .filter((answer) => answer.status === 'fulfilled')
+      .map((answer) => decodeRecord(answer.value) as SessionResponse)
+      .filter((response) => response.ok)
+      .map((response) => response.result as MetadataStatus);
+  }
+
+  close(): Promise<void> {
+    for (const session of this.#sessions.values()) session.close();
+    return Promise.resolve();
+  }
+
+  #propose<Result>(
+    group: string,
+    name: string,
+    args: unknown,
+    options: CallOptions | undefined,
+  ): Promise<Result> {
+    const issue = (issuedMs: number): Buffer => {
+      const commandId = this.#random.bytes(16).toString('hex');
+      const command = { version: COMMAND_VERSION, name, commandId, issuedMs, args };
+      return encodeRecord({ kind: 'propose', group, command } satisfies SessionRequest);
+    };
+    const body = issue(Math.floor(this.#clock.wallMs()) + this.#clockOffsetMs);
+    return this.#send({ group, waitMs: 0, body, reissue: issue }, options) as Promise<Result>;
+  }
+
+  #ask<Result>(
+    group: string,
+    request: SessionRequest,
+    options: CallOptions | undefined,
+    waitMs = 0,
+  ): Promise<Result> {
+    const body = encodeRecord(request);
+    return this.#send({ group, waitMs, body, reissue: null }, options) as Promise<Result>;
+  }
+
+  #send(request: Request, options: CallOptions | undefined): Promise<unknown> {
+    const signal = options?.signal;
+    if (signal === undefined) return this.#attemptAll(request, options);
+    if (signal.aborted) return Promise.reject(new StoreError('CANCELLED'));
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(new StoreError('CANCELLED'));
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#attemptAll(request, options)
+        .finally(() => signal.removeEventListener('abort', onAbort))
+        .then(resolve, reject);
+    });
+  }
+
+  async #attemptAll(request: Request, options: CallOptions | undefined): Promise<unknown> {
+    const deadlineMs = this.#clock.monotonicMs() + (options?.timeoutMs ?? TIMEOUT_MS);
+    const attempts = new Attempts();
+    for (;;) {
+      const leftMs = deadlineMs - this.#clock.monotonicMs();
+      if (leftMs <= 0 || options?.signal?.aborted === true) {
+        throw attempts.finalError(request.reissue !== null);
+      }
+      const nodeId = this.#leaders.choose(request.group, attempts.failed);
+      const session = required(this.#sessions.get(nodeId), 'session');
+      let response: SessionResponse;
+      try {
+        const timeoutMs = Math.min(leftMs, request.waitMs + ATTEMPT_TIMEOUT_MS);
+        response = decodeRecord(await session.call(request.body, timeoutMs)) as SessionResponse;
+      } catch (error) {
+        if (!hasCode(error, ...NODE_FAILURES)) throw error;
+        this.#leaders.forget(request.group, nodeId);
+        attempts.note(nodeId, error, error.detail['sent'] !== false);
+        await this.#pause(attempts, deadlineMs);
+        continue;
+      }
+      if (response.ok) {
+        this.#leaders.set(request.group, nodeId);
+        return response.result;
+      }
+      const verdict = this.#judge(request, nodeId, response, attempts);
+      if (verdict === 'retry') await this.#pause(attempts, deadlineMs);
+    }
+  }
+
+  /** What to do after an answer that is a failure. @throws StoreError when it is final */
+  #judge(
+    request: Request,
+    nodeId: string,
+    response: Extract<SessionResponse, { ok: false }>,
+    attempts: Attempts,
+  ): Verdict {
+    const code = isStoreErrorCode(response.code) ? response.code : 'INTERNAL';
+    const error = new StoreError(code, response.detail);
+    if (code === 'NOT_LEADER') {
+      attempts.note(nodeId, error, false);
+      const { leader } = response.detail;
+      const isKnown = typeof leader === 'string' && this.#sessions.has(leader);
+      if (!isKnown || attempts.failed.has(leader)) {
+        this.#leaders.forget(request.group, nodeId);
+        return 'retry';
+      }
+      this.#leaders.set(request.group, leader);
+      return 'hop';
+    }
+    if (code === 'COMMAND_EXPIRED') return this.#reissue(request, error, attempts);
+    if (code !== 'OUTCOME_UNKNOWN' && code !== 'UNAVAILABLE' && code !== 'OVERLOADED') throw error;
+    this.#leaders.forget(request.group, nodeId);
+    attempts.note(nodeId, error, code === 'OUTCOME_UNKNOWN');
+    return 'retry';
+  }
+
+  /** Our clock is far from the cluster's: the command is issued again in the cluster's time (F3). */
+  #reissue(request: Request, error: StoreError, attempts: Attempts): Verdict {
+    const { nowMs } = error.detail;
+    if (request.reissue === null || typeof nowMs !== 'number' || attempts.isReissued) throw error;
+    if (attempts.isUncertain) throw new StoreError('OUTCOME_UNKNOWN', {}, error);
+    attempts.isReissued = true;
+    this.#clockOffsetMs = nowMs - Math.floor(this.#clock.wallMs());
+    request.body = request.reissue(nowMs);
+    return 'hop';
+  }
+
+  async #pause(attempts: Attempts, deadlineMs: number): Promise<void> {
+    // While some node was not asked yet it is asked at once.
+    if (attempts.failed.size < this.#sessions.size) return;
+    attempts.failed.clear();
+    const delayMs = backoffMs(attempts.rounds, BACKOFF, this.#random);
+    attempts.rounds += 1;
+    await this.#clock.sleep(Math.min(delayMs, deadlineMs - this.#clock.monotonicMs()));
+  }
+}
+
+/** The history of one request. */
+class Attempts {
+  /** Nodes that could not answer since the last pause. */
+  readonly failed = new Set<string>();
+  rounds = 0;
+  /** True once an attempt may have been applied without our knowing. */
+  isUncertain = false;
+  isReissued = false;
+  #lastError: StoreError | null = null;
+
+  note(nodeId: string, error: StoreError, isUncertain: boolean): void {
+    this.failed.add(nodeId);
+    this.isUncertain ||= isUncertain;
+    this.#lastError = error;
+  }
+
+  finalError(isCommand: boolean): StoreError {
+    const cause = this.#lastError ?? undefined;
+    if (isCommand && this.isUncertain) return new StoreError('OUTCOME_UNKNOWN', {}, cause);
+    if (cause === undefined || cause.code === 'TIMEOUT') {
+      return new StoreError('TIMEOUT', {}, cause);
+    }
+    if (cause.code === 'NOT_LEADER') return new StoreError('UNAVAILABLE', {}, cause);
+    return cause;
+  }
+}

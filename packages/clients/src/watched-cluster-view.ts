@@ -1,0 +1,174 @@
+import { backoffMs, hasCode, StoreError } from '@azimuth/common';
+import type { Clock, Logger, Random } from '@azimuth/common';
+import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
+import type {
+  BucketRecord,
+  ClusterMapDelta,
+  ClusterMapDocument,
+  WatchResult,
+} from '@azimuth/proto';
+
+import type { ClusterView } from './cluster-view';
+import type { WatchingMetadataClient } from './session-metadata-client';
+
+/** Short, so that a view that is confirmed at all is confirmed well within WATCH_AGE_MAX_MS. */
+const WATCH_WAIT_MS = 1_000;
+const WATCH_TIMEOUT_MS = 4_000;
+const SUSPECT_MS = 2_000;
+const BACKOFF = { baseMs: 50, maxMs: 500 };
+
+export interface ClusterViewOptions {
+  readonly metadata: WatchingMetadataClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface ClosableClusterView extends ClusterView {
+  close(): void;
+}
+
+/** A view that a long poll on the root leader keeps current, from now until `close`. */
+export function createClusterView(options: ClusterViewOptions): ClosableClusterView {
+  const view = new WatchedClusterView(options);
+  void view.run();
+  return view;
+}
+
+/** The map of the last answer. Maps are replaced and never changed, so readers may keep them. */
+export class WatchedClusterView implements ClosableClusterView {
+  readonly #options: ClusterViewOptions;
+  #map: ClusterMap | null = null;
+  #buckets: ReadonlyMap<string, BucketRecord> = new Map();
+  /** When the answer that confirmed the view was asked for: it cannot be older than that. */
+  #confirmedMs = -Infinity;
+  #isClosed = false;
+  #waiting = new Set<() => void>();
+  readonly #suspectUntilMs = new Map<string, number>();
+  readonly #lookups = new Map<string, Promise<BucketRecord | null>>();
+
+  constructor(options: ClusterViewOptions) {
+    this.#options = options;
+  }
+
+  map(): ClusterMap {
+    if (this.#map === null) throw new StoreError('UNAVAILABLE', { reason: 'no cluster map yet' });
+    return this.#map;
+  }
+
+  async bucket(name: string, signal?: AbortSignal): Promise<BucketRecord | null> {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) return known;
+    if (signal?.aborted === true) throw new StoreError('CANCELLED');
+    const running = this.#lookups.get(name);
+    if (running !== undefined) return running;
+    // One question for all who ask meanwhile; so it does not end with the first one's signal.
+    const lookup = this.#options.metadata
+      .queryRoot('GetBucket', { name })
+      .finally(() => this.#lookups.delete(name));
+    this.#lookups.set(name, lookup);
+    return lookup;
+  }
+
+  ageMs(): number {
+    return this.#options.clock.monotonicMs() - this.#confirmedMs;
+  }
+
+  waitForChange(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancelTimer();
+        this.#waiting.delete(finish);
+        resolve();
+      };
+      const cancelTimer = this.#options.clock.schedule(timeoutMs, finish);
+      this.#waiting.add(finish);
+    });
+  }
+
+  reportDiskFailure(diskId: string): void {
+    this.#suspectUntilMs.set(diskId, this.#options.clock.monotonicMs() + SUSPECT_MS);
+  }
+
+  isSuspect(diskId: string): boolean {
+    const untilMs = this.#suspectUntilMs.get(diskId);
+    if (untilMs === undefined) return false;
+    if (untilMs > this.#options.clock.monotonicMs()) return true;
+    this.#suspectUntilMs.delete(diskId);
+    return false;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const finish of [...this.#waiting]) finish();
+  }
+
+  /** Watches until `close`. Never rejects. */
+  async run(): Promise<void> {
+    const { metadata, clock, random, logger } = this.#options;
+    let failures = 0;
+    while (!this.#isClosed) {
+      const askedMs = clock.monotonicMs();
+      try {
+        // The first answer must not wait for a change.
+        const waitMs = this.#map === null ? 0 : WATCH_WAIT_MS;
+        const since = this.#map?.version ?? 0;
+        const result = await metadata.watch(since, waitMs, { timeoutMs: WATCH_TIMEOUT_MS });
+        this.#take(result, askedMs);
+        failures = 0;
+      } catch (error) {
+        if (this.#isClosed || hasCode(error, 'CANCELLED')) return;
+        if (failures === 0) logger.warn({ error }, 'the cluster map cannot be watched');
+        await clock.sleep(backoffMs(failures, BACKOFF, random));
+        failures += 1;
+      }
+    }
+  }
+
+  #take(result: WatchResult, askedMs: number): void {
+    this.#confirmedMs = askedMs;
+    if (result.kind === 'unchanged') return;
+    if (result.kind === 'full') {
+      this.#map = mapOfDocument(result.map, result.version);
+      this.#buckets = new Map(result.map.buckets.map((bucket) => [bucket.name, bucket]));
+    } else {
+      this.#map = applyDelta(this.map(), result.map, result.version);
+      this.#buckets = changeBuckets(this.#buckets, result.map);
+    }
+    for (const finish of [...this.#waiting]) finish();
+  }
+}
+
+function mapOfDocument(document: ClusterMapDocument, version: number): ClusterMap {
+  return {
+    version,
+    settings: document.settings,
+    nodes: new Map(document.nodes.map((node) => [node.nodeId, node])),
+    disks: new Map(document.disks.map((disk) => [disk.diskId, disk])),
+    groups: new Map(document.groups.map((group) => [group.pgId, group])),
+  };
+}
+
+function applyDelta(map: ClusterMap, delta: ClusterMapDelta, version: number): ClusterMap {
+  const groups = new Map<number, PlacementGroup>(map.groups);
+  for (const pgId of delta.removedGroups) groups.delete(pgId);
+  for (const group of delta.groups) groups.set(group.pgId, group);
+  return {
+    version,
+    settings: map.settings,
+    nodes: new Map([...map.nodes, ...delta.nodes.map((node) => [node.nodeId, node] as const)]),
+    disks: new Map([...map.disks, ...delta.disks.map((disk) => [disk.diskId, disk] as const)]),
+    groups,
+  };
+}
+
+function changeBuckets(
+  buckets: ReadonlyMap<string, BucketRecord>,
+  delta: ClusterMapDelta,
+): ReadonlyMap<string, BucketRecord> {
+  if (delta.buckets.length === 0 && delta.removedBuckets.length === 0) return buckets;
+  const changed = new Map(buckets);
+  for (const name of delta.removedBuckets) changed.delete(name);
+  for (const bucket of delta.buckets) changed.set(bucket.name, bucket);
+  return changed;
+}
