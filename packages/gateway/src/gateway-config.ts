@@ -24,7 +24,7 @@ export const gatewayConfigSchema = z.object({
   connectionsMax: z.coerce.number().int().min(1).default(4096),
   headersTimeoutMs: z.coerce.number().int().min(100).default(20_000),
   keepAliveTimeoutMs: z.coerce.number().int().min(0).default(75_000),
-  drainMs: z.coerce.number().int().min(0).default(10_000),
+  drainMs: z.coerce.number().int().min(0).default(5_000),
 });
 
 export type GatewayConfig = Readonly<z.infer<typeof gatewayConfigSchema>>;

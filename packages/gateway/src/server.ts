@@ -67,7 +67,10 @@ export async function startGatewayServer(
   let isDraining = false;
   const serve = (expectsContinue: boolean) => {
     return (request: IncomingMessage, response: ServerResponse): void => {
-      if (isDraining) response.shouldKeepAlive = false;
+      // A kept connection would hold `close` back until its client lets go.
+      response.on('finish', () => {
+        if (isDraining) request.socket.destroySoon();
+      });
       void pipeline.serve(request, response, expectsContinue);
     };
   };
@@ -121,7 +124,6 @@ function drain(
       cancelGrace();
       resolve();
     });
-    server.closeIdleConnections();
   });
 }
 

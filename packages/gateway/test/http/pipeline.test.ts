@@ -639,6 +639,31 @@ describe('sockets', () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  it('drains: a kept connection does not hold it back once its request has ended', async () => {
+    let release = (): void => undefined;
+    const draining = await startTestGateway({
+      drainMs: 3_600_000,
+      operations: [
+        operation('GetBucketPolicy', 'none', async () => {
+          await new Promise<void>((resolve) => (release = resolve));
+          return { status: 200 };
+        }),
+      ],
+    });
+    const target = '/bucket?policy';
+    const signed = signHeaders(
+      { method: 'GET', target, headers: { host: draining.host }, payloadHash: sha256('') },
+      signer(),
+    );
+    const received = sendRaw(draining, `GET ${target} HTTP/1.1\r\n${headersOf(signed)}\r\n`);
+    await waitFor(() => draining.pipeline.requestsInFlight === 1);
+    const closed = draining.close();
+    release();
+    await closed;
+
+    expect(await received).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   it('drains: what is in flight ends or is told to go elsewhere, new connections are refused', async () => {
     let release = (): void => undefined;
     const slow = await startTestGateway({
