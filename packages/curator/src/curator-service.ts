@@ -2,7 +2,7 @@ import type { ClusterView, MetadataClient, StorageClient } from '@azimuth/client
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
 import { Semaphore, startAdminServer } from '@azimuth/common';
 import type { Clock, Logger, Random, Service } from '@azimuth/common';
-import { createCodec, SHARDS_MAX } from '@azimuth/erasure';
+import { createCodec } from '@azimuth/erasure';
 import type { Registry } from 'prom-client';
 
 import { runTasks } from './curator';
@@ -29,8 +29,11 @@ export interface CuratorService extends Service {
   readonly adminPort: number;
 }
 
-/** Each piece of work holds the windows of one source and one copy in the arena. */
-const WINDOWS_PER_REBUILD = 2;
+/**
+ * Windows that a piece of work holds in the arena: all shards of a source and of a copy, for profiles
+ * of up to 12 shards. Wider ones may find the arena full; they are tried again.
+ */
+const WINDOWS_PER_REBUILD = 24;
 const REBUILDS_WAITING_MAX = 1_024;
 
 /**
@@ -44,7 +47,7 @@ export async function startCurator(
   const { metadata, view, clock, logger, registry } = parts;
   const metrics = createCuratorMetrics(registry);
   const lease = new Lease({ metadata, clock, logger, holder: config.nodeId });
-  const rebuildBytes = WINDOW_BYTES * SHARDS_MAX * WINDOWS_PER_REBUILD;
+  const rebuildBytes = WINDOW_BYTES * WINDOWS_PER_REBUILD;
   const shared: Omit<CuratorContext, 'signal'> = {
     ...parts,
     metrics,

@@ -14,7 +14,7 @@ import { reportFindings } from './tasks/report-findings';
 import { restripeOutbox } from './tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from './tasks/retire-groups';
 
-const RETRY_DELAY_MS = 10_000;
+const RETRY_DELAY_MS = 5_000;
 const FINDING_AGAIN_MS = 10 * 60_000;
 
 interface Task {
@@ -41,7 +41,7 @@ async function runPeriodically(context: CuratorContext, task: Task): Promise<voi
       metrics.taskRuns.inc({ task: task.name, outcome: 'done' });
     } catch (error) {
       if (error instanceof AssertionError) throw error;
-      if (signal.aborted) return;
+      if (hasEnded(signal)) return;
       metrics.taskRuns.inc({ task: task.name, outcome: 'failed' });
       const isExpected = hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'NOT_LEADER', 'OVERLOADED');
       if (isExpected) logger.info({ task: task.name, error }, 'a task could not run to its end');
@@ -49,6 +49,11 @@ async function runPeriodically(context: CuratorContext, task: Task): Promise<voi
     }
     await clock.sleep(task.intervalMs, signal).catch(() => undefined);
   }
+}
+
+/** The compiler takes `aborted` for constant between two awaits. */
+function hasEnded(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** Placement decisions need the placement of now. */

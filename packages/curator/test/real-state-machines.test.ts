@@ -49,11 +49,12 @@ class Story {
   }
 
   async register(nodeId: string, incarnation: string, lostDiskId?: string): Promise<void> {
-    const { state: _state, ...node } = this.#hardware.nodes.get(nodeId)!;
+    const { zone, host, bulkPort, rpcPort, adminPort } = this.#hardware.nodes.get(nodeId)!;
+    const node = { nodeId, zone, host, bulkPort, rpcPort, adminPort, incarnation };
     const disks = [...this.#hardware.disks.values()]
       .filter((disk) => disk.nodeId === nodeId && disk.diskId !== lostDiskId)
       .map(({ diskId, capacityBytes }) => ({ diskId, capacityBytes, state: 'online' as const }));
-    await this.metadata.root('RegisterNode', { node: { ...node, incarnation }, disks });
+    await this.metadata.root('RegisterNode', { node, disks });
     this.sync();
   }
 

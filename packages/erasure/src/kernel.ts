@@ -16,15 +16,14 @@ export const WASM_PAGE_BYTES = 65_536;
 /** The compiled `kernel/kernel.ts` over its own memory. */
 export interface Kernel {
   readonly memory: Uint8Array;
-  combine(
-    this: void,
+  readonly combine: (
     tables: number,
     k: number,
     rows: number,
     sources: number,
     ...rest: [targets: number, lengthBytes: number]
-  ): void;
-  equal(this: void, a: number, b: number, lengthBytes: number): number;
+  ) => void;
+  readonly equal: (a: number, b: number, lengthBytes: number) => number;
 }
 
 /** Instantiates the kernel over `pages` pages of memory, which never grow: views of it stay valid. */

@@ -73,7 +73,7 @@ describe('planGroups on a healthy cluster', () => {
     const three = grown(
       buildMap(
         ['a', 'b', 'c'].map((zone) => ({ zone })),
-        { zones: [...'abc'] },
+        { zones: ['a', 'b', 'c'] },
       ),
     );
     const joined = grown({ ...SIX_NODES, groups: three.groups });
@@ -90,7 +90,7 @@ describe('planGroups on a healthy cluster', () => {
 describe('planGroups in a cluster of copies alone', () => {
   it('opens replica groups once, and nothing for the kind that does not exist', () => {
     const copies = buildMap(
-      [...'aabbcc'].map((zone) => ({ zone })),
+      ['a', 'a', 'b', 'b', 'c', 'c'].map((zone) => ({ zone })),
       {
         erasureProfile: { k: 1, m: 2 },
       },
@@ -103,7 +103,9 @@ describe('planGroups in a cluster of copies alone', () => {
 
 describe('planGroups on the first start', () => {
   it('waits for the other nodes instead of opening reduced groups', () => {
-    const partial = buildMap([{ zone: 'a' }, { zone: 'b' }, { zone: 'b' }], { zones: [...'abc'] });
+    const partial = buildMap([{ zone: 'a' }, { zone: 'b' }, { zone: 'b' }], {
+      zones: ['a', 'b', 'c'],
+    });
     const plan = planGroups(partial, { ...options, isSettled: false });
     expect(plan.open).toEqual([]);
   });

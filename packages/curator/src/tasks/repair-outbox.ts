@@ -9,7 +9,7 @@ import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox
 import { rebuildShards } from '../rebuild-shards';
 import type { RetrySchedule } from '../retry-schedule';
 
-const REPAIRS_IN_PARALLEL = 4;
+const REPAIRS_IN_PARALLEL = 8;
 /** Entries sorted by risk at a time; a tour goes over the whole outbox all the same. */
 const BATCH_ENTRIES_MAX = 2_000;
 

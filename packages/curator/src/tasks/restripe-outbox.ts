@@ -11,7 +11,7 @@ import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox
 import type { RetrySchedule } from '../retry-schedule';
 import { deleteEverywhere } from './collect-garbage';
 
-const COPIES_IN_PARALLEL = 2;
+const COPIES_IN_PARALLEL = 8;
 
 /**
  * Moves blobs that were written during an outage into normal groups. The order keeps every byte at
