@@ -20,6 +20,13 @@ export const gatewayConfigSchema = z.object({
   secretKey: z.string(),
   /** Domains whose subdomains are buckets; `localhost` always is one. */
   domains: domainsSchema.default([]),
+  /** Memory for bodies on their way, half for writes and half for reads. */
+  bodyMemoryBytes: z.coerce
+    .number()
+    .int()
+    .min(16 * 1024 * 1024)
+    .max(2 * 1024 * 1024 * 1024)
+    .default(256 * 1024 * 1024),
   requestsInFlightMax: z.coerce.number().int().min(1).default(1024),
   connectionsMax: z.coerce.number().int().min(1).default(4096),
   headersTimeoutMs: z.coerce.number().int().min(100).default(20_000),

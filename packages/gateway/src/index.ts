@@ -1,4 +1,6 @@
 export { gatewayConfigSchema } from './gateway-config';
 export type { GatewayConfig } from './gateway-config';
-export { startGateway } from './gateway-service';
-export type { GatewayParts, GatewayService } from './gateway-service';
+export type { GatewayService } from './gateway-service';
+export { runGateway } from './main';
+export { OPERATIONS, isRefused } from './s3/operations';
+export type { RefusedOperation } from './s3/operations';

@@ -1,0 +1,117 @@
+import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
+import type { ClusterView } from '@azimuth/clients';
+import { createLogger, parseConfig, systemClock, systemRandom } from '@azimuth/common';
+import type { ConfigSources } from '@azimuth/common';
+import { createCodec } from '@azimuth/erasure';
+import { loadTlsMaterial } from '@azimuth/rpc';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+import { requireStrongCredentials } from './auth/credentials';
+import { DamageReporter } from './damage-reporter';
+import type { ErasureDataPath } from './data-path/erasure-data-path';
+import { createDataPath } from './data-path/erasure-data-path';
+import type { GatewayConfig } from './gateway-config';
+import { gatewayConfigSchema } from './gateway-config';
+import type { GatewayParts, GatewayService } from './gateway-service';
+import { startGateway } from './gateway-service';
+
+/** What a gateway holds besides its sockets, and how all of it ends. */
+interface Connections {
+  readonly parts: GatewayParts;
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a gateway until `close`.
+ *
+ * @throws StoreError INVALID_ARGUMENT when a setting is missing, wrong or a weak secret.
+ */
+export async function runGateway(sources: ConfigSources): Promise<GatewayService> {
+  const config = parseConfig(gatewayConfigSchema, sources);
+  requireStrongCredentials(config.accessKey, config.secretKey);
+  const connections = openConnections(config);
+  let closing: Promise<void> | null = null;
+  try {
+    const gateway = await startGateway(config, connections.parts);
+    return {
+      httpPort: gateway.httpPort,
+      adminPort: gateway.adminPort,
+      close() {
+        closing ??= gateway.close().then(() => connections.close());
+        return closing;
+      },
+    };
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+}
+
+function openConnections(config: GatewayConfig): Connections {
+  const { clusterId, nodeId, zone, bulkMode, metadataPeers } = config;
+  const clock = systemClock;
+  const random = systemRandom;
+  const logger = createLogger(config.logLevel, { role: 'gateway', nodeId, zone });
+  const tls = loadTlsMaterial(config.tlsDirectory);
+  const metadata = createMetadataClient({
+    peers: metadataPeers,
+    tls,
+    clusterId,
+    clock,
+    random,
+    logger,
+  });
+  const view = createClusterView({ metadata, clock, random, logger });
+  const storage = createStorageClient({ tls, clusterId, bulkMode, clock, logger });
+  const damage = new DamageReporter({ metadata, view, clock, logger });
+  const dataPath = createDataPath({
+    view,
+    storage,
+    codec: createCodec({ arenaBytes: config.bodyMemoryBytes }),
+    clock,
+    random,
+    logger,
+    zone,
+    onShardDamaged: (blob, shardIndex) => damage.report(blob, shardIndex),
+  });
+  const registry = new Registry();
+  registerProcessMetrics(registry, dataPath, view);
+  return {
+    parts: { metadata, view, dataPath, clock, random, logger, registry },
+    async close() {
+      // Discards in flight still need the storage nodes.
+      await dataPath.idle();
+      damage.close();
+      view.close();
+      await storage.close();
+      await metadata.close();
+    },
+  };
+}
+
+function registerProcessMetrics(
+  registry: Registry,
+  dataPath: ErasureDataPath,
+  view: ClusterView,
+): void {
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'azimuth_gateway_body_memory_bytes',
+    help: 'Memory held by bodies on their way.',
+    labelNames: ['direction'],
+    registers: [registry],
+    collect() {
+      const { writing, reading } = dataPath.memoryBytes();
+      this.set({ direction: 'write' }, writing);
+      this.set({ direction: 'read' }, reading);
+    },
+  });
+  new Gauge({
+    name: 'azimuth_gateway_cluster_view_age_seconds',
+    help: 'Since the root leader last confirmed what this gateway knows of the cluster.',
+    registers: [registry],
+    collect() {
+      this.set(Math.min(view.ageMs(), Number.MAX_SAFE_INTEGER) / 1000);
+    },
+  });
+}
