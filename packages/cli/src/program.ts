@@ -2,6 +2,8 @@ import { Command } from 'commander';
 
 import { devCommand } from './commands/dev';
 import type { CliContext } from './commands/dev';
+import { explainCommand } from './commands/explain';
+import { statusCommand } from './commands/status';
 import { runRoleProcess, SERVICE_ROLES } from './role-process';
 import type { ServiceRole } from './role-process';
 
@@ -21,6 +23,8 @@ export function createProgram(context: CliContext): Command {
     .showHelpAfterError('(see --help)')
     .configureHelp({ showGlobalOptions: true });
   program.addCommand(devCommand(context));
+  program.addCommand(statusCommand(context));
+  program.addCommand(explainCommand(context));
   for (const role of SERVICE_ROLES) {
     program
       .command(role)

@@ -1,5 +1,7 @@
 import { StoreError } from '@azimuth/common';
 import type { MetadataPeer } from '@azimuth/common';
+import { SHARDS_PER_BLOB_MAX } from '@azimuth/placement';
+import type { Profile } from '@azimuth/placement';
 import type { Role } from '@azimuth/rpc';
 
 /** What can run in a development cluster; `admin` is the command line itself. */
@@ -47,6 +49,30 @@ export function regionName(index: number): string {
 /** Zones are `a`, `b`, `c`, … */
 export function zoneNames(shape: DevShape): string[] {
   return Array.from({ length: shape.zones }, (_, i) => String.fromCharCode('a'.charCodeAt(0) + i));
+}
+
+interface Profiles {
+  readonly erasureProfile: Profile;
+  readonly replicaProfile: Profile;
+}
+
+/**
+ * Profiles for one disk a node. With two zones or more every shape survives the loss of one zone:
+ * parity for all the shards that a zone holds. Three zones with two nodes each: 4+2 and three copies.
+ */
+export function defaultProfiles({ zones, storagePerZone }: DevShape): Profiles {
+  if (zones === 1) {
+    const parity = Math.min(storagePerZone - 1, 2);
+    return {
+      erasureProfile: { k: Math.max(1, Math.min(storagePerZone, 6) - parity), m: parity },
+      replicaProfile: { k: 1, m: parity },
+    };
+  }
+  const perZone = Math.min(storagePerZone, Math.floor(SHARDS_PER_BLOB_MAX / zones), 4);
+  return {
+    erasureProfile: { k: (zones - 1) * perZone, m: perZone },
+    replicaProfile: { k: 1, m: Math.min(zones, 3) - 1 },
+  };
 }
 
 /** Every process of a region: per zone one metadata node, storage nodes, one gateway, one curator. */
@@ -137,7 +163,7 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
         dataDirectory: `${directory}/data`,
         zones: zoneNames(plan.shape),
         indexGroups: plan.shape.indexGroups,
-        storageNodes: plan.shape.zones * plan.shape.storagePerZone,
+        ...defaultProfiles(plan.shape),
       };
     case 'storage':
       return { dataDirectory: `${directory}/data`, diskPaths: [`${directory}/disk-1`] };

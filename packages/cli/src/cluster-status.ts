@@ -1,0 +1,211 @@
+import { isDiskReadable, isGroupWhole } from '@azimuth/placement';
+import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
+import type { IndexQueries, MetadataStatus } from '@azimuth/proto';
+
+export type OutboxCounts = IndexQueries['CountOutbox']['result'];
+
+/** What was asked of the cluster; null is what could not be answered. */
+export interface ClusterAnswers {
+  readonly map: ClusterMap | null;
+  readonly metadataNodes: readonly { readonly nodeId: string; readonly zone: string }[];
+  readonly statuses: readonly MetadataStatus[];
+  readonly outboxes: readonly { readonly group: string; readonly counts: OutboxCounts | null }[];
+  /** Shards on disks that cannot be read now, by counting what their groups hold elsewhere. */
+  readonly unreadableShards: number | null;
+}
+
+export interface ClusterStatus {
+  readonly clusterId: string | null;
+  readonly region: string | null;
+  readonly zones: readonly ZoneStatus[];
+  readonly metadata: readonly MetadataNodeStatus[];
+  readonly raftGroups: readonly RaftGroupStatus[];
+  readonly storage: readonly StorageNodeStatus[];
+  readonly placementGroups: PlacementGroupCounts;
+  readonly backlog: {
+    readonly repairEntries: number;
+    readonly garbageEntries: number;
+    readonly restripeEntries: number;
+  };
+  /** Shards to rebuild, corrupt, or on disks that cannot be read; null when that is not known. */
+  readonly shardsMissing: number | null;
+}
+
+export interface ZoneStatus {
+  readonly zone: string;
+  readonly storageNodesUp: number;
+  readonly storageNodes: number;
+  readonly metadataNodesUp: number;
+  readonly metadataNodes: number;
+}
+
+export interface MetadataNodeStatus {
+  readonly nodeId: string;
+  readonly zone: string;
+  readonly isReachable: boolean;
+}
+
+export interface RaftGroupStatus {
+  readonly group: string;
+  readonly leader: string | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  /** Entries that the slowest replica that answered has still to apply. */
+  readonly applyLag: number;
+}
+
+export interface StorageNodeStatus {
+  readonly nodeId: string;
+  readonly zone: string;
+  readonly state: string;
+  readonly disks: readonly DiskStatus[];
+}
+
+export interface DiskStatus {
+  readonly diskId: string;
+  readonly state: string;
+  readonly capacityBytes: number;
+  /** Null when the root leader has not heard from its node. */
+  readonly usedBytes: number | null;
+  readonly shardCount: number | null;
+  readonly corruptShards: number;
+}
+
+/** Each group counts once. */
+export interface PlacementGroupCounts {
+  readonly whole: number;
+  /** A slot cannot be written, or is being moved. */
+  readonly degraded: number;
+  /** Opened while a node or zone was out; its blobs are re-striped. */
+  readonly reduced: number;
+}
+
+/** Puts the answers together. Pure. */
+export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
+  const { map, statuses, outboxes } = answers;
+  const storage = map === null ? [] : storageNodes(map, statuses);
+  const metadata = answers.metadataNodes.map((node) => ({
+    ...node,
+    isReachable: statuses.some(({ nodeId }) => nodeId === node.nodeId),
+  }));
+  const sum = (pick: (counts: OutboxCounts) => number): number =>
+    outboxes.reduce((total, { counts }) => total + (counts === null ? 0 : pick(counts)), 0);
+  const corrupt = storage
+    .filter(({ state }) => state === 'up')
+    .flatMap(({ disks }) => disks)
+    .reduce((total, disk) => total + disk.corruptShards, 0);
+  const isKnown =
+    map !== null &&
+    answers.unreadableShards !== null &&
+    outboxes.length === map.settings.indexGroups &&
+    outboxes.every(({ counts }) => counts !== null);
+  return {
+    clusterId: map?.settings.clusterId ?? null,
+    region: map?.settings.region ?? null,
+    zones: zoneStatuses(map, storage, metadata),
+    metadata,
+    raftGroups: raftGroups(statuses),
+    storage,
+    placementGroups: countGroups(map),
+    backlog: {
+      repairEntries: sum((counts) => counts.repairEntries),
+      garbageEntries: sum((counts) => counts.garbageEntries),
+      restripeEntries: sum((counts) => counts.restripeEntries),
+    },
+    shardsMissing: isKnown
+      ? sum((counts) => counts.missingShards) + (answers.unreadableShards ?? 0) + corrupt
+      : null,
+  };
+}
+
+/** Slots that cannot be read now, by group: what lies there counts as missing until it is back. */
+export function unreadableSlots(
+  map: ClusterMap,
+): { readonly group: PlacementGroup; readonly slots: readonly number[] }[] {
+  return [...map.groups.values()]
+    .map((group) => ({
+      group,
+      slots: group.slots.flatMap((diskId, slot) => (isDiskReadable(map, diskId) ? [] : [slot])),
+    }))
+    .filter(({ slots }) => slots.length > 0);
+}
+
+function storageNodes(map: ClusterMap, statuses: readonly MetadataStatus[]): StorageNodeStatus[] {
+  const heard = new Map(
+    statuses.flatMap(({ storage }) => storage.map((entry) => [entry.nodeId, entry] as const)),
+  );
+  return [...map.nodes.values()].map((node) => ({
+    nodeId: node.nodeId,
+    zone: node.zone,
+    state: node.state,
+    disks: [...map.disks.values()]
+      .filter((disk) => disk.nodeId === node.nodeId)
+      .map((disk) => {
+        const seen = heard.get(node.nodeId)?.disks.find(({ diskId }) => diskId === disk.diskId);
+        return {
+          diskId: disk.diskId,
+          state: disk.state,
+          capacityBytes: disk.capacityBytes,
+          usedBytes: seen?.usedBytes ?? null,
+          shardCount: seen?.shardCount ?? null,
+          corruptShards: seen?.corruptShards ?? 0,
+        };
+      }),
+  }));
+}
+
+function zoneStatuses(
+  map: ClusterMap | null,
+  storage: readonly StorageNodeStatus[],
+  metadata: readonly MetadataNodeStatus[],
+): ZoneStatus[] {
+  const zones = map?.settings.zones ?? [...new Set(metadata.map(({ zone }) => zone))];
+  return zones.map((zone) => {
+    const ofZone = storage.filter((node) => node.zone === zone);
+    const voters = metadata.filter((node) => node.zone === zone);
+    return {
+      zone,
+      storageNodesUp: ofZone.filter(({ state }) => state === 'up').length,
+      storageNodes: ofZone.length,
+      metadataNodesUp: voters.filter(({ isReachable }) => isReachable).length,
+      metadataNodes: voters.length,
+    };
+  });
+}
+
+function raftGroups(statuses: readonly MetadataStatus[]): RaftGroupStatus[] {
+  const names = new Set(statuses.flatMap(({ groups }) => groups.map(({ group }) => group)));
+  return [...names].sort(byGroup).map((name) => {
+    const views = statuses.flatMap(({ nodeId, groups }) =>
+      groups.filter(({ group }) => group === name).map((view) => ({ ...view, nodeId })),
+    );
+    const term = Math.max(...views.map((view) => view.term));
+    const commitIndex = Math.max(...views.map((view) => view.commitIndex));
+    // Only one that leads in the newest term leads: an old leader may not know of its end yet.
+    const leader = views.find((view) => view.role === 'leader' && view.term === term);
+    return {
+      group: name,
+      leader: leader?.nodeId ?? null,
+      term,
+      commitIndex,
+      applyLag: commitIndex - Math.min(...views.map((view) => view.lastApplied)),
+    };
+  });
+}
+
+/** `root` first, then the index groups by number. */
+function byGroup(a: string, b: string): number {
+  const rank = (name: string): number =>
+    name === 'root' ? -1 : Number(name.slice(name.lastIndexOf('-') + 1));
+  return rank(a) - rank(b);
+}
+
+function countGroups(map: ClusterMap | null): PlacementGroupCounts {
+  const counts = { whole: 0, degraded: 0, reduced: 0 };
+  for (const group of map?.groups.values() ?? []) {
+    if (group.isReduced) counts.reduced += 1;
+    else if (map !== null && isGroupWhole(map, group) && group.backfill === null) counts.whole += 1;
+    else counts.degraded += 1;
+  }
+  return counts;
+}

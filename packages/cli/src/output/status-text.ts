@@ -1,0 +1,59 @@
+import type { ClusterStatus } from '../cluster-status';
+import { renderBytes, renderTable } from './table';
+
+/** `azimuth status` for people. The last line is `<N> shards missing`, also for scripts. */
+export function renderStatus(status: ClusterStatus): string[] {
+  const { whole, degraded, reduced } = status.placementGroups;
+  const { repairEntries, garbageEntries, restripeEntries } = status.backlog;
+  return [
+    `cluster ${status.clusterId ?? 'unknown'}, region ${status.region ?? 'unknown'}`,
+    '',
+    ...renderTable(
+      ['ZONE', 'STORAGE NODES UP', 'METADATA NODES UP'],
+      status.zones.map((zone) => [
+        zone.zone,
+        `${zone.storageNodesUp} of ${zone.storageNodes}`,
+        `${zone.metadataNodesUp} of ${zone.metadataNodes}`,
+      ]),
+    ),
+    '',
+    ...renderTable(
+      ['RAFT GROUP', 'LEADER', 'TERM', 'COMMITTED', 'APPLY LAG'],
+      status.raftGroups.map((group) => [
+        group.group,
+        group.leader ?? 'none',
+        group.term,
+        group.commitIndex,
+        group.applyLag,
+      ]),
+    ),
+    '',
+    ...renderTable(
+      ['NODE', 'ZONE', 'STATE', 'DISK', 'DISK STATE', 'USED', 'OF', 'SHARDS'],
+      [
+        ...status.storage.flatMap((node) =>
+          node.disks.map((disk) => [
+            node.nodeId,
+            node.zone,
+            node.state,
+            disk.diskId.slice(0, 8),
+            disk.state,
+            disk.usedBytes === null ? '?' : renderBytes(disk.usedBytes),
+            renderBytes(disk.capacityBytes),
+            disk.shardCount ?? '?',
+          ]),
+        ),
+        ...status.metadata
+          .filter(({ isReachable }) => !isReachable)
+          .map(({ nodeId, zone }) => [nodeId, zone, 'unreachable']),
+      ],
+    ),
+    '',
+    `placement groups: ${whole} whole, ${degraded} degraded, ${reduced} reduced`,
+    `backlog: ${repairEntries} blobs to repair, ${restripeEntries} to re-stripe, ` +
+      `${garbageEntries} to collect`,
+    status.shardsMissing === null
+      ? 'shards missing: unknown, a part of the cluster does not answer'
+      : `${status.shardsMissing} shards missing`,
+  ];
+}

@@ -1,0 +1,93 @@
+import type { PlacementGroup, StorageNodeEntry } from '@azimuth/placement';
+import { StorageStub } from '@azimuth/proto';
+import type { StorageStubClient } from '@azimuth/proto';
+import { createClient, unaryCall } from '@azimuth/rpc';
+import type { TlsMaterial } from '@azimuth/rpc';
+
+const CALL_TIMEOUT_MS = 5_000;
+const LIST_PAGE_MAX = 1_000;
+
+export type ShardPresence = 'intact' | 'absent' | 'corrupt' | 'unreachable';
+
+/** What the command line asks of storage nodes. Failures are answers here, not errors. */
+export interface StorageInspector {
+  /** Reads the shard on its disk and checks it. */
+  verifyShard(
+    node: StorageNodeEntry,
+    shard: { readonly diskId: string; readonly blobId: string; readonly shardIndex: number },
+  ): Promise<ShardPresence>;
+  /** Shards of a group on a disk; null when the node does not answer. */
+  countShards(
+    node: StorageNodeEntry,
+    diskId: string,
+    group: Pick<PlacementGroup, 'pgId'>,
+  ): Promise<number | null>;
+  close(): void;
+}
+
+interface ShardPage {
+  readonly shards: readonly { readonly blobId: string }[];
+  readonly isTruncated: boolean;
+}
+
+export function createStorageInspector(tls: TlsMaterial, clusterId: string): StorageInspector {
+  const stubs = new Map<string, StorageStubClient>();
+  const stubOf = (node: StorageNodeEntry): StorageStubClient => {
+    const key = `${node.nodeId}/${node.incarnation}`;
+    const known = stubs.get(key);
+    if (known !== undefined) return known;
+    const stub = createClient(StorageStub, {
+      host: node.host,
+      port: node.rpcPort,
+      tls,
+      clusterId,
+      expectedRole: 'storage',
+      expectedNodeId: node.nodeId,
+    });
+    stubs.set(key, stub);
+    return stub;
+  };
+  const timeout = { timeoutMs: CALL_TIMEOUT_MS };
+  return {
+    verifyShard: async (node, { diskId, blobId, shardIndex }) => {
+      const request = { diskId, shards: [{ blobId, shardIndex }] };
+      try {
+        const { verdicts } = await unaryCall<{ verdicts: readonly string[] }>(
+          (options, done) => stubOf(node).VerifyShards(request, options, done),
+          timeout,
+        );
+        return PRESENCE_OF[verdicts[0] ?? ''] ?? 'unreachable';
+      } catch {
+        return 'unreachable';
+      }
+    },
+    countShards: async (node, diskId, { pgId }) => {
+      let count = 0;
+      let afterBlobId = '';
+      try {
+        for (;;) {
+          const request = { diskId, pgId, afterBlobId, limit: LIST_PAGE_MAX };
+          const { shards, isTruncated } = await unaryCall<ShardPage>(
+            (options, done) => stubOf(node).ListShards(request, options, done),
+            timeout,
+          );
+          count += shards.length;
+          const last = shards.at(-1);
+          if (!isTruncated || last === undefined) return count;
+          afterBlobId = last.blobId;
+        }
+      } catch {
+        return null;
+      }
+    },
+    close: () => {
+      for (const stub of stubs.values()) stub.close();
+    },
+  };
+}
+
+const PRESENCE_OF: Readonly<Record<string, ShardPresence>> = {
+  INTACT: 'intact',
+  ABSENT: 'absent',
+  CORRUPT: 'corrupt',
+};
