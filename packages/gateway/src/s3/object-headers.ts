@@ -185,7 +185,6 @@ export function parseResponseOverrides(query: Query): Record<string, string> {
   for (const [parameter, header] of Object.entries(OVERRIDES)) {
     const value = query.get(parameter);
     if (value === undefined) continue;
-    // eslint-disable-next-line no-control-regex -- what RFC 9110 allows in a field value
     if (/[^\t\u0020-\u007e\u0080-\u00ff]/.test(value)) {
       throw invalidArgument(
         'Header value cannot be represented using ISO-8859-1.',

@@ -9,8 +9,9 @@ import {
   parseListingParameters,
   positionAfter,
 } from '../../src/s3/listing';
+import { refusal } from './refusal';
 
-const INVALID = expect.objectContaining({ code: 'InvalidArgument' });
+const INVALID = refusal('InvalidArgument');
 
 describe('parameters of listings', () => {
   it.each([
@@ -28,8 +29,7 @@ describe('parameters of listings', () => {
 
   it.each(['-1', 'ten', '1.5', '0x10', '2147483648', ' 1'])('K-2: refuses max-keys %s', (text) => {
     expect(() => parseListingParameters(new Map([['max-keys', text]]), 'max-keys')).toThrow(
-      expect.objectContaining({
-        code: 'InvalidArgument',
+      refusal('InvalidArgument', {
         message: 'Argument maxKeys must be an integer between 0 and 2147483647',
       }),
     );

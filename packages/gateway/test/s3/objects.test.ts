@@ -299,14 +299,14 @@ describe('conditions', () => {
   it('C-8: a condition that fails only at the commit discards what was written', async () => {
     const harness = await ready();
     const headers = { 'if-none-match': '*' };
-    const { write } = harness.dataPath;
+    const write = harness.dataPath.write.bind(harness.dataPath);
     let inner = false;
     harness.dataPath.write = async (...args) => {
       if (!inner) {
         inner = true;
         await harness.put('k', 'somebody was faster');
       }
-      return write.apply(harness.dataPath, args);
+      return write(...args);
     };
     expect(await harness.put('k', BODY, { headers })).toMatchObject({ status: 412 });
     expect(harness.dataPath.blobs.size).toBe(0);

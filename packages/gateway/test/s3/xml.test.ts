@@ -2,12 +2,13 @@ import fc from 'fast-check';
 
 import { childText, childrenOf, parseXml } from '../../src/http/xml/xml-element';
 import { element, escapeXml, textElement, xmlDocument } from '../../src/http/xml/xml-writer';
+import { refusal } from './refusal';
 
 function parse(text: string): ReturnType<typeof parseXml> {
   return parseXml(Buffer.from(text));
 }
 
-const MALFORMED = expect.objectContaining({ code: 'MalformedXML' });
+const MALFORMED = refusal('MalformedXML');
 
 describe('parsing request documents', () => {
   it('reads elements, text, references and CDATA', () => {
@@ -71,6 +72,22 @@ describe('parsing request documents', () => {
     expect(() => childText(parse('<a><k>1</k><k>2</k></a>'), 'k')).toThrow(MALFORMED);
   });
 
+  it.each(['<', '</', '<a', '<!--', '<![CDATA[', '<?', '&', '&amp;', 'a="b" '])(
+    'takes time in proportion to the size, also of 2 MiB of %s',
+    (unit) => {
+      const filling = unit.repeat(Math.floor((2 * 1024 ** 2) / unit.length));
+      const startedMs = performance.now();
+      for (const text of [`${filling}/>`, `<a>${filling}</a>`, `<a ${filling}></a>`]) {
+        try {
+          parse(text);
+        } catch (error) {
+          expect(error).toEqual(MALFORMED);
+        }
+      }
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
+    },
+  );
+
   it('never fails otherwise than with MalformedXML', () => {
     const markup = fc.constantFrom(
       '<',
@@ -109,7 +126,6 @@ describe('writing response documents', () => {
   it('K-6: what is written is what a parser reads back', () => {
     const legal = fc
       .string({ unit: 'binary', maxLength: 40 })
-      // eslint-disable-next-line no-control-regex -- XML 1.0 has no such characters
       .filter((text) => !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(text));
     fc.assert(
       fc.property(legal, (text) => {

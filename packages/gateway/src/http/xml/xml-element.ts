@@ -61,21 +61,25 @@ export function malformedXml(cause?: unknown): S3Error {
 function refuseDangerousText(text: string): void {
   // Comments and CDATA are the only declarations a request may have: no DTD, hence no entities.
   if (/<!(?!--|\[CDATA\[)/.test(text)) throw malformedXml();
-  // eslint-disable-next-line no-control-regex -- XML 1.0 has no such characters
   if (/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(text)) throw malformedXml();
 
   let tags = 0;
   let depth = 0;
-  for (let at = text.indexOf('<'); at !== -1; at = text.indexOf('<', at + 1)) {
+  let at = text.indexOf('<');
+  while (at !== -1) {
     tags += 1;
-    if (tags > 2 * ELEMENTS_MAX) throw malformedXml();
     const next = text.charAt(at + 1);
-    if (next === '!' || next === '?') continue;
-    const end = text.indexOf('>', at);
-    if (end === -1) throw malformedXml();
-    if (next === '/') depth -= 1;
-    else if (text.charAt(end - 1) !== '/') depth += 1;
-    if (depth > DEPTH_MAX) throw malformedXml();
+    let end = at;
+    if (next !== '!' && next !== '?') {
+      end = text.indexOf('>', at);
+      if (next === '/') depth -= 1;
+      else if (text.charAt(end - 1) !== '/') depth += 1;
+    }
+    if (end === -1 || tags > 2 * ELEMENTS_MAX || depth < 0 || depth > DEPTH_MAX) {
+      throw malformedXml();
+    }
+    // From the end of the tag on: a text of many `<` and one `>` must not be read over and over.
+    at = text.indexOf('<', end + 1);
   }
 }
 
@@ -105,7 +109,10 @@ function contentOf(nodes: unknown): Pick<XmlElement, 'children' | 'text'> {
 
 function rawText(nodes: unknown): string {
   if (!Array.isArray(nodes)) throw malformedXml();
-  return (nodes as OrderedNode[]).map((node) => String(node[TEXT] ?? '')).join('');
+  return (nodes as OrderedNode[])
+    .map((node) => node[TEXT])
+    .filter((value) => typeof value === 'string')
+    .join('');
 }
 
 const PREDEFINED: ReadonlyMap<string, string> = new Map([

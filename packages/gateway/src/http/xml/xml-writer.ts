@@ -61,7 +61,6 @@ const NAMED: ReadonlyMap<string, string> = new Map([
  * those).
  */
 export function escapeXml(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[&<>"'\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, (character) => {
     return NAMED.get(character) ?? `&#x${character.charCodeAt(0).toString(16)};`;
   });
