@@ -1,3 +1,4 @@
+import { StoreError } from '@azimuth/common';
 import type { Random } from '@azimuth/common';
 
 import type { VirtualClock } from './virtual-clock';
@@ -180,7 +181,7 @@ export class SimFileDisk {
           if (this.isNextSyncFailing) {
             this.isNextSyncFailing = false;
             inode.unsynced.splice(0, covered);
-            throw new Error('EIO');
+            throw new StoreError('DISK_FENCED', { errno: 'EIO' });
           }
           for (const write of inode.unsynced.splice(0, covered)) {
             inode.durable = applyWrite(inode.durable, write);

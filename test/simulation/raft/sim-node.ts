@@ -70,7 +70,9 @@ export class SimNode {
     return this.#driver?.logCondition ?? 'down';
   }
 
+  /** Nothing happens while it is up already, or starting. */
   start(): void {
+    if (this.#driver !== null) return;
     const { clock, disk, voters, random } = this.#options;
     this.#life += 1;
     this.isFenced = false;
@@ -93,10 +95,7 @@ export class SimNode {
       compactionBytesMin: this.#options.compactionBytesMin,
       trailingEntries: this.#options.trailingEntries,
       wal: { segmentBytesMax: this.#options.segmentBytesMax, cacheBytesMax: 2048 },
-      onFatal: (error) => {
-        if (error instanceof StoreError && error.code === 'DISK_FENCED') this.isFenced = true;
-        else this.#options.onFailure(error);
-      },
+      onFatal: (error) => this.#stopped(error),
       onWrite: (batch) => {
         this.#options.checker.onWrite(batch, (write) => {
           const first = write.entries[0]?.index ?? 0;
@@ -113,7 +112,7 @@ export class SimNode {
     }
     this.#driver = driver;
     driver.start().catch((error: unknown) => {
-      if (life === this.#life) this.#options.onFailure(error);
+      if (life === this.#life) this.#stopped(error);
     });
     this.#options.onTrace(`${this.id} start ${String(clock.monotonicMs())}`);
   }
@@ -168,6 +167,11 @@ export class SimNode {
         termOf: (index) => node.termOf(index),
       });
     }
+  }
+
+  #stopped(error: unknown): void {
+    if (error instanceof StoreError && error.code === 'DISK_FENCED') this.isFenced = true;
+    else this.#options.onFailure(error);
   }
 
   #newMachine(group: string): RegisterMachine {

@@ -37,20 +37,22 @@ export function broadcastAppend(state: RaftState): void {
 
 /** Sends until the window is full or the follower has everything. */
 export function sendWhileOpen(state: RaftState, to: NodeId, progress: Progress): void {
-  while (!progress.isPaused && progress.nextIndex <= state.log.lastIndex) {
-    sendAppend(state, to, progress);
+  while (progress.nextIndex <= state.log.lastIndex) {
+    if (!sendAppend(state, to, progress)) break;
   }
 }
 
-/** Sends the next entries, or an empty request when there are none; a snapshot if it is too late. */
-export function sendAppend(state: RaftState, to: NodeId, progress: Progress): void {
-  if (progress.isPaused) return;
+/**
+ * Sends the next entries, or an empty request when there are none; a snapshot if it is too late.
+ * False when nothing went out.
+ */
+export function sendAppend(state: RaftState, to: NodeId, progress: Progress): boolean {
+  if (progress.isPaused) return false;
   const { log, config } = state;
   const prevLogIndex = progress.nextIndex - 1;
   const prevLogTerm = log.term(prevLogIndex);
   if (prevLogTerm === null || prevLogIndex < log.snapshotIndex) {
-    sendSnapshot(state, to, progress);
-    return;
+    return sendSnapshot(state, to, progress);
   }
   const entries = log.slice(
     progress.nextIndex,
@@ -73,11 +75,12 @@ export function sendAppend(state: RaftState, to: NodeId, progress: Progress): vo
     entries,
     leaderCommit: log.commitIndex,
   });
+  return true;
 }
 
-function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): void {
+function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean {
   // A snapshot is dear; a follower that is silent would not take it anyway.
-  if (!progress.isRecentlyActive) return;
+  if (!progress.isRecentlyActive) return false;
   const { snapshotIndex, snapshotTerm } = state.log;
   assert(snapshotIndex > 0, 'there is neither a log entry nor a snapshot');
   progress.becomeSnapshot(snapshotIndex);
@@ -89,6 +92,7 @@ function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): void {
     lastIncludedIndex: snapshotIndex,
     lastIncludedTerm: snapshotTerm,
   });
+  return true;
 }
 
 export function broadcastHeartbeat(state: RaftState): void {

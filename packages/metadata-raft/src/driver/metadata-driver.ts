@@ -191,8 +191,16 @@ export class MetadataDriver implements TransportReceiver {
       this.#options.logger.info({ group: name, isDamaged, isAhead }, 'state is rebuilt');
       await stateMachine.reset();
     }
-    // A snapshot counts when the log has its last entry; what came before is then the same too.
-    const snapshot = host.snapshots.newest(name, ({ index, term }) => log.term(index) === term);
+    const snapshot = host.snapshots.newest(name);
+    if (snapshot !== null && log.term(snapshot.index) !== snapshot.term) {
+      // It ends behind what is left of a damaged log, or the node stopped before the log adopted it.
+      // What a snapshot covers is committed, so it replaces the log as one from a leader would.
+      assert(snapshot.index > log.snapshotIndex(), 'the snapshot belongs to another log');
+      const { index, term } = snapshot;
+      await this.#storage.write([
+        { group: name, hardState: null, snapshot: { index, term }, entries: [] },
+      ]);
+    }
     if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
       if (snapshot === null) throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
       await stateMachine.installSnapshot(

@@ -1,4 +1,4 @@
-import { StoreError, assert, required } from '@azimuth/common';
+import { StoreError, assert, hasCode, required } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
 
 import type { Entry, LogIndex, Message, NodeId } from '../core/message';
@@ -244,6 +244,9 @@ export class DriverGroup implements RaftGroup {
       if (lastIncludedIndex > node.status().commitIndex) {
         await host.snapshots.save(this.name, mark, transfer.chunks);
       }
+    } catch (error) {
+      if (hasCode(error, 'DISK_FENCED')) host.fail(error);
+      throw error;
     } finally {
       this.#isReceivingSnapshot = false;
     }
@@ -313,7 +316,7 @@ export class DriverGroup implements RaftGroup {
 
   async #installSnapshot(index: LogIndex): Promise<void> {
     const { node, host } = this.#require();
-    const snapshot = host.snapshots.newest(this.name, (stored) => stored.index === index);
+    const snapshot = host.snapshots.at(this.name, index);
     assert(snapshot !== null, 'an adopted snapshot has no file');
     await this.stateMachine.installSnapshot(index, host.snapshots.read(this.name, index));
     assert(this.stateMachine.lastApplied() === index, 'the snapshot was not taken over');

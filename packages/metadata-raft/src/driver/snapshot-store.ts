@@ -45,15 +45,12 @@ export class SnapshotStore {
     return store;
   }
 
-  /**
-   * The newest snapshot that `isPartOfLog` accepts. A received snapshot may be stored although the
-   * log did not adopt it, so the newest file is not always the right one.
-   */
-  newest(
-    group: string,
-    isPartOfLog: (snapshot: StoredSnapshot) => boolean,
-  ): StoredSnapshot | null {
-    return this.#stored.get(group)?.findLast(isPartOfLog) ?? null;
+  newest(group: string): StoredSnapshot | null {
+    return this.#stored.get(group)?.at(-1) ?? null;
+  }
+
+  at(group: string, index: LogIndex): StoredSnapshot | null {
+    return this.#stored.get(group)?.find((snapshot) => snapshot.index === index) ?? null;
   }
 
   /** Durable when it resolves; older files stay until {@link removeOlder}. */

@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readdir, rename, rm, constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { StoreError } from '@azimuth/common';
+
 import type { LogDisk, LogFile } from './log-disk';
 
 /** {@link LogDisk} over a directory, which is created, durably, when it does not exist. */
@@ -30,9 +32,18 @@ function openForUpdate(path: string): Promise<FileHandle> {
 async function syncDirectoryAt(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
-    await handle.sync();
+    await fencing(handle.sync());
   } finally {
     await handle.close();
+  }
+}
+
+/** A failed sync may have dropped the pages, and the next one would succeed without them. */
+async function fencing(sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
+  } catch (error) {
+    throw new StoreError('DISK_FENCED', {}, error);
   }
 }
 
@@ -64,7 +75,7 @@ class FileLogFile implements LogFile {
   }
 
   sync(): Promise<void> {
-    return this.#handle.datasync();
+    return fencing(this.#handle.datasync());
   }
 
   read(offset: number, lengthBytes: number): Buffer {

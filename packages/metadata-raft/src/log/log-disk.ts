@@ -18,7 +18,11 @@ export interface LogFile {
   readonly sizeBytes: number;
   /** Writes all of `bytes` at `offset`. Not durable before `sync`. */
   write(offset: number, bytes: Buffer): Promise<void>;
-  /** Makes everything written before this call durable. A failure must never be retried. */
+  /**
+   * Makes everything written before this call durable.
+   *
+   * @throws StoreError DISK_FENCED: the process must end; a retry could succeed without the data.
+   */
   sync(): Promise<void>;
   /** Up to `lengthBytes` from `offset`; shorter at the end of the file. */
   read(offset: number, lengthBytes: number): Buffer;
