@@ -1,7 +1,6 @@
 export type { ClusterView } from './cluster-view';
 export { WATCH_AGE_MAX_MS } from './cluster-view';
 export type { CallOptions, MetadataClient } from './metadata-client';
-export { compareUtf8, listObjects } from './list-objects';
 export { createMetadataClient } from './session-metadata-client';
 export type { MetadataClientOptions, WatchingMetadataClient } from './session-metadata-client';
 export { createClusterView } from './watched-cluster-view';
