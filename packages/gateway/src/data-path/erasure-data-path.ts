@@ -65,10 +65,9 @@ export function createDataPath(options: DataPathOptions): ErasureDataPath {
     pacing: new ReadPacing(clock),
     onShardDamaged: options.onShardDamaged ?? (() => undefined),
   };
-  const neverAborted = new AbortController().signal;
   return {
     write: (source, writeOptions) => writeObject(context, source, writeOptions),
-    read: (body, range, sink, signal = neverAborted) =>
+    read: (body, range, sink, signal = new AbortController().signal) =>
       readObject(context, body, { range, signal }, sink),
     discard: (blobs) => discarder.discard(blobs),
     idle: () => discarder.idle(),

@@ -48,6 +48,7 @@ export class StripeWriter {
   readonly #signal: AbortSignal | undefined;
   /** The end of the last block handed to each shard: blocks of a shard leave in order. */
   readonly #tails = new Map<number, Promise<void>>();
+  readonly #onAbort = (): void => this.#fail(new StoreError('CANCELLED'));
   #failure: StoreError | null = null;
   #onFailure: ((error: StoreError) => void) | null = null;
 
@@ -75,6 +76,8 @@ export class StripeWriter {
       if (isDiskWritable(map, diskId) && !chosen.isSuspect(diskId)) this.#open(diskId, shardIndex);
     });
     this.#checkReachable(null);
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Encodes a stripe and sends its blocks. The memory is free again when the promise has settled. */
@@ -111,6 +114,7 @@ export class StripeWriter {
   async finish(): Promise<readonly number[]> {
     const acked = await this.#collectAcks();
     this.#throwFailure();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     const missing: number[] = [];
     this.#chosen.group.slots.forEach((_diskId, shardIndex) => {
       if (acked.has(shardIndex)) return;
@@ -138,7 +142,6 @@ export class StripeWriter {
         blockBytes,
         shardSizeBytes: this.layout.shardSizeBytes,
       },
-      this.#signal,
     );
     this.#writers.set(shardIndex, writer);
     this.#tails.set(shardIndex, Promise.resolve());
@@ -197,8 +200,7 @@ export class StripeWriter {
     const diskId = required(this.#chosen.group.slots[shardIndex], 'disk of the slot');
     if (!hasCode(error, ...NOT_THE_DISK)) this.#context.view.reportDiskFailure(diskId);
     this.#context.logger.debug({ diskId, pgId: this.blob.pgId, error }, 'shard write failed');
-    if (this.#signal?.aborted === true) this.#fail(new StoreError('CANCELLED'));
-    else this.#checkReachable(error);
+    this.#checkReachable(error);
   }
 
   #checkReachable(cause: unknown): void {
@@ -211,6 +213,7 @@ export class StripeWriter {
   #fail(error: StoreError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const writer of this.#writers.values()) writer.abort();
     this.#onFailure?.(error);
   }
