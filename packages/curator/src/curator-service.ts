@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import type { ClusterView, MetadataClient, StorageClient } from '@azimuth/clients';
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
 import { Semaphore, startAdminServer } from '@azimuth/common';
@@ -35,6 +37,7 @@ export interface CuratorService extends Service {
  */
 const WINDOWS_PER_REBUILD = 24;
 const REBUILDS_WAITING_MAX = 1_024;
+const LISTENERS_MAX = 1_024;
 
 /**
  * Serves the admin port, keeps the lease, and runs the tasks while it is held. What was put in `parts`
@@ -100,6 +103,8 @@ class LeasedWork {
 
   start(): void {
     const holding = new AbortController();
+    // Every sleep and every call in flight listens; that many are not a leak.
+    setMaxListeners(LISTENERS_MAX, holding.signal);
     this.#holding = holding;
     this.#ended = this.#ended.then(() => runTasks({ ...this.#shared, signal: holding.signal }));
   }

@@ -1,1 +1,2 @@
-export {};
+export { runCurator } from './main';
+export type { CuratorService } from './curator-service';
