@@ -1,0 +1,359 @@
+import { decodeRecord } from '@azimuth/proto';
+import type { Command, CommittedData, ListPosition, SessionResponse } from '@azimuth/proto';
+import fc from 'fast-check';
+
+import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
+import { checkCommand } from '../../src/state-machine/command-schema';
+import {
+  blobData,
+  blobOf,
+  BUCKET_ID,
+  commandOf,
+  draftOf,
+  entryOf,
+  IndexDriver,
+  inlineData,
+  openIndex,
+  START_MS,
+} from './index-fixture';
+import { IndexModel } from './index-model';
+import type { ModelCommand } from './index-model';
+
+const KEYS = ['a', 'a/', 'a/b', 'a/b/c', 'a\0', 'a\0b', 'b', 'é/x', '\uffee/', '\u{10000}/y'];
+const UPLOADS = ['u1', 'u2', 'u3'];
+
+const key = fc.constantFrom(...KEYS);
+const versioning = fc.constantFrom('unversioned', 'enabled', 'suspended');
+const etag = fc.constantFrom('e1', 'e2');
+const condition = fc.option(
+  fc.record({
+    ifMatch: fc.option(fc.constantFrom(['*'], ['e1']), { nil: null }),
+    ifNoneMatch: fc.option(fc.constantFrom(['*'], ['e2']), { nil: null }),
+  }),
+  { nil: null, freq: 4 },
+);
+const body = fc.record({
+  isInline: fc.boolean(),
+  isReduced: fc.boolean(),
+  missing: fc.constantFrom([], [1], [0, 5]),
+});
+
+/** What a step says; ids that depend on earlier steps are filled in when it runs. */
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('put' as const),
+      key,
+      versioning,
+      etag,
+      condition,
+      body,
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('delete' as const),
+      key,
+      versioning,
+      condition,
+      /** null: the key; -1: `null`; else the n-th version there is. */
+      version: fc.option(fc.integer({ min: -1, max: 3 }), { nil: null }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('create' as const), upload: fc.nat(2) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('part' as const),
+      upload: fc.nat(2),
+      part: fc.integer({ min: 1, max: 4 }),
+      etag,
+      body,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('complete' as const),
+      upload: fc.nat(2),
+      versioning,
+      condition,
+      skip: fc.nat(4),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort' as const), upload: fc.nat(2) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('fence' as const), isFenced: fc.boolean() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('report' as const),
+      blob: fc.nat(5),
+      shards: fc.constantFrom([2], [1, 3]),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('replace' as const), blob: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('retry' as const), back: fc.nat(8) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+class Generator {
+  readonly #model: IndexModel;
+  #blobs = 0;
+
+  constructor(model: IndexModel) {
+    this.#model = model;
+  }
+
+  commandOf(one: Exclude<Step, { kind: 'retry' }>): ModelCommand {
+    const bucketId = BUCKET_ID;
+    switch (one.kind) {
+      case 'put': {
+        const data = this.#data(one.key, one.body);
+        const draft = draftOf(one.key, sizeOf(data), one.etag);
+        const args = { bucketId, key: one.key, versioning: one.versioning, draft, data };
+        return { name: 'CommitVersion', args: { ...args, precondition: one.condition } };
+      }
+      case 'delete': {
+        const versions = this.#model.versions.get(one.key) ?? [];
+        const versionId =
+          one.version === null
+            ? null
+            : (versions[one.version]?.head.versionId ?? (one.version < 0 ? 'null' : 'unknown'));
+        const precondition =
+          one.condition === null ? null : { ifMatch: one.condition.ifMatch, ifNoneMatch: null };
+        const args = { bucketId, key: one.key, versioning: one.versioning, versionId };
+        return { name: 'DeleteVersion', args: { ...args, owner: 'me', precondition } };
+      }
+      case 'create': {
+        const upload = {
+          ...{ bucketId, ...uploadAt(one.upload), owner: 'me', storageClass: 'STANDARD' },
+          ...{ headers: {}, userMetadata: {}, checksumAlgorithm: null, checksumType: null },
+        };
+        return { name: 'CreateUpload', args: { upload } };
+      }
+      case 'part': {
+        const at = uploadAt(one.upload);
+        const data = this.#data(at.key, one.body);
+        const { etag: partEtag, part: partNumber } = one;
+        const part = { partNumber, etag: partEtag, sizeBytes: sizeOf(data), checksum: null };
+        return { name: 'CommitPart', args: { bucketId, ...at, part, data } };
+      }
+      case 'complete': {
+        const at = uploadAt(one.upload);
+        const all = this.#model.uploads.get(at.uploadId) ?? [];
+        const chosen = all.filter(({ partNumber }) => partNumber !== one.skip);
+        const parts =
+          chosen.length === 0
+            ? [{ partNumber: 1, etag: 'none' }]
+            : chosen.map(({ partNumber, etag: partEtag }) => ({ partNumber, etag: partEtag }));
+        const sizeBytes = chosen.reduce((sum, part) => sum + part.sizeBytes, 0);
+        const draft = draftOf(at.key, sizeBytes, 'multi-1');
+        const args = { bucketId, ...at, versioning: one.versioning, draft, parts };
+        return { name: 'CompleteUpload', args: { ...args, precondition: one.condition } };
+      }
+      case 'abort':
+        return { name: 'AbortUpload', args: { bucketId, ...uploadAt(one.upload) } };
+      case 'fence':
+        return { name: 'FenceBucket', args: { bucketId, isFenced: one.isFenced } };
+      case 'report': {
+        const blobId = this.#someBlob(one.blob)?.blobId ?? 'f'.repeat(32);
+        const missing = [{ blobId, shardIndexes: one.shards }];
+        return { name: 'ReportMissingShards', args: { missing } };
+      }
+      case 'replace': {
+        const old = this.#someBlob(one.blob);
+        this.#blobs += 1;
+        const slotKey = KEYS.find((each) =>
+          old?.blobId.startsWith(blobOf(each, 0).blobId.slice(0, 2)),
+        );
+        const blob = blobOf(slotKey ?? 'a', this.#blobs);
+        return {
+          name: 'ReplaceBlob',
+          args: { oldBlobId: old?.blobId ?? 'f'.repeat(32), blob, missing: [] },
+        };
+      }
+    }
+  }
+
+  #data(
+    at: string,
+    { isInline, isReduced, missing }: { isInline: boolean; isReduced: boolean; missing: number[] },
+  ): CommittedData {
+    if (isInline) return inlineData('text');
+    this.#blobs += 1;
+    return blobData(blobOf(at, this.#blobs, { isReduced }), missing);
+  }
+
+  #someBlob(position: number) {
+    return [...this.#model.references().values()][position];
+  }
+}
+
+function uploadAt(upload: number): { key: string; uploadId: string } {
+  return { key: KEYS[upload * 2]!, uploadId: UPLOADS[upload]! };
+}
+
+function sizeOf(data: CommittedData): number {
+  return (data.inline?.length ?? 0) + data.blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0);
+}
+
+function comparable(response: SessionResponse): unknown {
+  return response.ok ? response.result : { code: response.code };
+}
+
+/** Runs the steps on machine and model, comparing every answer; returns the log. */
+async function runBoth(steps: readonly Step[]) {
+  const driver = await IndexDriver.open();
+  const model = new IndexModel();
+  const generator = new Generator(model);
+  const log: { command: Command; nowMs: number }[] = [];
+  const answers = new Map<string, unknown>();
+  for (const one of steps) {
+    driver.nowMs += 7;
+    const command =
+      one.kind === 'retry'
+        ? log.at(-1 - one.back)?.command
+        : ((made) => commandOf(made.name, made.args, driver.nowMs))(generator.commandOf(one));
+    if (command === undefined) continue;
+    checkCommand('index', command);
+    log.push({ command, nowMs: driver.nowMs });
+    const index = driver.machine.lastApplied() + 1;
+    if (!answers.has(command.commandId)) {
+      answers.set(command.commandId, model.apply(command as never, index, driver.nowMs));
+    }
+    expect(comparable(await driver.send(command))).toEqual(answers.get(command.commandId));
+  }
+  return { driver, model, log };
+}
+
+async function checkContent(driver: IndexDriver, model: IndexModel): Promise<void> {
+  for (const each of KEYS) {
+    const versions = model.versions.get(each) ?? [];
+    const ids = [null, 'null', ...versions.map(({ head }) => head.versionId)];
+    for (const versionId of ids) {
+      const expected =
+        versionId === null
+          ? versions[0]
+          : versions.find(({ head }) => head.versionId === versionId);
+      const found = await driver.query('GetVersion', {
+        ...{ bucketId: BUCKET_ID, key: each },
+        ...{ versionId, withBody: true },
+      });
+      expect(found?.head).toEqual(expected?.head);
+      if (expected === undefined || expected.head.isDeleteMarker) continue;
+      const inline = found?.body?.inline == null ? null : Buffer.from(found.body.inline).toString();
+      expect({ inline, blobs: found?.body?.blobs }).toEqual({
+        inline: expected.inline,
+        blobs: expected.blobs,
+      });
+    }
+  }
+  const references = [...model.references()];
+  const resolved = await driver.query('ResolveBlobs', { blobIds: references.map(([id]) => id) });
+  expect(resolved.map((each) => each?.blob)).toEqual(references.map(([, blob]) => blob));
+  const garbage = await driver.query('ListOutbox', { kind: 'garbage', afterId: null, limit: 1000 });
+  expect(garbage.entries.map(({ blob }) => blob.blobId).sort()).toEqual([...model.garbage].sort());
+  const shards = [...model.repairs.values()].reduce((sum, { size }) => sum + size, 0);
+  expect(await driver.query('CountOutbox', {})).toEqual({
+    repairEntries: model.repairs.size,
+    missingShards: shards,
+    garbageEntries: model.garbage.length,
+    restripeEntries: model.restripes.size,
+  });
+}
+
+async function listAll(driver: IndexDriver, prefix: string, delimiter: string, limit: number) {
+  const items: { key: string; entry: unknown }[] = [];
+  let after: ListPosition | null = null;
+  for (;;) {
+    const args = { bucketId: BUCKET_ID, prefix, delimiter, after, limit };
+    const page = await driver.query('ListObjects', args);
+    expect(page.entries.length + page.commonPrefixes.length).toBeLessThanOrEqual(limit);
+    items.push(
+      ...[
+        ...page.entries.map((entry) => ({ key: entry.key, entry })),
+        ...page.commonPrefixes.map((each) => ({ key: each, entry: null })),
+      ].sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key))),
+    );
+    if (!page.isTruncated) return items;
+    after = page.next;
+  }
+}
+
+async function contentOf(store: MemoryKeyValueStore): Promise<string[]> {
+  const reader = store.range({ from: Buffer.from([0]), to: Buffer.from([0xff]) });
+  const pairs = await reader.next(1_000_000);
+  return pairs.map(([name, value]) => `${name.toString('hex')}=${value.toString('hex')}`);
+}
+
+describe('index state machine against its model', () => {
+  const steps = fc.array(step, { minLength: 1, maxLength: 60, size: 'max' });
+
+  it('answers every command as the model does: V-1 to V-8, C-5, C-6, C-10, M-3, M-6, M-7', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const { driver, model } = await runBoth(all);
+        await checkContent(driver, model);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('lists as the model does at every page size: K-1, K-2, K-3, K-7', async () => {
+    const prefixes = fc.constantFrom('', 'a', 'a/', 'a\0', 'é', 'zzz');
+    const delimiters = fc.constantFrom('', '/', 'b', '/b', 'é/', '\0');
+    await fc.assert(
+      fc.asyncProperty(steps, prefixes, delimiters, async (all, prefix, delimiter) => {
+        const { driver, model } = await runBoth(all);
+        const expected = model.list(prefix, delimiter);
+        for (const limit of [1, 2, 3, 1000]) {
+          expect(await listAll(driver, prefix, delimiter, limit)).toEqual(expected);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is the same on replicas that apply in other batches, and after a snapshot (pitfall 27)', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.nat(10_000), async (all, cut) => {
+        const { driver, log } = await runBoth(all);
+        const entries = log.map(({ command, nowMs }, at) => entryOf(at + 1, nowMs, command));
+        const middle = cut % (entries.length + 1);
+
+        const otherStore = new MemoryKeyValueStore();
+        const other = await openIndex(otherStore);
+        await other.apply(entries.slice(0, middle));
+
+        const copyStore = new MemoryKeyValueStore();
+        const copy = await openIndex(copyStore);
+        const { lastIncludedIndex, chunks } = await other.createSnapshot();
+        await other.apply(entries.slice(middle));
+        await copy.installSnapshot(lastIncludedIndex, chunks);
+        for (const entry of entries.slice(middle)) await copy.apply([entry]);
+
+        expect(await other.stateHash()).toBe(await driver.machine.stateHash());
+        expect(await copy.stateHash()).toBe(await driver.machine.stateHash());
+        expect(await contentOf(copyStore)).toEqual(await contentOf(otherStore));
+        expect(copy.lastApplied()).toBe(entries.length);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('answers a retry with the same bytes wherever it comes in the log (pitfall 26)', async () => {
+    const driver = await IndexDriver.open();
+    const data = inlineData('text');
+    const args = { bucketId: BUCKET_ID, key: 'a', versioning: 'enabled', data, precondition: null };
+    const command = commandOf('CommitVersion', { ...args, draft: draftOf('a', 4, 'e') }, START_MS);
+    const first = await driver.machine.apply([entryOf(1, START_MS, command)]);
+    const again = await driver.machine.apply([entryOf(2, START_MS + 50, command)]);
+    expect(again[0]).toEqual(first[0]);
+    expect(decodeRecord(first[0]!)).toMatchObject({ ok: true });
+  });
+});
