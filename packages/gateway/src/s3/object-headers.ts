@@ -2,7 +2,7 @@ import type { VersionHead } from '@azimuth/proto';
 
 import type { Headers, Query } from '../http/request';
 import { httpDate } from './http-date';
-import { invalidArgument, invalidRequest, S3Error } from './s3-error';
+import { invalidArgument, S3Error } from './s3-error';
 
 /** Sum of the bytes of names (without `x-amz-meta-`) and values (G-13). */
 export const USER_METADATA_BYTES_MAX = 2048;
@@ -212,8 +212,4 @@ export function checkTaggingDirective(headers: Headers): void {
   if (directive !== 'COPY' && directive !== 'REPLACE') {
     throw invalidArgument('Unknown tagging directive.', name, directive);
   }
-}
-
-export function refuseHeader(headers: Headers, name: string, message: string): void {
-  if (headers.has(name)) throw invalidRequest(message);
 }

@@ -47,6 +47,17 @@ describe('buckets', () => {
     expect(await harness.send('CreateBucket', { principal })).toMatchObject({ status, code });
   });
 
+  it('made again while they are deleted: neither success nor a lie', async () => {
+    const harness = await Harness.create();
+    await harness.bucket();
+    const bucket = await harness.metadata.queryRoot('GetBucket', { name: BUCKET });
+    const { name, bucketId } = bucket!;
+    await harness.metadata.root('MarkBucketDeleting', { name, bucketId, isDeleting: true });
+    const reply = await harness.send('CreateBucket');
+    expect(reply).toMatchObject({ status: 409, code: 'OperationAborted' });
+    expect(await harness.send('DeleteBucket')).toMatchObject({ status: 204 });
+  });
+
   it.each([
     ['', 200, null],
     [configuration('eu-west-3'), 200, null],

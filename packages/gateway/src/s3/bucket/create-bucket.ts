@@ -1,11 +1,11 @@
 import { hasCode, required } from '@azimuth/common';
 
 import { isBucketName } from '../../http/bucket-name';
-import type { Headers } from '../../http/request';
+import type { Headers, S3Request } from '../../http/request';
 import type { S3Response } from '../../http/response';
 import { childrenOf, childText, parseXml, requireRoot } from '../../http/xml/xml-element';
 import { requireFreshView } from '../bucket-access';
-import type { Operation } from '../operation';
+import type { Operation, OperationContext } from '../operation';
 import { readDocument } from '../request-document';
 import { S3Error } from '../s3-error';
 
@@ -40,17 +40,29 @@ export const createBucket: Operation = {
       );
     } catch (error) {
       if (!hasCode(error, 'BUCKET_EXISTS')) throw error;
-      if (error.detail['owner'] !== accountId) {
-        throw new S3Error('BucketAlreadyExists', { BucketName: name });
-      }
-      // us-east-1 has always answered the owner with success here, and clients rely on it.
-      if (context.region !== 'us-east-1') {
-        throw new S3Error('BucketAlreadyOwnedByYou', { BucketName: name });
-      }
+      await acceptExisting(name, request, context);
     }
     return created(name);
   },
 };
+
+/** The owner may make a bucket again where AWS lets them; anybody else is refused. */
+async function acceptExisting(
+  name: string,
+  { principal, signal }: S3Request,
+  context: OperationContext,
+): Promise<void> {
+  const existing = await context.metadata.queryRoot('GetBucket', { name }, { signal });
+  // Being deleted, or deleted by now: success would promise a bucket that is about to vanish.
+  if (existing === null || existing.deletingSinceMs !== null) throw new S3Error('OperationAborted');
+  if (existing.owner !== principal.accountId) {
+    throw new S3Error('BucketAlreadyExists', { BucketName: name });
+  }
+  // us-east-1 has always answered the owner with success here, and clients rely on it.
+  if (context.region !== 'us-east-1') {
+    throw new S3Error('BucketAlreadyOwnedByYou', { BucketName: name });
+  }
+}
 
 function created(name: string): S3Response {
   return { status: 200, headers: { location: `/${name}`, 'content-length': '0' } };

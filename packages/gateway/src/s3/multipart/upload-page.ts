@@ -7,6 +7,8 @@ import { commonPrefixOf, compareKeys } from '../listing';
 import type { OperationContext } from '../operation';
 
 const GROUPS_IN_FLIGHT_MAX = 8;
+/** With a delimiter a query often ends at its first upload, so it asks for few. */
+const ROLL_UP_PAGE_LENGTH = 50;
 
 export interface UploadPosition {
   readonly key: string;
@@ -45,7 +47,8 @@ export async function uploadPage(
   if (limit === 0) return { uploads, commonPrefixes, next: null };
 
   for (;;) {
-    const query = { bucketId: bucket.bucketId, prefix, after, limit };
+    const pageLength = delimiter === '' ? limit : Math.min(limit, ROLL_UP_PAGE_LENGTH);
+    const query = { bucketId: bucket.bucketId, prefix, after, limit: pageLength };
     const merged = await mergedUploads(query, request, context);
     let isSkipping = false;
     for (const upload of merged.uploads) {
