@@ -82,8 +82,21 @@ export function isLowerHex(text: string): boolean {
 
 const TIMESTAMP_LENGTH = 16;
 
+/** The last one parsed: thousands of requests a second carry the same. */
+let lastTimestamp: { readonly text: string; readonly milliseconds: number | null } = {
+  text: '',
+  milliseconds: null,
+};
+
 /** `20260102T030405Z` → milliseconds since the epoch; null when it is anything else. */
 export function parseTimestamp(text: string): number | null {
+  if (text !== lastTimestamp.text) {
+    lastTimestamp = { text, milliseconds: parseNewTimestamp(text) };
+  }
+  return lastTimestamp.milliseconds;
+}
+
+function parseNewTimestamp(text: string): number | null {
   if (text.length !== TIMESTAMP_LENGTH || text[8] !== 'T' || text[15] !== 'Z') return null;
   const year = digits(text, 0, 4);
   const month = digits(text, 4, 6);

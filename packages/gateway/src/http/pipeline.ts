@@ -29,6 +29,7 @@ const DOCUMENT_BYTES_MAX = 1024 * 1024;
 const DISCARDED_BODY_BYTES_MAX = 256 * 1024;
 /** And what more is read before the connection is closed, so that the client sees the answer. */
 const LINGER_BODY_BYTES_MAX = 16 * 1024 * 1024;
+const WARNINGS_PER_SECOND_MAX = 10;
 
 export interface PipelineOptions {
   readonly operations: ReadonlyMap<string, Operation | RefusedOperation>;
@@ -67,6 +68,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #baseHeaders: Readonly<Record<string, string>>;
   readonly #inFlight = new Set<Exchange>();
+  #warningSecond = 0;
+  #warningCount = 0;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -237,9 +240,20 @@ export class Pipeline {
     } else if (error.code === 'InternalError') {
       logger.error(fields, 'request failed by a bug');
       if (error.cause instanceof AssertionError) rethrowUncaught(error.cause);
-    } else {
+    } else if (this.#mayWarn()) {
       logger.warn(fields, 'request failed');
     }
+  }
+
+  /** While a zone is out every write may fail: the metrics count them all, the log shows some. */
+  #mayWarn(): boolean {
+    const second = Math.floor(this.#options.clock.monotonicMs() / 1000);
+    if (second !== this.#warningSecond) {
+      this.#warningSecond = second;
+      this.#warningCount = 0;
+    }
+    this.#warningCount += 1;
+    return this.#warningCount <= WARNINGS_PER_SECOND_MAX;
   }
 }
 
