@@ -36,11 +36,10 @@ describe('startCurator', () => {
       random: seededRandom(1),
       settings,
     });
-    for (const { state: _, ...node } of nodes.values()) {
-      const own = [...disks.values()].filter(({ nodeId }) => nodeId === node.nodeId);
-      const entries = own.map(({ diskId, capacityBytes, state }) => ({
-        ...{ diskId, capacityBytes, state },
-      }));
+    for (const node of nodes.values()) {
+      const entries = [...disks.values()]
+        .filter(({ nodeId }) => nodeId === node.nodeId)
+        .map(({ diskId, capacityBytes, state }) => ({ diskId, capacityBytes, state }));
       await metadata.root('RegisterNode', { node, disks: entries });
     }
     const group = { profile: { k: 4, m: 2 }, slots: SLOTS, isReduced: false };

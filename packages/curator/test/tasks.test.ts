@@ -35,6 +35,8 @@ const REDUCED = {
 
 const LARGE_BYTES = seededRandom(3).bytes(700_001);
 const SMALL_BYTES = seededRandom(4).bytes(500);
+/** Several windows of every shard; the period is prime to blocks and windows. */
+const HUGE_BYTES = Buffer.alloc(3_333_333, seededRandom(5).bytes(65_537));
 const ALL = [0, 1, 2, 3, 4, 5];
 const HOUR_MS = 3_600_000;
 
@@ -81,6 +83,13 @@ describe('repair', () => {
     await repairOutbox(cluster.context(), retries());
     expect(cluster.intactSlots(blob, LARGE_BYTES)).toEqual(ALL);
     expect(cluster.outbox).toEqual([]);
+  });
+
+  it('goes through shards that are longer than a window', async () => {
+    const blob = cluster.putBlob(HUGE_BYTES, 1);
+    lose(blob, 0, 5);
+    await repairOutbox(cluster.context(), retries());
+    expect(cluster.intactSlots(blob, HUGE_BYTES)).toEqual(ALL);
   });
 
   it('uses another source when one turns out to be corrupt', async () => {
@@ -156,7 +165,7 @@ describe('repair', () => {
 });
 
 describe('census', () => {
-  it('reports what a readable slot does not list, for referenced blobs only', async () => {
+  it('reports what a readable slot does not list, if the index says that it should (R4)', async () => {
     const blob = cluster.putBlob(LARGE_BYTES, 1);
     const orphan = cluster.putBlob(LARGE_BYTES, 1, { isReferenced: false });
     const outSlot = cluster.putBlob(LARGE_BYTES, 1);
@@ -255,7 +264,7 @@ describe('restripe', () => {
     return blob!;
   }
 
-  it('copies a blob into a normal group and leaves the old one to the collector', async () => {
+  it('copies a blob under a new id and leaves the old one to the collector (R1)', async () => {
     const old = cluster.putBlob(LARGE_BYTES, 3);
     cluster.addEntry('restripe', old);
     cluster.dropShard(old, 0);
@@ -271,13 +280,21 @@ describe('restripe', () => {
   it('reads every size right, tails and padding included', async () => {
     for (const sizeBytes of [1_001, 65_536, 131_072, 131_073, 400_000, 524_288]) {
       cluster = new FakeCluster([LARGE, SMALL, REDUCED]);
-      const bytes = seededRandom(sizeBytes).bytes(sizeBytes);
+      const bytes = HUGE_BYTES.subarray(sizeBytes, 2 * sizeBytes);
       const old = cluster.putBlob(bytes, 3);
       cluster.addEntry('restripe', old);
       cluster.dropShard(old, 1);
       await restripeOutbox(cluster.context(), retries());
       expect(cluster.intactSlots(currentBlob(), bytes)).toEqual(ALL);
     }
+  });
+
+  it('copies a blob of many windows, with a shard of it missing', async () => {
+    const old = cluster.putBlob(HUGE_BYTES, 3);
+    cluster.addEntry('restripe', old);
+    cluster.dropShard(old, 0);
+    await restripeOutbox(cluster.context(), retries());
+    expect(cluster.intactSlots(currentBlob(), HUGE_BYTES)).toEqual(ALL);
   });
 
   it('waits until a normal group is whole', async () => {
@@ -384,7 +401,7 @@ describe('garbage', () => {
     expect(cluster.outbox).toHaveLength(1);
   });
 
-  it('keeps the entry until every slot has answered', async () => {
+  it('keeps the entry until every slot has answered, however long it was away (R5)', async () => {
     const blob = cluster.putBlob(LARGE_BYTES, 1, { isReferenced: false });
     cluster.addEntry('garbage', blob);
     cluster.nowMs += GRACE_MS;

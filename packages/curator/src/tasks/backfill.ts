@@ -3,11 +3,16 @@ import type { PlacementGroup } from '@azimuth/placement';
 import { isDiskWritable } from '@azimuth/placement';
 
 import type { CuratorContext } from '../curator-context';
+import { addressOf } from '../blob-shards';
 import { listGroup, readableDisks } from '../group-listing';
-import { resolveBlobs } from '../outbox';
+import type { ListedBlob } from '../group-listing';
+import { isUnreferenced, resolveBlobs } from '../outbox';
 import { rebuildShards } from '../rebuild-shards';
+import type { ShardName } from '../storage-control';
 
-const REBUILDS_IN_PARALLEL = 4;
+const REBUILDS_IN_PARALLEL = 8;
+/** Each is read whole on its node, within one call's time-out. */
+const VERIFY_SHARDS_MAX = 32;
 
 /**
  * Moves a slot to another disk: for every referenced blob of the group, the shard of the slot is
@@ -34,22 +39,7 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
   let unproven = 0;
   const disks = [...readable, ...readableDisks(map, [group.slots[slot] ?? '', targetDiskId])];
   for await (const page of listGroup(context, group, [...new Set(disks)])) {
-    const resolved = await resolveBlobs(
-      context,
-      page.map(({ blob }) => blob.blobId),
-    );
-    await mapLimited(page, REBUILDS_IN_PARALLEL, async ({ blob }) => {
-      const reference = resolved.get(blob.blobId);
-      if (reference === null) return;
-      const targets = [{ shardIndex: slot, diskId: targetDiskId }];
-      const shape = reference?.blob ?? blob;
-      const proven = await rebuildShards(context, shape, group, targets).catch((error: unknown) => {
-        context.signal.throwIfAborted();
-        context.logger.warn({ pgId, blobId: blob.blobId, error }, 'a shard could not be moved yet');
-        return new Set<number>();
-      });
-      if (!proven.has(slot)) unproven += 1;
-    });
+    unproven += await backfillPage(context, group, { slot, targetDiskId }, page);
   }
   if (unproven > 0) {
     context.logger.info({ pgId, slot, unproven }, 'a slot stays where it is for now');
@@ -59,6 +49,57 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
   await context.metadata.root('FinishBackfill', args, { signal: context.signal });
   context.metrics.backfillsFinished.inc();
   context.logger.info(args, 'a slot has moved to another disk');
+}
+
+/** Proves the shards of a page on the target; returns how many referenced blobs are left. */
+async function backfillPage(
+  context: CuratorContext,
+  group: PlacementGroup,
+  move: { readonly slot: number; readonly targetDiskId: string },
+  page: readonly ListedBlob[],
+): Promise<number> {
+  const { slot, targetDiskId } = move;
+  const ids = page.map(({ blob }) => blob.blobId);
+  const resolved = await resolveBlobs(context, ids);
+  const wanted = page.filter(({ blob }) => !isUnreferenced(resolved, blob.blobId));
+  const proven = await intactOn(
+    context,
+    targetDiskId,
+    wanted.map(({ blob: { blobId } }) => ({ blobId, shardIndex: slot })),
+  );
+  const missing = wanted.filter(({ blob }) => !proven.has(blob.blobId));
+  const rebuilt = await mapLimited(missing, REBUILDS_IN_PARALLEL, async ({ blob }) => {
+    const shape = resolved.get(blob.blobId)?.blob ?? blob;
+    const target = { shardIndex: slot, diskId: targetDiskId };
+    try {
+      return (await rebuildShards(context, shape, group, [target])).has(slot);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const { pgId } = group;
+      context.logger.warn({ pgId, blobId: blob.blobId, error }, 'a shard could not be moved yet');
+      return false;
+    }
+  });
+  return rebuilt.filter((isProven) => !isProven).length;
+}
+
+/** Blobs whose shard the disk has read and found intact. */
+async function intactOn(
+  context: CuratorContext,
+  diskId: string,
+  shards: readonly ShardName[],
+): Promise<ReadonlySet<string>> {
+  const intact = new Set<string>();
+  const node = addressOf(context.view.map(), diskId, '', 0)?.node;
+  if (node === undefined) throw new StoreError('UNAVAILABLE', { diskId });
+  for (let at = 0; at < shards.length; at += VERIFY_SHARDS_MAX) {
+    const names = shards.slice(at, at + VERIFY_SHARDS_MAX);
+    const verdicts = await context.control.verifyShards(node, diskId, names, context.signal);
+    names.forEach(({ blobId }, index) => {
+      if (verdicts[index] === 'intact') intact.add(blobId);
+    });
+  }
+  return intact;
 }
 
 /** Groups that have a slot to move. */
