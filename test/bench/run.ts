@@ -1,0 +1,226 @@
+/**
+ * `npm run bench`: throughput, latency and what it costs the servers, over HTTP as a client sees it.
+ * Without `--endpoint` it starts a development cluster of its own and asks its gateways in turn; then
+ * CPU by role comes from the processes' own times. `--help` names the options.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { startDevCluster } from '@azimuth/testkit';
+import type { DevCluster } from '@azimuth/testkit';
+
+import { renderTable } from './report';
+import { BenchClient } from './s3-client';
+import type { S3Target } from './s3-client';
+import type { ServerProcess } from './server-usage';
+import { nameOf, runCell } from './workload';
+import type { BenchRun, Cell, CellResult, Operation } from './workload';
+
+const HELP = `npm run bench -- [options]
+
+  --endpoint URL        an S3 server to measure; default: a development cluster of its own
+  --access-key KEY --secret-key KEY --region NAME
+  --data DIR            measure the development cluster that runs in DIR
+  --sizes LIST          default 4KiB,64KiB,1MiB,16MiB,64MiB
+  --concurrency LIST    default 1,16
+  --operations LIST     default PUT,GET,HEAD,LIST
+  --seconds N           for each cell; default 5
+  --bulk-mode MODE      crc or secure, for a cluster of its own; default crc
+`;
+
+interface Subject {
+  readonly target: S3Target;
+  readonly name: string;
+  processes(): readonly ServerProcess[];
+  stop(): Promise<void>;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean' },
+      endpoint: { type: 'string' },
+      data: { type: 'string' },
+      'access-key': { type: 'string' },
+      'secret-key': { type: 'string' },
+      region: { type: 'string', default: 'us-east-1' },
+      sizes: { type: 'string', default: '4KiB,64KiB,1MiB,16MiB,64MiB' },
+      concurrency: { type: 'string', default: '1,16' },
+      operations: { type: 'string', default: 'PUT,GET,HEAD,LIST' },
+      seconds: { type: 'string', default: '5' },
+      'bulk-mode': { type: 'string', default: 'crc' },
+    },
+  });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const cells = planCells(
+    values.sizes.split(',').map(parseSize),
+    values.concurrency.split(',').map(Number),
+    values.operations.split(',') as Operation[],
+  );
+  const subject = await openSubject(values);
+  try {
+    const results = await measure(subject, cells, Number(values.seconds));
+    process.stdout.write(
+      `${describe(subject, Number(values.seconds))}\n\n${renderTable(results)}\n`,
+    );
+    process.stdout.write(`\n${describeMemory(results)}\n`);
+    if (results.some(({ errors }) => errors > 0)) process.exitCode = 1;
+  } finally {
+    await subject.stop();
+  }
+}
+
+/** Every size is written before it is read; lists and heads only of the smallest. */
+function planCells(
+  sizes: readonly number[],
+  concurrencies: readonly number[],
+  operations: readonly Operation[],
+): Cell[] {
+  const cells: Cell[] = [];
+  for (const sizeBytes of sizes) {
+    for (const operation of operations) {
+      const isOfBytes = operation === 'PUT' || operation === 'GET';
+      if (!isOfBytes && sizeBytes !== sizes[0]) continue;
+      for (const concurrency of concurrencies) cells.push({ operation, sizeBytes, concurrency });
+    }
+  }
+  return cells;
+}
+
+async function measure(
+  subject: Subject,
+  cells: readonly Cell[],
+  secondsPerCell: number,
+): Promise<readonly CellResult[]> {
+  const connections = Math.max(...cells.map(({ concurrency }) => concurrency));
+  const client = new BenchClient(subject.target, connections);
+  const bucket = `bench-${Date.now().toString(36)}`;
+  const made = await client.call({ method: 'PUT', path: `/${bucket}`, keepText: true });
+  if (made.status !== 200) throw new Error(`cannot create ${bucket}: ${made.status} ${made.text}`);
+  const run: BenchRun = {
+    client,
+    bucket,
+    processes: () => subject.processes(),
+    secondsPerCell,
+    written: new Map(),
+  };
+  const results: CellResult[] = [];
+  for (const [index, cell] of cells.entries()) {
+    const progress = (text: string): void => {
+      process.stderr.write(`\r\x1b[K[${index + 1}/${cells.length}] ${text}`);
+    };
+    progress(nameOf(cell));
+    results.push(await runCell(run, cell, progress));
+  }
+  process.stderr.write('\r\x1b[K');
+  await client.close();
+  return results;
+}
+
+async function openSubject(values: {
+  readonly endpoint?: string | undefined;
+  readonly data?: string | undefined;
+  readonly 'access-key'?: string | undefined;
+  readonly 'secret-key'?: string | undefined;
+  readonly region: string;
+  readonly 'bulk-mode': string;
+}): Promise<Subject> {
+  if (values.endpoint !== undefined) {
+    const target = {
+      endpoints: [values.endpoint],
+      region: values.region,
+      accessKey: values['access-key'] ?? '',
+      secretKey: values['secret-key'] ?? '',
+    };
+    return { target, name: values.endpoint, processes: () => [], stop: () => Promise.resolve() };
+  }
+  if (values.data !== undefined) return subjectOf(readCluster(values.data), 'running cluster');
+  process.stderr.write('starting a development cluster\n');
+  const args = ['--log-level', 'warn', '--bulk-mode', values['bulk-mode']];
+  const cluster = await startDevCluster({ args });
+  return subjectOf(cluster, `development cluster, bulk mode ${values['bulk-mode']}`);
+}
+
+type RunningCluster = Pick<
+  DevCluster,
+  'gateways' | 'region' | 'accessKey' | 'secretKey' | 'processes' | 'stop'
+>;
+
+function subjectOf(cluster: RunningCluster, name: string): Subject {
+  const { gateways, region, accessKey, secretKey } = cluster;
+  const endpoints = gateways.map(({ url }) => url);
+  return {
+    target: { endpoints, region, accessKey, secretKey },
+    name: `${name}, ${gateways.length} gateways`,
+    processes: () => cluster.processes(),
+    stop: () => cluster.stop(),
+  };
+}
+
+function readCluster(directory: string): RunningCluster {
+  const read = () => {
+    const text = readFileSync(join(directory, 'cluster.json'), 'utf8');
+    const document = JSON.parse(text) as {
+      readonly regions: readonly (Omit<RunningCluster, 'region' | 'processes'> & {
+        readonly name: string;
+        readonly processes: ReturnType<DevCluster['processes']>;
+      })[];
+    };
+    return document.regions[0]!;
+  };
+  const { name, gateways, accessKey, secretKey } = read();
+  return {
+    region: name,
+    gateways,
+    accessKey,
+    secretKey,
+    processes: () => read().processes,
+    stop: () => Promise.resolve(),
+  };
+}
+
+function describe(subject: Subject, secondsPerCell: number): string {
+  const [cpu] = cpus();
+  let commit = 'unknown';
+  try {
+    commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    // Not a checkout.
+  }
+  return (
+    `${subject.name}; commit ${commit}; Node ${process.version}; ` +
+    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}; ${secondsPerCell} s a cell; ` +
+    `CPU of all server processes`
+  );
+}
+
+function describeMemory(results: readonly CellResult[]): string {
+  const peaks = new Map<string, number>();
+  for (const { residentBytesByRole } of results) {
+    for (const [role, bytes] of residentBytesByRole) {
+      peaks.set(role, Math.max(peaks.get(role) ?? 0, bytes));
+    }
+  }
+  const parts = [...peaks].map(([role, bytes]) => `${role} ${(bytes / 2 ** 20).toFixed(0)} MiB`);
+  return parts.length === 0 ? '' : `Largest resident process seen: ${parts.join(', ')}.`;
+}
+
+function parseSize(text: string): number {
+  const match = /^(\d+)(B|KiB|MiB)?$/.exec(text.trim());
+  if (match === null) throw new Error(`not a size: ${text}`);
+  const unit = match[2] === 'MiB' ? 1 << 20 : match[2] === 'KiB' ? 1 << 10 : 1;
+  return Number(match[1]) * unit;
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(
+    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exitCode = 1;
+});

@@ -1,0 +1,142 @@
+import { randomFillSync } from 'node:crypto';
+
+import { build } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
+
+import type { BenchClient, S3Answer } from './s3-client';
+import { readUsage } from './server-usage';
+import type { ServerProcess, Usage } from './server-usage';
+
+export type Operation = 'PUT' | 'GET' | 'HEAD' | 'LIST';
+
+export interface Cell {
+  readonly operation: Operation;
+  readonly sizeBytes: number;
+  readonly concurrency: number;
+}
+
+export interface CellResult {
+  readonly cell: Cell;
+  readonly seconds: number;
+  readonly operations: number;
+  /** Object bytes for PUT and GET. */
+  readonly bytes: number;
+  readonly errors: number;
+  /** Microseconds. */
+  readonly latency: Histogram;
+  readonly cpuSecondsByRole: ReadonlyMap<string, number>;
+  readonly shardBytes: number;
+  readonly residentBytesByRole: ReadonlyMap<string, number>;
+}
+
+export interface BenchRun {
+  readonly client: BenchClient;
+  readonly bucket: string;
+  readonly processes: () => readonly ServerProcess[];
+  readonly secondsPerCell: number;
+  /** Highest object number written, by size. */
+  readonly written: Map<number, number>;
+}
+
+/** Distinct bodies, so that nothing can cheat by content. */
+const BODY_VARIANTS = 4;
+const LIST_PAGE_KEYS = 1000;
+const bodies = new Map<number, readonly Buffer[]>();
+
+function bodyOf(sizeBytes: number, number: number): Buffer {
+  let variants = bodies.get(sizeBytes);
+  if (variants === undefined) {
+    variants = Array.from({ length: BODY_VARIANTS }, () => randomFillSync(Buffer.alloc(sizeBytes)));
+    bodies.set(sizeBytes, variants);
+  }
+  return variants[number % BODY_VARIANTS]!;
+}
+
+/** Runs one operation at one size and concurrency for a while, and counts what the servers used. */
+export async function runCell(
+  run: BenchRun,
+  cell: Cell,
+  onProgress: (text: string) => void,
+): Promise<CellResult> {
+  const latency = build({ highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: 3 });
+  let operations = 0;
+  let bytes = 0;
+  let errors = 0;
+  const before = await readUsage(run.processes());
+  const startedMs = performance.now();
+  const endMs = startedMs + run.secondsPerCell * 1000;
+  const worker = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const began = performance.now();
+      try {
+        const answer = await runOnce(run, cell);
+        if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text.slice(0, 300)}`);
+        latency.recordValue(Math.round((performance.now() - began) * 1000));
+        operations += 1;
+        bytes += cell.operation === 'PUT' ? cell.sizeBytes : answer.bytes;
+      } catch (error) {
+        errors += 1;
+        if (errors === 1) onProgress(`${String(error)}\n`);
+      }
+    }
+  };
+  const timer = setInterval(() => {
+    const seconds = (performance.now() - startedMs) / 1000;
+    onProgress(`${nameOf(cell)}: ${(operations / seconds).toFixed(0)} op/s, ${errors} errors`);
+  }, 500);
+  await Promise.all(Array.from({ length: cell.concurrency }, worker));
+  clearInterval(timer);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const after = await readUsage(run.processes());
+  return { cell, seconds, operations, bytes, errors, latency, ...usedBetween(before, after) };
+}
+
+async function runOnce(run: BenchRun, cell: Cell): Promise<S3Answer> {
+  const { client, bucket, written } = run;
+  const { operation, sizeBytes } = cell;
+  if (operation === 'PUT') {
+    const number = (written.get(sizeBytes) ?? 0) + 1;
+    written.set(sizeBytes, number);
+    const body = bodyOf(sizeBytes, number);
+    return client.call({ method: 'PUT', path: keyPath(bucket, sizeBytes, number), body });
+  }
+  if (operation === 'LIST') {
+    const from = String(Math.floor(Math.random() * 1e8)).padStart(8, '0');
+    const query = `list-type=2&max-keys=${LIST_PAGE_KEYS}&prefix=${sizeBytes}%2F&start-after=${sizeBytes}%2F${from}`;
+    const sorted = query.split('&').sort().join('&');
+    return client.call({ method: 'GET', path: `/${bucket}`, query: sorted });
+  }
+  const number = 1 + Math.floor(Math.random() * Math.max(1, written.get(sizeBytes) ?? 1));
+  return client.call({ method: operation, path: keyPath(bucket, sizeBytes, number) });
+}
+
+/** Keys spread over the listing, so that a page may start anywhere. */
+function keyPath(bucket: string, sizeBytes: number, number: number): string {
+  const spread = (Math.imul(number, 0x9e3779b1) >>> 0) % 1e8;
+  return `/${bucket}/${sizeBytes}/${String(spread).padStart(8, '0')}-${number}`;
+}
+
+function usedBetween(
+  before: Usage,
+  after: Usage,
+): Pick<CellResult, 'cpuSecondsByRole' | 'shardBytes' | 'residentBytesByRole'> {
+  const cpuSecondsByRole = new Map<string, number>();
+  for (const [role, seconds] of after.cpuSecondsByRole) {
+    cpuSecondsByRole.set(role, seconds - (before.cpuSecondsByRole.get(role) ?? 0));
+  }
+  return {
+    cpuSecondsByRole,
+    shardBytes: after.shardBytes - before.shardBytes,
+    residentBytesByRole: after.residentBytesByRole,
+  };
+}
+
+export function nameOf({ operation, sizeBytes, concurrency }: Cell): string {
+  return `${operation} ${sizeName(sizeBytes)} ×${concurrency}`;
+}
+
+export function sizeName(sizeBytes: number): string {
+  if (sizeBytes >= 1 << 20) return `${sizeBytes / (1 << 20)} MiB`;
+  if (sizeBytes >= 1 << 10) return `${sizeBytes / (1 << 10)} KiB`;
+  return `${sizeBytes} B`;
+}
