@@ -27,8 +27,18 @@ export interface DevProcessDescription {
 
 /** What `azimuth status --json` says, as far as tests wait for it. */
 export interface DevStatus {
-  readonly shardsMissing: number;
-  readonly [name: string]: unknown;
+  /** Null when a part of the cluster does not answer. */
+  readonly shardsMissing: number | null;
+  readonly placementGroups: {
+    readonly whole: number;
+    readonly degraded: number;
+    readonly reduced: number;
+  };
+  readonly backlog: {
+    readonly repairEntries: number;
+    readonly garbageEntries: number;
+    readonly restripeEntries: number;
+  };
 }
 
 /** A development cluster of real processes. Plain properties: it may be spread. */
@@ -44,7 +54,10 @@ export interface DevCluster {
   zone(action: DevAction, ...names: string[]): Promise<void>;
   node(action: DevAction, ...names: string[]): Promise<void>;
   status(): Promise<DevStatus>;
-  /** Resolves when status says that no shard is missing; rejects after `timeoutMs` with the last one. */
+  /**
+   * Resolves when no shard is missing, every normal placement group is whole and nothing is left to
+   * re-stripe; rejects after `timeoutMs` with the last status.
+   */
   waitUntilProtected(timeoutMs: number): Promise<void>;
   /** `kill -9` of the launcher and of every process at once; the directory stays. */
   killEverything(): Promise<void>;
@@ -189,13 +202,15 @@ async function waitUntilProtected(
     try {
       const answer = await status();
       last = answer;
-      if (answer.shardsMissing === 0) return;
+      const { shardsMissing, placementGroups, backlog } = answer;
+      const isWhole = placementGroups.degraded === 0 && backlog.restripeEntries === 0;
+      if (shardsMissing === 0 && isWhole) return;
     } catch (error) {
       last = String(error);
     }
     await pause(STATUS_POLL_MS);
   }
-  throw new Error(`shards are still missing after ${timeoutMs} ms: ${JSON.stringify(last)}`);
+  throw new Error(`not protected after ${timeoutMs} ms: ${JSON.stringify(last)}`);
 }
 
 function runProgram(args: readonly string[]): Promise<string> {
