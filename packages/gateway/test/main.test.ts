@@ -51,13 +51,13 @@ function configFile(change: Readonly<Record<string, unknown>> = {}): string {
   return file;
 }
 
-function get(
+function send(
   port: number,
   path: string,
-  headers: Readonly<Record<string, string>> = {},
+  options: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<{ status: number; text: string; retryAfter: string | undefined }> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+    request({ host: '127.0.0.1', port, path, ...options, agent: false }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => (text += chunk.toString()));
       response.on('end', () => {
@@ -71,17 +71,17 @@ function get(
 }
 
 describe('the gateway process', () => {
-  it('starts without a cluster, is not ready, answers 503 and closes', async () => {
+  it('starts without a cluster, is not ready, refuses writes with 503 and closes', async () => {
     const gateway = await runGateway({ file: configFile() });
-    const ready = await get(gateway.adminPort, '/readyz');
-    const live = await get(gateway.adminPort, '/livez');
-    const metrics = await get(gateway.adminPort, '/metrics');
+    const ready = await send(gateway.adminPort, '/readyz');
+    const live = await send(gateway.adminPort, '/livez');
+    const metrics = await send(gateway.adminPort, '/metrics');
     const path = '/bucket/key';
     const signed = signHeaders(
       {
-        method: 'GET',
+        method: 'PUT',
         target: path,
-        headers: { host: `127.0.0.1:${gateway.httpPort}` },
+        headers: { host: `127.0.0.1:${gateway.httpPort}`, 'content-length': '0' },
         payloadHash: sha256(''),
       },
       {
@@ -91,7 +91,7 @@ describe('the gateway process', () => {
         timestamp: new Date().toISOString().replaceAll(/[-:]|\.\d+/g, ''),
       },
     );
-    const answer = await get(gateway.httpPort, path, signed);
+    const answer = await send(gateway.httpPort, path, { method: 'PUT', headers: signed });
     await gateway.close();
     await gateway.close();
 
