@@ -19,3 +19,6 @@ export type {
 } from './store/shard-store';
 export { silentObserver } from './store/store-observer';
 export type { StoreObserver } from './store/store-observer';
+export { runStorage } from './main';
+export { startStorageNode } from './storage-node';
+export type { StorageNode, StorageNodeSettings, StorageNodeWiring } from './storage-node';

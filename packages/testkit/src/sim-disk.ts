@@ -317,11 +317,11 @@ export class SimDisk implements Disk {
     );
     if (fault === undefined) return;
     if (fault.kind === 'crash') this.#isCrashed = true;
-    throw systemError(fault.kind === 'crash' ? 'EIO' : fault.kind, operation);
+    throw systemError(fault.kind === 'crash' ? 'ESHUTDOWN' : fault.kind, operation);
   }
 
   #requirePower(): void {
-    if (this.#isCrashed) throw systemError('EIO', 'no power');
+    if (this.#isCrashed) throw systemError('ESHUTDOWN', 'no power');
   }
 
   #restart(): void {

@@ -4,7 +4,7 @@ import type { Disk, FreeSpace } from './disk';
 import type { DiskHealth } from './disk-health';
 
 export interface DiskSpaceOptions {
-  /** Below this many free bytes the disk is `full`: it serves reads and deletes only. */
+  /** Kept free. Near it the disk is `full`: it serves reads and deletes only. */
   readonly lowSpaceBytes: number;
   /** A smaller size than the file system has, when several disks share one; null for all of it. */
   readonly capacityBytes: number | null;
@@ -70,7 +70,7 @@ export class DiskSpace {
   /** The file system itself said ENOSPC, whatever it told before. */
   markFull(): void {
     this.#measured = { ...this.#measured, freeBytes: 0 };
-    this.#update();
+    this.#health.setLowOnSpace(true);
   }
 
   #freeBytes(): number {
@@ -82,7 +82,12 @@ export class DiskSpace {
     return Math.min(free, this.#options.capacityBytes - this.#usedBytes() - this.#reservedBytes);
   }
 
+  /** The margin keeps the disk from changing its state with every shard that comes and goes. */
   #update(): void {
-    this.#health.setLowOnSpace(this.#freeBytes() < this.#options.lowSpaceBytes);
+    const { lowSpaceBytes } = this.#options;
+    const marginBytes = lowSpaceBytes / 4;
+    const isFull = this.#health.state === 'full';
+    const limitBytes = lowSpaceBytes + marginBytes * (isFull ? 2 : 1);
+    this.#health.setLowOnSpace(this.#freeBytes() < limitBytes);
   }
 }

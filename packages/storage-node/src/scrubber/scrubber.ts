@@ -19,6 +19,7 @@ export interface ScrubProgress {
 
 /** A wait after a failure, so that a broken disk is not read in a loop. */
 const FAILURE_PAUSE_MS = 10_000;
+const REST_STEP_MS = 3_600_000;
 
 /** Reads every live shard of a disk again and again, in the background, at a bounded rate. */
 export class Scrubber {
@@ -82,12 +83,21 @@ export class Scrubber {
     while (!this.#stop.signal.aborted) {
       try {
         await this.runTour();
-        await this.#sleep(this.#tour?.restMs(this.#clock.monotonicMs()) ?? 0);
+        await this.#rest();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#logger.error({ diskId: this.#source.diskId, error }, 'scrub tour failed');
         await this.#sleep(FAILURE_PAUSE_MS).catch(() => undefined);
       }
+    }
+  }
+
+  /** In steps: a timer holds no more than 24 days. */
+  async #rest(): Promise<void> {
+    for (;;) {
+      const restMs = this.#tour?.restMs(this.#clock.monotonicMs()) ?? 0;
+      if (restMs === 0) return;
+      await this.#sleep(Math.min(restMs, REST_STEP_MS));
     }
   }
 

@@ -1,6 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 
-import { StoreError } from '@azimuth/common';
+import { hasCode, StoreError } from '@azimuth/common';
 
 import type { DiskFile } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
@@ -99,11 +99,15 @@ export class OwnSegmentWriter {
     const recordsEndBytes = SEGMENT_HEADER_BYTES + recordBytes(shardSizeBytes);
     this.#gather(table);
     this.#gather(encodeRecordEnd(this.#header, { sequence, tableChecksum }, shardSizeBytes));
-    this.#gather(encodeFooter([entry], this.#binding, recordsEndBytes));
     await this.#write();
     this.#throwIfFailed();
     await syncOrFence(this.#context, this.#file);
     await this.#context.directorySync.run();
+    // Behind the sync, so that a footer vouches for a durable record. Should the power take it, the
+    // next start reads the record instead.
+    this.#gather(encodeFooter([entry], this.#binding, recordsEndBytes));
+    await this.#write();
+    if (!hasCode(this.#failure, 'DISK_FULL')) this.#throwIfFailed();
     await this.#file.close();
     this.#segment.sizeBytes = this.#writtenBytes;
     this.#segment.isSealed = true;

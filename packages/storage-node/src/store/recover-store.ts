@@ -67,7 +67,8 @@ interface IndexCensus {
  * V2 After a mere kill the index is kept, and the unsealed segments are merged into it.
  * V3 An index that disagrees with the files is rebuilt.
  * V4 What an unsealed segment holds is synced before it is served: a later PUT of the same bytes is
- *    acknowledged because the shard exists, so it must be durable by then.
+ *    acknowledged because the shard exists, so it must be durable by then. An intact footer says that
+ *    the records before it are: it is written after their sync.
  * V5 An index entry whose record is gone stays an entry or becomes a finding; it never just vanishes.
  * V6 A file is removed only when its records are known to be dead, or to be of a write that was never
  *    acknowledged.
@@ -313,8 +314,7 @@ class Recovery {
     try {
       for (const segment of context.table.all()) {
         const content = this.#unsealed.get(segment.number);
-        if (content !== undefined && segment.kind === 'shared') await this.#seal(segment, content);
-        else if (this.#isNewlyFound(segment)) await this.#sync(segment);
+        if (content !== undefined && !this.#isDead(segment)) await this.#seal(segment, content);
       }
       await context.directorySync.run();
       // Only now is durable what makes the records of these segments superfluous.
@@ -326,11 +326,6 @@ class Recovery {
       // The disk is fenced or full now: its records are as readable as before.
       if (!hasCode(error, 'DISK_FENCED', 'DISK_FULL')) throw error;
     }
-  }
-
-  /** A file whose record the index did not know before: it may still be only in the page cache. */
-  #isNewlyFound(segment: Segment): boolean {
-    return segment.kind === 'own' && segment.minSequence !== Number.MAX_SAFE_INTEGER;
   }
 
   #isDead(segment: Segment): boolean {
@@ -359,16 +354,6 @@ class Recovery {
       await writeOrFence(context, file, [footer], endBytes);
       await syncOrFence(context, file);
       context.table.resize(segment, endBytes + footer.byteLength);
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #sync(segment: Segment): Promise<void> {
-    const { context } = this.#options;
-    const file = await context.disk.open(segmentPath(segment), 'write');
-    try {
-      await syncOrFence(context, file);
     } finally {
       await file.close();
     }

@@ -26,12 +26,14 @@ import { OwnSegmentWriter } from '../segment/own-segment-writer';
 
 import type { RecordHead } from '../segment/segment-format';
 import {
+  decodeRecordTrailer,
   encodeRecordEnd,
   encodeRecordHeader,
   entryBytes,
   FOOTER_ENTRY_BYTES,
   FOOTER_TAIL_BYTES,
   RECORD_HEADER_BYTES,
+  RECORD_TRAILER_BYTES,
   recordBytes,
   SEGMENT_HEADER_BYTES,
   SHARD_SIZE_BYTES_MAX,
@@ -543,9 +545,13 @@ export class SegmentStore implements ShardStore, ScrubSource {
       const { shardSizeBytes } = location.attributes;
       reader = await this.openRead(location.id, { offsetBytes: 0, lengthBytes: shardSizeBytes });
       while ((await reader.next()) !== null);
-      if (crc32c(reader.table) === location.tableChecksum) return true;
+      const problem =
+        crc32c(reader.table) === location.tableChecksum
+          ? await this.#trailerProblem(location)
+          : 'page checksum table';
+      if (problem === null) return true;
       const pgId = location.attributes.pgId;
-      await this.#report({ id: location.id, pgId, problem: 'page checksum table' });
+      await this.#report({ id: location.id, pgId, problem });
       return false;
     } catch (error) {
       if (!hasCode(error, 'SHARD_CORRUPT', 'SHARD_NOT_FOUND')) throw error;
@@ -553,6 +559,20 @@ export class SegmentStore implements ShardStore, ScrubSource {
     } finally {
       reader?.close();
     }
+  }
+
+  /** A reader does not need the trailer, but a rebuild does. */
+  async #trailerProblem(location: ShardLocation): Promise<string | null> {
+    const { shardSizeBytes } = location.attributes;
+    const contentBytes = RECORD_HEADER_BYTES + shardSizeBytes + checksumTableBytes(shardSizeBytes);
+    const trailer = await this.#table.withFile(location.segment, async (file) => {
+      const header = await readAt(file, location.offsetBytes, RECORD_HEADER_BYTES);
+      const bytes = await readAt(file, location.offsetBytes + contentBytes, RECORD_TRAILER_BYTES);
+      return decodeRecordTrailer(bytes, header);
+    });
+    const isIntact =
+      trailer?.sequence === location.sequence && trailer.tableChecksum === location.tableChecksum;
+    return isIntact ? null : 'record trailer';
   }
 
   #reportSoon(location: ShardLocation, problem: string): void {

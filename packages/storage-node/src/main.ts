@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+
+import { createMetadataClient } from '@azimuth/clients';
+import type { ConfigSources, Service } from '@azimuth/common';
+import {
+  createLogger,
+  NODE_CONFIG_SHAPE,
+  parseConfig,
+  portSchema,
+  systemClock,
+  systemRandom,
+} from '@azimuth/common';
+import { loadTlsMaterial } from '@azimuth/rpc';
+import { z } from 'zod';
+
+import { startStorageNode } from './storage-node';
+
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 3_600_000;
+const bytes = z.coerce.number().int().min(0);
+
+const storageConfigSchema = z.object({
+  ...NODE_CONFIG_SHAPE,
+  /** Port of the gRPC control service. */
+  rpcPort: portSchema.default(0),
+  /** Port of the HTTP shard server. */
+  bulkPort: portSchema.default(0),
+  /** One directory a disk; an empty one is formatted. From the environment: separated by commas. */
+  diskPaths: z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',') : value),
+    z.array(z.string().min(1)).min(1),
+  ),
+  /** With less free space than this a disk takes no new shards. */
+  lowSpaceBytes: bytes.default(256 * MIB),
+  /** Uses only so much of each disk; unset means all of it. */
+  diskCapacityBytes: bytes.nullable().default(null),
+  /** Shared segments are sealed at this size. */
+  segmentBytesMax: bytes.min(MIB).default(128 * MIB),
+  /** Larger shards get a segment of their own. */
+  ownSegmentAboveBytes: bytes
+    .min(4096)
+    .max(64 * MIB)
+    .default(MIB),
+  /** Memory of all shard requests in flight together. */
+  inFlightBytesMax: bytes.min(16 * MIB).default(256 * MIB),
+  /** Every byte is read and verified once in this time. */
+  scrubPeriodMs: z.coerce
+    .number()
+    .min(1)
+    .default(14 * DAY_MS),
+  scrubFloorBytesPerSecond: bytes.min(1).default(4 * MIB),
+});
+
+/** Runs a storage node until `close`. */
+export async function runStorage(sources: ConfigSources): Promise<Service> {
+  const config = parseConfig(storageConfigSchema, sources);
+  const { nodeId, zone, clusterId, metadataPeers } = config;
+  const logger = createLogger(config.logLevel, { role: 'storage', nodeId, zone });
+  const tls = loadTlsMaterial(config.tlsDirectory);
+  const shared = { clock: systemClock, random: systemRandom, logger };
+  const metadata = createMetadataClient({ peers: metadataPeers, tls, clusterId, ...shared });
+  const settings = {
+    ...config,
+    scrubPace: {
+      periodMs: config.scrubPeriodMs,
+      floorBytesPerSecond: config.scrubFloorBytesPerSecond,
+    },
+  };
+  try {
+    const node = await startStorageNode(settings, { ...shared, metadata, tls, bootId: bootId() });
+    return {
+      close: async () => {
+        await node.close();
+        await metadata.close();
+      },
+    };
+  } catch (error) {
+    await metadata.close();
+    throw error;
+  }
+}
+
+/** Changes when the kernel starts anew. Where there is none, every start counts as a new one. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return systemRandom.bytes(16).toString('hex');
+  }
+}
