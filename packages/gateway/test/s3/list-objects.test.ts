@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 
 import { compareKeys } from '../../src/s3/listing';
+import { mergePages } from '../../src/s3/object/list-page';
 import type { Reply } from './harness';
 import { BUCKET, documentOf, Harness, OWNER, text, texts } from './harness';
 
@@ -119,6 +120,21 @@ describe('listings', () => {
     for (const key of keys) await harness.put(key, 'x');
     return harness;
   }
+
+  it('K-2: a group that ends its page early holds the others back', () => {
+    const page = (
+      keys: readonly string[],
+      isTruncated: boolean,
+    ): Parameters<typeof mergePages>[0][0] => ({
+      entries: keys.map((key) => ({ key }) as never),
+      commonPrefixes: [],
+      isTruncated,
+      next: { key: keys.at(-1)!, isPrefix: false },
+    });
+    const merged = mergePages([page(['a', 'd'], true), page(['b', 'c', 'e', 'f'], false)], 100);
+    expect(merged.entries.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
+    expect(merged.next).toEqual({ key: 'd', isPrefix: false });
+  });
 
   it('show what a key is', async () => {
     const harness = await ready('k');

@@ -101,13 +101,19 @@ async function mergedUploads(
     context.metadata.queryIndex(group, 'ListUploads', args, { signal }),
   );
   // All uploads of one key are in one group, in order; the sort is stable, so they stay in order.
-  const uploads = pages
-    .flatMap((page) => page.uploads)
-    .sort((a, b) => compareKeys(a.key, b.key))
+  const known = pages.flatMap((page) => page.uploads).sort((a, b) => compareKeys(a.key, b.key));
+  // What lies behind the end of a truncated page is unknown, so nothing behind it may come before.
+  const horizon = horizonOf(pages);
+  const uploads = known
+    .filter(({ key }) => horizon === null || compareKeys(key, horizon) <= 0)
     .slice(0, args.limit);
-  const count = pages.reduce((sum, page) => sum + page.uploads.length, 0);
-  return {
-    uploads,
-    isTruncated: count > uploads.length || pages.some((page) => page.isTruncated),
-  };
+  return { uploads, isTruncated: horizon !== null || known.length > uploads.length };
+}
+
+/** The smallest last key of the truncated pages; null when all pages are complete. */
+function horizonOf(
+  pages: readonly { readonly uploads: readonly UploadRecord[]; readonly isTruncated: boolean }[],
+): string | null {
+  const ends = pages.flatMap((page) => (page.isTruncated ? page.uploads.slice(-1) : []));
+  return ends.map(({ key }) => key).sort(compareKeys)[0] ?? null;
 }
