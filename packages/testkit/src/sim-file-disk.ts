@@ -157,10 +157,7 @@ export class SimFileDisk {
     return inode;
   }
 
-  #openFile(
-    inode: Inode,
-    turn: <T>(action: () => T, delayMs?: number) => Promise<T>,
-  ): SimFile {
+  #openFile(inode: Inode, turn: <T>(action: () => T, delayMs?: number) => Promise<T>): SimFile {
     const apply = (write: Write): void => {
       inode.current = applyWrite(inode.current, write);
       inode.unsynced.push(write);

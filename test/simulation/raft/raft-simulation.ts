@@ -44,7 +44,8 @@ export class RaftSimulationError extends Error {
   }
 }
 
-const RECOVERY_MS = 30_000;
+const RECOVERY_MS = 16_000;
+const FAULT_MS = 10_000;
 const KEYS = 4;
 
 /** What this seed exposes the cluster to; every seed turns other knobs. */
@@ -120,7 +121,7 @@ class RaftSimulation {
   }
 
   async run(): Promise<RaftSimulationReport> {
-    const faultMs = this.#options.faultMs ?? 15_000;
+    const faultMs = this.#options.faultMs ?? FAULT_MS;
     for (const node of this.#nodes.values()) node.start();
     for (let client = 0; client < this.#swarm.clients; client += 1) this.#startClient(client);
     this.#scheduleFaults();
@@ -201,7 +202,12 @@ class RaftSimulation {
     const segments = [...(disk?.sizes() ?? [])].filter(([name]) => name.startsWith('wal-'));
     // The very last record may be torn as well as rotten; see `Wal.checkpoint` for what decides.
     const [name, size] = segments[this.#random.below(segments.length)] ?? ['', 0];
-    const isLast = name === segments.map(([other]) => other).sort().at(-1);
+    const isLast =
+      name ===
+      segments
+        .map(([other]) => other)
+        .sort()
+        .at(-1);
     const range = isLast ? Math.floor(size / 2) : size;
     if (range === 0) return;
     disk?.flip(name, this.#random.below(range), 1 << this.#random.below(8));
@@ -300,7 +306,12 @@ class RaftSimulation {
   async #read(node: SimNode, group: string, key: string): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     const machine = node.machines.get(group);
-    const confirmed = await this.#settled(node.groups.get(group)?.readIndex().then(() => true));
+    const confirmed = await this.#settled(
+      node.groups
+        .get(group)
+        ?.readIndex()
+        .then(() => true),
+    );
     if (confirmed === null || machine !== node.machines.get(group)) return;
     const endMs = this.#clock.monotonicMs();
     const version = machine?.registers.get(key)?.version ?? 0;
@@ -349,7 +360,8 @@ class RaftSimulation {
       this.#operations.push({ kind: 'write', group, key, startMs, endMs: Infinity, version });
     }
     checkLinearizable(this.#operations);
-    const recent = this.#operations.some(({ startMs }) => startMs > RECOVERY_MS / 2);
+    const recoveredMs = (this.#options.faultMs ?? FAULT_MS) + RECOVERY_MS / 4;
+    const recent = this.#operations.some(({ startMs }) => startMs > recoveredMs);
     if (!recent) throw new Error('liveness: nothing was served after the recovery');
   }
 

@@ -50,7 +50,8 @@ export class SimNode {
   #boots = 0;
   /** Fenced by its own disk: it needs the operator. */
   isFenced = false;
-  #lastCommit = new Map<string, number>();
+  readonly #lastCommit = new Map<string, number>();
+  readonly #lastLed = new Map<string, number>();
 
   constructor(options: SimNodeOptions) {
     this.id = options.id;
@@ -78,6 +79,7 @@ export class SimNode {
     this.isFenced = false;
     const life = this.#life;
     this.#lastCommit.clear();
+    this.#lastLed.clear();
     const nodeClock = this.#clockOf(life);
     const driver = createMetadataDriver({
       nodeId: this.id,
@@ -154,7 +156,8 @@ export class SimNode {
         throw new Error(`the commit index of ${this.id} went back`);
       }
       this.#lastCommit.set(name, commitIndex);
-      if (role !== 'leader') continue;
+      if (role !== 'leader' || this.#lastLed.get(name) === term) continue;
+      this.#lastLed.set(name, term);
       const node = this.groupNode(name);
       let firstIndex = 1;
       const last = commitIndex;

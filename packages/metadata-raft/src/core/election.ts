@@ -57,9 +57,7 @@ export function handleVoteRequest(state: RaftState, request: VoteRequest): void 
   // Paper, section 5.4.1: a candidate whose log is behind ours might be missing a committed entry.
   // A damaged log cannot tell, so it refuses everybody (pitfall 9).
   const voteGranted =
-    canVote &&
-    !isDamaged(state) &&
-    state.log.isUpToDate(request.lastLogTerm, request.lastLogIndex);
+    canVote && !isDamaged(state) && state.log.isUpToDate(request.lastLogTerm, request.lastLogIndex);
 
   if (voteGranted && !isPreVote) {
     state.votedFor = request.from;
@@ -109,8 +107,7 @@ function becomeLeader(state: RaftState): void {
 /** A follower that has just heard of its leader would be wrong to help to depose it. */
 export function hasLiveLeader(state: RaftState): boolean {
   return (
-    state.leaderId !== null &&
-    state.electionElapsedTicks < state.config.electionTimeoutTicksMin
+    state.leaderId !== null && state.electionElapsedTicks < state.config.electionTimeoutTicksMin
   );
 }
 

@@ -75,7 +75,8 @@ export class LogView {
 
   /** Null when the entry is compacted away or does not exist. */
   term(index: LogIndex): Term | null {
-    if (index >= this.#unstableFrom) return this.#unstable[index - this.#unstableFrom]?.term ?? null;
+    if (index >= this.#unstableFrom)
+      return this.#unstable[index - this.#unstableFrom]?.term ?? null;
     if (this.#pendingSnapshot !== null) {
       return index === this.#pendingSnapshot.index ? this.#pendingSnapshot.term : null;
     }

@@ -85,10 +85,7 @@ export class Progress {
       return true;
     }
     if (this.nextIndex - 1 !== rejectedIndex) return false;
-    this.nextIndex = Math.max(
-      this.matchIndex + 1,
-      Math.min(rejectedIndex, lastPossibleMatch + 1),
-    );
+    this.nextIndex = Math.max(this.matchIndex + 1, Math.min(rejectedIndex, lastPossibleMatch + 1));
     this.#isProbeSent = false;
     return true;
   }

@@ -12,10 +12,7 @@ export interface Configuration {
 
 export type VoteOutcome = 'won' | 'lost' | 'pending';
 
-function majorityIndex(
-  voters: ReadonlySet<NodeId>,
-  matchOf: (id: NodeId) => LogIndex,
-): LogIndex {
+function majorityIndex(voters: ReadonlySet<NodeId>, matchOf: (id: NodeId) => LogIndex): LogIndex {
   if (voters.size === 0) return Number.MAX_SAFE_INTEGER;
   const matches = Array.from(voters, matchOf).sort((a, b) => b - a);
   return matches[Math.floor(voters.size / 2)] ?? 0;

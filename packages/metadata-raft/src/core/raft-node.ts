@@ -50,8 +50,7 @@ export interface RaftStatus {
 
 /** The first index of what was appended, and its term; or why nothing was. */
 export type ProposalOutcome =
-  | { readonly firstIndex: LogIndex; readonly term: Term }
-  | { readonly refused: ProposalRefusal };
+  { readonly firstIndex: LogIndex; readonly term: Term } | { readonly refused: ProposalRefusal };
 
 /**
  * One group's Raft on one node, without input and output. The driver feeds it messages, ticks and

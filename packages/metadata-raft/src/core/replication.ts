@@ -21,9 +21,11 @@ export type ProposalRefusal = 'not-leader' | 'transferring' | 'overloaded';
 export function appendAsLeader(state: RaftState, data: readonly Uint8Array[]): LogIndex {
   assert(state.role === 'leader');
   const first = state.log.lastIndex + 1;
-  const entries = data.map(
-    (bytes, offset): Entry => ({ term: state.currentTerm, index: first + offset, data: bytes }),
-  );
+  const entries = data.map((bytes, offset): Entry => ({
+    term: state.currentTerm,
+    index: first + offset,
+    data: bytes,
+  }));
   for (const bytes of data) state.uncommittedBytes += bytes.length;
   state.log.append(entries);
   return first;
@@ -122,7 +124,7 @@ export function advanceCommit(state: RaftState): void {
   if (index <= log.commitIndex || index > log.lastIndex) return;
   if (log.term(index) !== state.currentTerm) return;
   // Bytes are only counted for entries of this term, all of which are still in the log.
-  for (let at = Math.max(log.commitIndex + 1, state.termStartIndex); at <= index; ) {
+  for (let at = Math.max(log.commitIndex + 1, state.termStartIndex); at <= index;) {
     const entries = log.slice(at, index + 1, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     assert(entries.length > 0);
     for (const entry of entries) state.uncommittedBytes -= entry.data.length;
@@ -254,10 +256,7 @@ function handleAppendSuccess(
   }
   if (isNew && isVoter(state.configuration, response.from)) advanceCommit(state);
   sendWhileOpen(state, response.from, progress);
-  if (
-    state.leadTransferee === response.from &&
-    progress.matchIndex === state.log.lastIndex
-  ) {
+  if (state.leadTransferee === response.from && progress.matchIndex === state.log.lastIndex) {
     sendTimeoutNow(state, response.from);
   }
 }

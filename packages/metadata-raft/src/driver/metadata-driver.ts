@@ -202,11 +202,9 @@ export class MetadataDriver implements TransportReceiver {
       ]);
     }
     if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
-      if (snapshot === null) throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
-      await stateMachine.installSnapshot(
-        snapshot.index,
-        host.snapshots.read(name, snapshot.index),
-      );
+      if (snapshot === null)
+        throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
+      await stateMachine.installSnapshot(snapshot.index, host.snapshots.read(name, snapshot.index));
     }
     const node = new RaftNode({
       id: this.#options.nodeId,

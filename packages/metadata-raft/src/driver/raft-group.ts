@@ -100,8 +100,7 @@ export class DriverGroup implements RaftGroup {
 
   status(): RaftGroupStatus {
     if (this.#running === null) return IDLE_STATUS;
-    const { role, term, leader, commitIndex, lastApplied, isDamaged } =
-      this.#running.node.status();
+    const { role, term, leader, commitIndex, lastApplied, isDamaged } = this.#running.node.status();
     return { role, term, leader, commitIndex, lastApplied, isDamaged };
   }
 

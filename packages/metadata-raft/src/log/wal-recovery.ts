@@ -96,8 +96,7 @@ class Scanner {
   finish(ackedBatch: number): WalScan {
     const { segmentCount, offset, batch, crc } = this.#complete;
     // Without its first segment's header nothing can be appended to; it had been synced.
-    const isDamaged =
-      this.#fault?.isProven === true || ackedBatch > batch || segmentCount === 0;
+    const isDamaged = this.#fault?.isProven === true || ackedBatch > batch || segmentCount === 0;
     const isTorn = this.#fault !== null || !this.#isBatchComplete;
     if (isDamaged) this.#visitOpen();
     return {
@@ -141,10 +140,7 @@ class Scanner {
     this.#lastCrc = record.crc;
     this.#lastBatch = Math.max(this.#lastBatch, record.batch);
     this.#isBatchComplete = record.isLastOfBatch;
-    this.#maxIndex.set(
-      record.group,
-      Math.max(this.#maxIndex.get(record.group) ?? 0, record.index),
-    );
+    this.#maxIndex.set(record.group, Math.max(this.#maxIndex.get(record.group) ?? 0, record.index));
     this.#open.push([segment, record]);
     if (!record.isLastOfBatch) return;
     this.#visitOpen();

@@ -84,10 +84,7 @@ function makeRegistration(
     service: raftService,
     allow: { Messages: ['metadata'], InstallSnapshot: ['metadata'] },
     implementation: {
-      Messages(
-        call: ServerReadableStream<MessageBatch, Empty>,
-        done: sendUnaryData<Empty>,
-      ): void {
+      Messages(call: ServerReadableStream<MessageBatch, Empty>, done: sendUnaryData<Empty>): void {
         call.on('data', (batch: MessageBatch) => {
           try {
             const { sender, to } = requireSender(call);

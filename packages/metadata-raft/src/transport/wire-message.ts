@@ -51,7 +51,14 @@ function decodeFields(wire: WireMessage): Message {
     case 'APPEND_ENTRIES': {
       const { prevLogIndex, prevLogTerm } = wire;
       const entries = decodeEntries(wire);
-      return { ...envelope, type: 'AppendEntries', prevLogIndex, prevLogTerm, entries, leaderCommit };
+      return {
+        ...envelope,
+        type: 'AppendEntries',
+        prevLogIndex,
+        prevLogTerm,
+        entries,
+        leaderCommit,
+      };
     }
     case 'APPEND_ENTRIES_RESPONSE': {
       const { success, matchIndex, prevLogIndex, conflictIndex, conflictTerm, logDamaged } = wire;
@@ -98,5 +105,6 @@ function decodeEntries(wire: WireMessage): readonly Entry[] {
 }
 
 function requireCount(value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw new StoreError('INVALID_ARGUMENT', { value });
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new StoreError('INVALID_ARGUMENT', { value });
 }

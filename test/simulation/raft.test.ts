@@ -1,0 +1,77 @@
+import type { Message } from '../../packages/metadata-raft/src/core/message';
+
+import { checkLinearizable } from './raft/history';
+import { RaftSimulationError, runRaftSimulation } from './raft/raft-simulation';
+
+const SEEDS = Number(process.env['AZIMUTH_SIMULATION_SEEDS'] ?? '200');
+const SEEDS_PER_TEST = 20;
+const FIRST_SEED = 1;
+
+describe('raft under faults of network, disk and process', () => {
+  for (let from = FIRST_SEED; from < FIRST_SEED + SEEDS; from += SEEDS_PER_TEST) {
+    const to = Math.min(from + SEEDS_PER_TEST, FIRST_SEED + SEEDS) - 1;
+    it(`is safe and recovers: seeds ${String(from)} to ${String(to)}`, async () => {
+      for (let seed = from; seed <= to; seed += 1) {
+        const report = await runRaftSimulation({ seed });
+        expect(report.writes).toBeGreaterThan(0);
+      }
+    }, 120_000);
+  }
+
+  it('replays a seed exactly', async () => {
+    for (const seed of [1, 7, 21]) {
+      const first = await runRaftSimulation({ seed });
+      expect(await runRaftSimulation({ seed })).toEqual(first);
+    }
+  }, 60_000);
+});
+
+describe('the checkers of the simulation', () => {
+  /** Runs seeds until one fails; answers its message. */
+  async function failureOf(tamper: (message: Message) => Message | null): Promise<string> {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      try {
+        await runRaftSimulation({ seed, tamper, faultMs: 10_000 });
+      } catch (error) {
+        if (!(error instanceof RaftSimulationError)) throw error;
+        return error.message;
+      }
+    }
+    return 'none';
+  }
+
+  it('notice votes that ignore the log (paper, section 5.4.1)', async () => {
+    const message = await failureOf((sent) =>
+      sent.type === 'PreVote' || sent.type === 'RequestVote'
+        ? { ...sent, lastLogIndex: sent.lastLogIndex + 1_000, lastLogTerm: sent.term }
+        : sent,
+    );
+    expect(message).toMatch(/^seed=\d+ steps=\d+ · replay: npm run simulate -- --seed \d+/);
+  }, 60_000);
+
+  it('notice an acknowledgement that is not durable (pitfall 6)', async () => {
+    const message = await failureOf((sent) =>
+      sent.type === 'AppendEntriesResponse' && !sent.success && sent.conflictIndex > 0
+        ? { ...sent, success: true, matchIndex: sent.prevLogIndex, logDamaged: false }
+        : sent,
+    );
+    expect(message).toMatch(/^seed=/);
+  }, 60_000);
+
+  it('notice a stale read, and accept the same operations in a possible order', () => {
+    const write = {
+      kind: 'write',
+      group: 'g',
+      key: 'k',
+      startMs: 0,
+      endMs: 1,
+      version: 7,
+    } as const;
+    const read = { kind: 'read', group: 'g', key: 'k', startMs: 2, endMs: 3, version: 0 } as const;
+    expect(() => checkLinearizable([write, read])).toThrow(/not linearizable/);
+    checkLinearizable([{ ...write, endMs: 2.5 }, read]);
+    checkLinearizable([write, { ...read, version: 7 }]);
+    const unknown = { ...write, startMs: 4, endMs: Infinity, version: 5 } as const;
+    expect(() => checkLinearizable([write, unknown])).toThrow(/not linearizable/);
+  });
+});
