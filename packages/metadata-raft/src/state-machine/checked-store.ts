@@ -24,6 +24,8 @@ export interface StateDigest {
 export class CheckedStore {
   readonly #store: KeyValueStore;
   readonly #changes = new Map<string, KeyValueOperation>();
+  /** What was read since {@link beginBatch}; null between batches. */
+  #reads: Map<string, Buffer | null> | null = null;
   #digestHigh = 0;
   #digestLow = 0;
 
@@ -40,11 +42,22 @@ export class CheckedStore {
     this.#digestLow = digest.low;
   }
 
+  /** Until {@link write}, a record that is read again is not looked up again. */
+  beginBatch(): void {
+    this.#reads = new Map();
+  }
+
   /** @throws StoreError STATE_CORRUPT */
   get(key: Buffer): Buffer | null {
-    const change = this.#changes.get(key.toString('latin1'));
-    const value = change === undefined ? this.#store.get(key) : change.value;
-    return value == null ? null : verifiedContent(key, value);
+    const name = key.toString('latin1');
+    const change = this.#changes.get(name);
+    if (change !== undefined) return contentOf(change);
+    const known = this.#reads?.get(name);
+    if (known !== undefined) return known;
+    const value = this.#store.get(key);
+    const content = value === undefined ? null : verifiedContent(key, value);
+    this.#reads?.set(name, content);
+    return content;
   }
 
   put(key: Buffer, content: Uint8Array): void {
@@ -66,9 +79,11 @@ export class CheckedStore {
   /** Forgets changes that were not written: the store was replaced under them. */
   discard(): void {
     this.#changes.clear();
+    this.#reads = null;
   }
 
   async write(): Promise<void> {
+    this.#reads = null;
     const operations = [...this.#changes.values()];
     await this.#store.write(operations);
     // S2: nothing may have been changed meanwhile; one write is in flight at a time.
@@ -115,6 +130,11 @@ function seal(key: Buffer, content: Uint8Array): Buffer {
   value.set(content, 0);
   value.writeUInt32LE(crc32c(content, crc32c(key)), content.length);
   return value;
+}
+
+/** A change has not left this process, so its checksum need not be looked at. */
+function contentOf({ value }: KeyValueOperation): Buffer | null {
+  return value === null ? null : value.subarray(0, value.length - CHECKSUM_BYTES);
 }
 
 export function verifiedContent(key: Buffer, value: Buffer): Buffer {

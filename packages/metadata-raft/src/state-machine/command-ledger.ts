@@ -45,6 +45,10 @@ export class CommandLedger {
     this.#expiry.push(key, nowMs + COMMAND_RETRY_WINDOW_MS + CLOCK_SKEW_MAX_MS);
   }
 
+  reload(): void {
+    this.#expiry.reload();
+  }
+
   evict(nowMs: number): void {
     this.#expiry.evict(nowMs);
   }

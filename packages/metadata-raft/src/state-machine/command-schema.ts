@@ -9,21 +9,20 @@ import { z } from 'zod';
  * replica, today and at every replay, and must never be able to stop one.
  */
 const KEY_BYTES_MAX = 1_024;
+const TEXT_LENGTH_MAX = 8_192;
 const PART_NUMBER_MAX = 10_000;
 const LOST_SURROGATE = /\p{Surrogate}/u;
 
 const hexId = z.string().regex(/^[0-9a-f]{32}$/);
 const name = z.string().min(1).max(256);
-const text = z.string().max(8_192);
+const text = z.string().max(TEXT_LENGTH_MAX);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const key = z
-  .string()
-  .min(1)
-  .refine((value) => Buffer.byteLength(value) <= KEY_BYTES_MAX && !LOST_SURROGATE.test(value));
+// Plain functions where every commit passes: half the time of a commit's check went into these.
+const key = z.custom<string>(isObjectKey);
 const uploadId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 const blobId = z.string().refine(isBlobId);
 const bytes = z.instanceof(Uint8Array);
-const strings = z.record(z.string().max(1_024), text);
+const strings = z.custom<Readonly<Record<string, string>>>(isStringRecord);
 
 const versioning = z.enum(['unversioned', 'enabled', 'suspended']);
 const checksumAlgorithm = z.enum(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256']);
@@ -179,6 +178,20 @@ export function checkCommand(kind: 'root' | 'index', command: unknown): void {
   const schema = Object.hasOwn(schemas, commandName) ? schemas[commandName] : undefined;
   if (schema === undefined) throw new StoreError('INVALID_ARGUMENT', { command: commandName });
   checkShape(schema, (command as { args?: unknown }).args);
+}
+
+function isObjectKey(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length === 0) return false;
+  return Buffer.byteLength(value) <= KEY_BYTES_MAX && !LOST_SURROGATE.test(value);
+}
+
+function isStringRecord(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  for (const [field, content] of Object.entries(value)) {
+    if (field.length > TEXT_LENGTH_MAX || typeof content !== 'string') return false;
+    if (content.length > TEXT_LENGTH_MAX) return false;
+  }
+  return true;
 }
 
 function checkShape<T>(schema: z.ZodType<T>, value: unknown): T {

@@ -15,6 +15,8 @@ export class ExpiryQueue {
   readonly #records: CheckedStore;
   readonly #counters: Counters;
   readonly #name: 'ledger' | 'tombstone';
+  /** When the record at the head expires, once it has been read. */
+  #headExpiry: { readonly sequence: number; readonly expiresMs: number } | null = null;
 
   constructor(records: CheckedStore, counters: Counters, name: 'ledger' | 'tombstone') {
     this.#records = records;
@@ -28,15 +30,22 @@ export class ExpiryQueue {
     this.#records.put(this.#key(sequence), encodeRecord([expiresMs, recordKey]));
   }
 
+  /** Forgets what was read: the records were replaced. */
+  reload(): void {
+    this.#headExpiry = null;
+  }
+
   /** Deletes records that expired before `nowMs`, a bounded number of them. */
   evict(nowMs: number): void {
     for (let count = 0; count < EVICTIONS_PER_ENTRY_MAX; count += 1) {
       const head = this.#counters[`${this.#name}Head`];
       if (head === this.#counters[`${this.#name}Tail`]) return;
+      if (this.#headExpiry?.sequence === head && this.#headExpiry.expiresMs >= nowMs) return;
       const queueKey = this.#key(head);
       const content = this.#records.get(queueKey);
       if (content !== null) {
         const [expiresMs, recordKey] = decodeRecord(content) as [number, Buffer];
+        this.#headExpiry = { sequence: head, expiresMs };
         if (expiresMs >= nowMs) return;
         this.#records.delete(Buffer.from(recordKey));
         this.#records.delete(queueKey);

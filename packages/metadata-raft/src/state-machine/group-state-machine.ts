@@ -103,6 +103,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   /** @throws StoreError STATE_CORRUPT: the store is condemned and this replica must be opened anew */
   async apply(entries: readonly CommittedEntry[]): Promise<readonly (Buffer | null)[]> {
     let answers: (Buffer | null)[];
+    this.#records.beginBatch();
     try {
       answers = entries.map((entry, position) => {
         const index = this.#lastApplied + 1 + position;
@@ -219,6 +220,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#nowMs = nowMs;
     this.#records.digest = { high, low };
     Object.assign(this.#counters, countersOf(counters));
+    this.#ledger.reload();
     await this.commands.load();
   }
 }

@@ -70,6 +70,7 @@ export class IndexCommandSet implements CommandSet {
   }
 
   load(): Promise<void> {
+    this.state.uploads.reload();
     return Promise.resolve();
   }
 
@@ -83,7 +84,9 @@ export class IndexCommandSet implements CommandSet {
     this.state.usage.checkOpen(args.bucketId);
     checkSize(draft.sizeBytes, data);
     this.state.blobs.check(at, data.blobs, context.nowMs);
-    checkWritePrecondition(args.precondition, this.state.versions.current(at)?.head ?? null);
+    if (args.precondition !== null) {
+      checkWritePrecondition(args.precondition, this.state.versions.current(at)?.head ?? null);
+    }
     const body: VersionBody = { inline: data.inline, blobs: data.blobs, parts: null };
     const result = this.state.putVersion(
       at,

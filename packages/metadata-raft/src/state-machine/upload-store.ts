@@ -100,6 +100,10 @@ export class UploadStore {
     return { initiatedMs, result };
   }
 
+  reload(): void {
+    this.#expiry.reload();
+  }
+
   evict(nowMs: number): void {
     this.#expiry.evict(nowMs);
   }

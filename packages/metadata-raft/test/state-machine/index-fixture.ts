@@ -62,11 +62,11 @@ export class IndexDriver {
     return this.send(commandOf(name, args, this.nowMs));
   }
 
-  query<Name extends IndexQueryName>(
+  async query<Name extends IndexQueryName>(
     name: Name,
     args: IndexQueries[Name]['args'],
   ): Promise<IndexQueries[Name]['result']> {
-    return Promise.resolve(queryIndex(this.machine.commands.state, name, args));
+    return queryIndex(this.machine.commands.state, name, args);
   }
 }
 

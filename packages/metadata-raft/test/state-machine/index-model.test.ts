@@ -300,7 +300,7 @@ describe('index state machine against its model', () => {
         const { driver, model } = await runBoth(all);
         await checkContent(driver, model);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
@@ -315,7 +315,7 @@ describe('index state machine against its model', () => {
           expect(await listAll(driver, prefix, delimiter, limit)).toEqual(expected);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -342,7 +342,7 @@ describe('index state machine against its model', () => {
         expect(await contentOf(copyStore)).toEqual(await contentOf(otherStore));
         expect(copy.lastApplied()).toBe(entries.length);
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     );
   });
 

@@ -1,0 +1,120 @@
+import type {
+  ClusterMap,
+  DiskEntry,
+  DiskState,
+  NodeState,
+  StorageNodeEntry,
+} from '@azimuth/placement';
+
+import { planNodes, planPlacement } from '../../src/server/control-plan';
+import type { ControlInput } from '../../src/server/control-plan';
+import { NodeMonitor } from '../../src/server/node-monitor';
+
+const ZONES = ['a', 'b', 'c'];
+
+function mapOf(
+  states: Readonly<Record<string, NodeState>> = {},
+  disks: Record<string, DiskState> = {},
+): ClusterMap {
+  const nodes: StorageNodeEntry[] = [];
+  const entries: DiskEntry[] = [];
+  for (const zone of ZONES) {
+    for (const number of [1, 2]) {
+      const nodeId = `${zone}-${number}`;
+      nodes.push({
+        ...{ nodeId, zone, host: '127.0.0.1', bulkPort: 1, rpcPort: 2, adminPort: 3 },
+        ...{ incarnation: 'i1', state: states[nodeId] ?? 'up' },
+      });
+      const diskId = `disk-${nodeId}`;
+      const state = disks[diskId] ?? 'online';
+      entries.push({ diskId, nodeId, zone, capacityBytes: 1e12, state });
+    }
+  }
+  return {
+    version: 1,
+    settings: {
+      ...{ clusterId: 'c', region: 'r', zones: ZONES, indexGroups: 1 },
+      ...{ erasureProfile: { k: 4, m: 2 }, replicaProfile: { k: 1, m: 2 } },
+      ...{ inlineBytesMax: 1, replicaBytesMax: 2, blockBytes: 3 },
+    },
+    nodes: new Map(nodes.map((node) => [node.nodeId, node])),
+    disks: new Map(entries.map((disk) => [disk.diskId, disk])),
+    groups: new Map(),
+  };
+}
+
+function heard(
+  times: Readonly<Record<string, readonly number[]>>,
+  incarnation = 'i1',
+): NodeMonitor {
+  const monitor = new NodeMonitor(1_500);
+  for (const [nodeId, all] of Object.entries(times)) {
+    for (const nowMs of all) monitor.hear({ nodeId, incarnation, disks: [] }, nowMs);
+  }
+  return monitor;
+}
+
+function input(changes: Partial<ControlInput>): ControlInput {
+  return {
+    ...{ map: mapOf(), sightings: new Map(), nowMs: 10_000, listeningSinceMs: 0 },
+    ...{ heartbeatTimeoutMs: 3_000, steadyMs: 1_000, isSettled: true },
+    ...changes,
+  };
+}
+
+const everyone = (last: number) =>
+  Object.fromEntries([...mapOf().nodes.keys()].map((nodeId) => [nodeId, [last]]));
+
+describe('plan of the root leader for nodes', () => {
+  it('marks down who was silent for longer than the time-out, and only those', () => {
+    const times = { ...everyone(9_000), 'b-2': [6_999] };
+    const plan = planNodes(input({ sightings: heard(times).sightings }));
+    expect(plan).toMatchObject([{ name: 'SetNodeState', args: { nodeId: 'b-2', state: 'down' } }]);
+  });
+
+  it('C1: a new leader gives every node the whole time-out', () => {
+    expect(planNodes(input({ listeningSinceMs: 7_000 }))).toEqual([]);
+    expect(planNodes(input({ listeningSinceMs: 6_999 }))).toHaveLength(6);
+  });
+
+  it('C2: heartbeats of an earlier incarnation do not count', () => {
+    const sightings = heard(everyone(10_000), 'i0').sightings;
+    expect(planNodes(input({ sightings }))).toHaveLength(6);
+  });
+
+  it('takes a node back only after steady heartbeats', () => {
+    const map = mapOf({ 'a-1': 'down' });
+    const plan = (times: readonly number[]) =>
+      planNodes(input({ map, sightings: heard({ ...everyone(10_000), 'a-1': times }).sightings }));
+    expect(plan([10_000])).toEqual([]);
+    expect(plan([9_500, 10_000])).toEqual([]);
+    expect(plan([7_000, 9_500, 10_000])).toEqual([]);
+    expect(plan([9_000, 9_500, 10_000])).toMatchObject([
+      { name: 'SetNodeState', args: { nodeId: 'a-1', incarnation: 'i1', state: 'up' } },
+    ]);
+  });
+
+  it('takes over disk states, except that fenced and lost disks stay so until they register', () => {
+    const stats = { capacityBytes: 1, usedBytes: 1, shardCount: 0, corruptShards: 0 };
+    const plan = (from: DiskState, to: DiskState) => {
+      const monitor = heard(everyone(10_000));
+      const disks = [{ diskId: 'disk-a-1', state: to, ...stats }];
+      monitor.hear({ nodeId: 'a-1', incarnation: 'i1', disks }, 10_000);
+      return planNodes(
+        input({ map: mapOf({}, { 'disk-a-1': from }), sightings: monitor.sightings }),
+      );
+    };
+    expect(plan('online', 'full')).toMatchObject([
+      { name: 'SetDiskState', args: { state: 'full' } },
+    ]);
+    expect(plan('full', 'online')).toHaveLength(1);
+    expect(plan('online', 'fenced')).toHaveLength(1);
+    expect(plan('fenced', 'online')).toEqual([]);
+    expect(plan('lost', 'online')).toEqual([]);
+    expect(plan('online', 'online')).toEqual([]);
+  });
+
+  it('opens groups over the nodes that are up', () => {
+    expect(planPlacement(mapOf(), true)).toMatchObject([{ name: 'OpenGroups' }]);
+  });
+});

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { LevelKeyValueStore } from '../../src/state-machine/level-key-value-store';
+import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
+import type { KeyValueStore } from '../../src/state-machine/key-value-store';
+import { BUCKET_ID, draftOf, IndexDriver, inlineData, openIndex } from './index-fixture';
+
+const EVERYTHING = { from: Buffer.from([0]), to: Buffer.from([0xff]) };
+const put = (key: string, text: string) => ({
+  ...{ bucketId: BUCKET_ID, key, versioning: 'unversioned', precondition: null },
+  draft: draftOf(key, text.length, text),
+  data: inlineData(text),
+});
+const get = { bucketId: BUCKET_ID, versionId: null, withBody: true };
+
+describe('key-value stores', () => {
+  let directory: string;
+  const discarded: string[] = [];
+  const openLevel = () => LevelKeyValueStore.open(directory, (reason) => discarded.push(reason));
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'azimuth-state-'));
+    discarded.length = 0;
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  const stores: [string, () => Promise<KeyValueStore>][] = [
+    ['level', () => openLevel()],
+    ['memory', () => Promise.resolve(new MemoryKeyValueStore())],
+  ];
+
+  it.each(stores)('%s: a reader sees the store as it was when it was made', async (_, open) => {
+    const store = await open();
+    const a = Buffer.from('a');
+    await store.write([{ key: a, value: Buffer.from('1') }]);
+    const reader = store.range(EVERYTHING);
+    await store.write([
+      { key: a, value: Buffer.from('2') },
+      { key: Buffer.from('b'), value: Buffer.from('3') },
+    ]);
+    const pairs = await reader.next(10);
+    expect(pairs.map(([key, value]) => `${key.toString()}=${value.toString()}`)).toEqual(['a=1']);
+    await reader.close();
+    await store.close();
+  });
+
+  it('level: state and index come back together after a restart', async () => {
+    const driver = await IndexDriver.open(await openLevel());
+    await driver.run('CommitVersion', put('a', 'text'));
+    await driver.machine.close();
+    const again = new IndexDriver(await openIndex(await openLevel()));
+    expect(again.machine.lastApplied()).toBe(1);
+    expect(await again.query('GetVersion', { ...get, key: 'a' })).toMatchObject({
+      head: { etag: 'text' },
+    });
+    await again.machine.close();
+    expect(discarded).toEqual([]);
+  });
+
+  it('P4: a flipped byte in any value is an error, never wrong data, and condemns the store', async () => {
+    const store = await openLevel();
+    const driver = await IndexDriver.open(store);
+    await driver.run('CommitVersion', put('a', 'text'));
+    const reader = store.range(EVERYTHING);
+    const pairs = await reader.next(1_000);
+    await reader.close();
+    expect(pairs.length).toBeGreaterThan(4);
+    for (const [key, value] of pairs) {
+      const flipped = Buffer.from(value);
+      flipped[flipped.length >> 1]! ^= 0x10;
+      await store.write([{ key, value: flipped }]);
+    }
+    const failure = { code: 'STATE_CORRUPT' };
+    await expect(driver.query('GetVersion', { ...get, key: 'a' })).rejects.toMatchObject(failure);
+    await expect(
+      driver.query('ListObjects', {
+        bucketId: BUCKET_ID,
+        prefix: '',
+        delimiter: '',
+        after: null,
+        limit: 5,
+      }),
+    ).rejects.toMatchObject(failure);
+    await expect(driver.run('CommitVersion', put('a', 'more'))).rejects.toMatchObject(failure);
+    await store.close();
+
+    const rebuilt = await openIndex(await openLevel());
+    expect(discarded).toEqual(['condemned']);
+    expect(rebuilt.lastApplied()).toBe(0);
+    await rebuilt.close();
+  });
+
+  it('pitfall 23: an install that was cut short leaves an empty store, not half a state', async () => {
+    const source = await IndexDriver.open();
+    for (let count = 0; count < 20; count += 1) {
+      await source.run('CommitVersion', put(`key-${count}`, 'text'));
+    }
+    const { lastIncludedIndex, chunks } = await source.machine.createSnapshot();
+    const whole: Buffer[] = [];
+    for await (const chunk of chunks) whole.push(chunk);
+    const bytes = Buffer.concat(whole);
+    for (const cut of [0, 3, 100, bytes.length >> 1, bytes.length - 13, bytes.length - 1]) {
+      const store = new MemoryKeyValueStore();
+      const target = await openIndex(store);
+      async function* cutChunks() {
+        yield bytes.subarray(0, cut);
+      }
+      await expect(target.installSnapshot(lastIncludedIndex, cutChunks())).rejects.toMatchObject({
+        code: 'CHECKSUM_MISMATCH',
+      });
+      expect((await openIndex(store)).lastApplied()).toBe(0);
+      expect(await store.range(EVERYTHING).next(1)).toEqual([]);
+    }
+    const flipped = Buffer.from(bytes);
+    flipped[bytes.length >> 1]! ^= 1;
+    async function* flippedChunks() {
+      yield flipped;
+    }
+    const target = await openIndex();
+    await expect(target.installSnapshot(lastIncludedIndex, flippedChunks())).rejects.toMatchObject({
+      name: 'StoreError',
+    });
+  });
+});

@@ -1,0 +1,211 @@
+import { decodeRecord } from '@azimuth/proto';
+import type { SessionResponse, WatchResult } from '@azimuth/proto';
+
+import { GroupStateMachine } from '../../src/state-machine/group-state-machine';
+import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
+import { RootCommandSet } from '../../src/state-machine/root-commands';
+import { queryRoot, watchResult } from '../../src/state-machine/root-queries';
+import { BUCKET_ID, commandOf, entryOf, START_MS } from './index-fixture';
+
+const SETTINGS = {
+  ...{ clusterId: 'c'.repeat(32), region: 'r', zones: ['a', 'b', 'c'], indexGroups: 1 },
+  ...{ erasureProfile: { k: 4, m: 2 }, replicaProfile: { k: 1, m: 2 } },
+  ...{ inlineBytesMax: 8192, replicaBytesMax: 131072, blockBytes: 262144 },
+};
+
+class RootDriver {
+  readonly machine: GroupStateMachine<RootCommandSet>;
+  nowMs = START_MS;
+
+  constructor(machine: GroupStateMachine<RootCommandSet>) {
+    this.machine = machine;
+  }
+
+  static async open(store = new MemoryKeyValueStore()): Promise<RootDriver> {
+    return new RootDriver(
+      await GroupStateMachine.open(
+        store,
+        (records, counters) => new RootCommandSet(records, counters),
+      ),
+    );
+  }
+
+  async run(name: string, args: unknown): Promise<SessionResponse> {
+    const entry = entryOf(
+      this.machine.lastApplied() + 1,
+      this.nowMs,
+      commandOf(name, args, this.nowMs),
+    );
+    const [answer] = await this.machine.apply([entry]);
+    return decodeRecord(answer!) as SessionResponse;
+  }
+
+  async register(nodeId: string, disks: readonly string[], incarnation = 'i1') {
+    const node = {
+      ...{ nodeId, zone: nodeId.slice(0, 1), host: '127.0.0.1', incarnation },
+      ...{ bulkPort: 1, rpcPort: 2, adminPort: 3 },
+    };
+    const entries = disks.map((diskId) => ({ diskId, capacityBytes: 1e9, state: 'online' }));
+    return this.run('RegisterNode', { node, disks: entries });
+  }
+
+  watch(since: number): WatchResult {
+    return watchResult(this.machine.commands, since);
+  }
+}
+
+async function openCluster(store?: MemoryKeyValueStore): Promise<RootDriver> {
+  const driver = await RootDriver.open(store);
+  await driver.run('InitializeCluster', { settings: SETTINGS });
+  for (const zone of SETTINGS.zones) {
+    for (const number of [1, 2]) await driver.register(`${zone}${number}`, [`d-${zone}${number}`]);
+  }
+  return driver;
+}
+
+const GROUP = {
+  profile: { k: 4, m: 2 },
+  slots: ['d-a1', 'd-b1', 'd-c1', 'd-a2', 'd-b2', 'd-c2'],
+  isReduced: false,
+};
+
+describe('root state machine', () => {
+  it('initializes once; equal settings change nothing, other settings are refused', async () => {
+    const driver = await openCluster();
+    expect(await driver.run('InitializeCluster', { settings: SETTINGS })).toMatchObject({
+      ok: true,
+    });
+    const other = { ...SETTINGS, region: 'elsewhere' };
+    expect(await driver.run('InitializeCluster', { settings: other })).toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+  });
+
+  it('V-1: a bucket never returns to unversioned', async () => {
+    const driver = await openCluster();
+    await driver.run('CreateBucket', { name: 'photos', bucketId: BUCKET_ID, owner: 'me' });
+    expect(
+      await driver.run('CreateBucket', { name: 'photos', bucketId: BUCKET_ID, owner: 'you' }),
+    ).toMatchObject({ code: 'BUCKET_EXISTS', detail: { owner: 'me' } });
+    for (const versioning of ['enabled', 'suspended']) {
+      expect(await driver.run('SetBucketVersioning', { name: 'photos', versioning })).toMatchObject(
+        {
+          result: { versioning },
+        },
+      );
+    }
+    expect(
+      await driver.run('SetBucketVersioning', { name: 'photos', versioning: 'unversioned' }),
+    ).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('removes only the bucket that was marked, and is idempotent', async () => {
+    const driver = await openCluster();
+    const at = { name: 'photos', bucketId: BUCKET_ID };
+    await driver.run('CreateBucket', { ...at, owner: 'me' });
+    expect(await driver.run('RemoveBucket', at)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await driver.run('MarkBucketDeleting', { ...at, isDeleting: true });
+    const other = { name: 'photos', bucketId: 'f'.repeat(32) };
+    expect(await driver.run('RemoveBucket', other)).toMatchObject({ ok: true });
+    expect(
+      queryRoot(driver.machine.commands.state, 'GetBucket', { name: 'photos' }),
+    ).not.toBeNull();
+    for (let times = 0; times < 2; times += 1) {
+      expect(await driver.run('RemoveBucket', at)).toMatchObject({ ok: true });
+    }
+    expect(queryRoot(driver.machine.commands.state, 'GetBucket', { name: 'photos' })).toBeNull();
+  });
+
+  it('disks a node no longer has are lost; a disk of another node is refused', async () => {
+    const driver = await openCluster();
+    await driver.register('a1', ['d-new'], 'i2');
+    const map = driver.machine.commands.state.map();
+    expect(map.disks.get('d-a1')?.state).toBe('lost');
+    expect(map.disks.get('d-new')).toMatchObject({ nodeId: 'a1', zone: 'a', state: 'online' });
+    expect(map.nodes.get('a1')?.incarnation).toBe('i2');
+    expect(await driver.register('b1', ['d-b1', 'd-a2'])).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(await driver.register('x1', [])).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('a state meant for an earlier incarnation of a node changes nothing', async () => {
+    const driver = await openCluster();
+    const down = { nodeId: 'a1', incarnation: 'i0', state: 'down' };
+    await driver.run('SetNodeState', down);
+    expect(driver.machine.commands.state.map().nodes.get('a1')?.state).toBe('up');
+    await driver.run('SetNodeState', { ...down, incarnation: 'i1' });
+    expect(driver.machine.commands.state.map().nodes.get('a1')?.state).toBe('down');
+  });
+
+  it('P1: refuses groups that break the zone condition', async () => {
+    const driver = await openCluster();
+    expect(await driver.run('OpenGroups', { groups: [GROUP, GROUP] })).toMatchObject({
+      result: { pgIds: [1, 2] },
+    });
+    const bad = { ...GROUP, slots: GROUP.slots.with(1, 'd-a1') };
+    expect(await driver.run('OpenGroups', { groups: [bad] })).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(driver.machine.commands.state.map().groups.size).toBe(2);
+  });
+
+  it('backfill seals the group, keeps the zone condition, flips the slot once', async () => {
+    const driver = await openCluster();
+    await driver.run('OpenGroups', { groups: [GROUP] });
+    await driver.register('a1', ['d-new'], 'i2');
+    const move = { pgId: 1, slot: 0, targetDiskId: 'd-new' };
+    expect(await driver.run('FinishBackfill', move)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await driver.run('BeginBackfill', { ...move, slot: 1 })).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(await driver.run('BeginBackfill', move)).toMatchObject({ ok: true });
+    const group = () => driver.machine.commands.state.map().groups.get(1);
+    expect(group()).toMatchObject({
+      state: 'sealed',
+      backfill: { slot: 0, targetDiskId: 'd-new' },
+    });
+    expect(await driver.run('SealGroup', { pgId: 1, isSealed: false })).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    for (let times = 0; times < 2; times += 1) {
+      expect(await driver.run('FinishBackfill', move)).toMatchObject({ ok: true });
+    }
+    expect(group()).toMatchObject({ state: 'active', backfill: null });
+    expect(group()?.slots[0]).toBe('d-new');
+  });
+
+  it('a lease has one holder until it expires by the time of the log', async () => {
+    const driver = await openCluster();
+    const acquire = (holder: string) =>
+      driver.run('AcquireLease', { name: 'curator', holder, ttlMs: 1_000 });
+    expect(await acquire('x')).toMatchObject({ result: { holder: 'x', epoch: 1 } });
+    driver.nowMs += 999;
+    expect(await acquire('y')).toMatchObject({ result: { holder: 'x', epoch: 1 } });
+    expect(await acquire('x')).toMatchObject({ result: { expiresMs: driver.nowMs + 1_000 } });
+    driver.nowMs += 1_000;
+    expect(await acquire('y')).toMatchObject({ result: { holder: 'y', epoch: 2 } });
+  });
+
+  it('deltas of the watch rebuild what a full document says, also after a restart', async () => {
+    const store = new MemoryKeyValueStore();
+    const driver = await openCluster(store);
+    const first = driver.watch(0);
+    expect(first).toMatchObject({ kind: 'full' });
+    expect(driver.watch(first.version)).toEqual({ kind: 'unchanged', version: first.version });
+    await driver.run('CreateBucket', { name: 'photos', bucketId: BUCKET_ID, owner: 'me' });
+    await driver.run('SetDiskState', { diskId: 'd-a1', state: 'full' });
+    const delta = driver.watch(first.version);
+    expect(delta).toMatchObject({
+      kind: 'delta',
+      map: { disks: [{ diskId: 'd-a1', state: 'full' }], buckets: [{ name: 'photos' }], nodes: [] },
+    });
+    await driver.run('AcquireLease', { name: 'curator', holder: 'x', ttlMs: 1_000 });
+    expect(driver.watch(delta.version).kind).toBe('unchanged');
+
+    const again = await RootDriver.open(store);
+    expect(again.watch(delta.version).kind).toBe('unchanged');
+    expect(again.watch(first.version)).toEqual(driver.watch(0));
+    expect(again.watch(delta.version + 1_000).kind).toBe('full');
+  });
+});
