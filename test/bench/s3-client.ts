@@ -54,7 +54,7 @@ export class BenchClient {
       const chunks: Buffer[] = [];
       pool.dispatch(
         {
-          method: request.method as 'GET',
+          method: request.method,
           path: target,
           headers: this.#headers(request, host),
           body:

@@ -285,7 +285,7 @@ class HttpStorageClient implements StorageClient {
         socket: connect({
           host,
           port,
-          onread: reader as Required<InPlaceReader> & { buffer: () => Buffer },
+          onread: reader,
         }),
         isInPlace: true,
         connectEvent: 'connect',

@@ -72,9 +72,18 @@ export class ReferenceShardServer {
     const fault = this.faults.get(method);
     this.faults.delete(method);
     if (fault?.kind === 'hang') return;
-    if (fault?.kind === 'reset') return void request.socket.resetAndDestroy();
-    if (fault?.kind === 'refuse') return refuse(response, fault.status, fault.code);
-    if (!this.#isSignatureRight(request)) return refuse(response, 403, 'UNAUTHENTICATED');
+    if (fault?.kind === 'reset') {
+      request.socket.resetAndDestroy();
+      return;
+    }
+    if (fault?.kind === 'refuse') {
+      refuse(response, fault.status, fault.code);
+      return;
+    }
+    if (!this.#isSignatureRight(request)) {
+      refuse(response, 403, 'UNAUTHENTICATED');
+      return;
+    }
     const url = new URL(target, 'http://node');
     if (method === 'PUT') return this.#put(url, request, response);
     if (method === 'DELETE') {
@@ -103,7 +112,8 @@ export class ReferenceShardServer {
     const pages = Math.ceil(body.length / (PAGE_BYTES + 4));
     const shard = body.subarray(0, body.length - pages * 4);
     if (!checksums(shard).equals(body.subarray(shard.length))) {
-      return refuse(response, 400, 'CHECKSUM_MISMATCH');
+      refuse(response, 400, 'CHECKSUM_MISMATCH');
+      return;
     }
     this.shards.set(url.pathname, shard);
     response.writeHead(201, { 'content-length': 0 }).end();
@@ -116,7 +126,10 @@ export class ReferenceShardServer {
       return;
     }
     const shard = this.shards.get(url.pathname);
-    if (shard === undefined) return refuse(response, 404, 'SHARD_NOT_FOUND');
+    if (shard === undefined) {
+      refuse(response, 404, 'SHARD_NOT_FOUND');
+      return;
+    }
     const offset = Number(url.searchParams.get('offset'));
     const length = Number(url.searchParams.get('length'));
     const bytes = Buffer.from(shard.subarray(offset, offset + length));

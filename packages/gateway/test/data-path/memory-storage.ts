@@ -142,8 +142,12 @@ class MemoryShardWriter implements ShardWriter {
     return error;
   }
 
-  async #suffer(): Promise<void> {
+  #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  async #suffer(): Promise<void> {
+    this.#throwFailure();
     const fault = this.#fault();
     if (fault?.kind === 'refuse') throw this.#fail(new StoreError(fault.code));
     if (fault?.kind === 'die-after' && this.#receivedBytes >= fault.bytes) {
@@ -157,7 +161,7 @@ class MemoryShardWriter implements ShardWriter {
       throw this.#fail(new StoreError('CANCELLED'));
     }
     await Promise.resolve();
-    if (this.#failure !== null) throw this.#failure;
+    this.#throwFailure();
     if (fault?.kind === 'frozen') throw this.#fail(new StoreError('TIMEOUT'));
   }
 }
