@@ -7,7 +7,7 @@ import type { StoreErrorCode } from '@azimuth/common';
  * One HTTP/1.1 connection to a storage node, one exchange at a time. It exists because no library
  * lets a response body land where it belongs: the kernel writes shard bytes straight into the
  * reader's buffer (`onread`), which costs a third of what parsing into fresh buffers does
- * (`docs/decisions/0007-own-http-client-for-shards.md`).
+ * (`docs/decisions/0006-own-http-client-for-shards.md`).
  *
  * The server is ours, so the dialect is small: `content-length` or no body, no transfer coding, no
  * trailers, no pipelining. Anything else ends the connection.

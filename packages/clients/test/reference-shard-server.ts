@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 import { crc32c } from '@node-rs/crc32';
 import type { StorageNodeEntry } from '@azimuth/placement';
+import type { TlsMaterial } from '@azimuth/rpc';
 
 import { PAGE_BYTES } from '../src/storage-client';
 
@@ -32,10 +34,24 @@ export class ReferenceShardServer {
   isSigned = true;
   #server: Server;
 
-  constructor() {
-    this.#server = createServer((request, response) => {
+  /** With `tls` it asks for a certificate of the same authority, as in mode `secure`. */
+  constructor(tls: TlsMaterial | null = null) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#answer(request, response).catch(() => response.destroy());
-    });
+    };
+    this.#server =
+      tls === null
+        ? createServer(answer)
+        : createSecureServer(
+            {
+              ca: tls.caPem,
+              cert: tls.certPem,
+              key: tls.keyPem,
+              requestCert: true,
+              rejectUnauthorized: true,
+            },
+            answer,
+          );
     this.#server.on('connection', () => (this.connectionCount += 1));
   }
 

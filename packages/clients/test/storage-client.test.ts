@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { silentLogger, StoreError, systemClock } from '@azimuth/common';
 import type { StoreErrorCode } from '@azimuth/common';
 import type { StorageNodeEntry } from '@azimuth/placement';
+import { createAuthority, issueCertificate } from '@azimuth/rpc';
+import type { PeerIdentity } from '@azimuth/rpc';
 
 import { createStorageClient } from '../src/http-storage-client';
 import type { StorageClientOptions } from '../src/http-storage-client';
@@ -276,5 +278,42 @@ describe('requests are signed with a session of the node', () => {
     const reads = Array.from({ length: 20 }, () => client.readShard(makeAddress(1), range));
     expect(await Promise.all(reads)).toHaveLength(20);
     expect(server.connectionCount).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('bulk mode secure', () => {
+  const clusterId = 'c'.repeat(32);
+  const gateway: PeerIdentity = { clusterId, zone: 'a', role: 'gateway', nodeId: 'gateway-1' };
+  const storage: PeerIdentity = { clusterId, zone: 'a', role: 'storage', nodeId: 'storage-1' };
+
+  async function connect(server_: PeerIdentity): Promise<void> {
+    const authority = await createAuthority(clusterId, systemClock);
+    const material = (identity: PeerIdentity): ReturnType<typeof issueCertificate> =>
+      issueCertificate(authority, { identity, addresses: ['127.0.0.1'] }, systemClock);
+    await client.close();
+    await server.close();
+    server = new ReferenceShardServer(await material(server_));
+    server.isSigned = false;
+    node = { ...(await server.start()), nodeId: storage.nodeId };
+    client = makeClient({ bulkMode: 'secure', tls: await material(gateway) });
+  }
+
+  it('carries shards over mutual TLS, without a session', async () => {
+    await connect(storage);
+    const bytes = randomBytes(1_000_000);
+    await writeShard(makeAddress(1), bytes, 262_144);
+    const read = await client.readShard(makeAddress(1), { offsetBytes: 0, lengthBytes: 1_000_000 });
+    expect(bytes.equals(read)).toBe(true);
+    expect(issueCount).toBe(0);
+  });
+
+  it.each([
+    ['another node', { ...storage, nodeId: 'storage-2' }],
+    ['another role', { ...storage, role: 'gateway' as const }],
+    ['another cluster', { ...storage, clusterId: 'd'.repeat(32) }],
+  ])('refuses to talk to %s', async (_name, identity) => {
+    await connect(identity);
+    expect(await codeOf(writeShard(makeAddress(1), randomBytes(100), 100))).toBe('UNAUTHENTICATED');
+    expect(server.targets).toEqual([]);
   });
 });
