@@ -202,9 +202,10 @@ function byGroup(a: string, b: string): number {
 
 function countGroups(map: ClusterMap | null): PlacementGroupCounts {
   const counts = { whole: 0, degraded: 0, reduced: 0 };
-  for (const group of map?.groups.values() ?? []) {
+  if (map === null) return counts;
+  for (const group of map.groups.values()) {
     if (group.isReduced) counts.reduced += 1;
-    else if (map !== null && isGroupWhole(map, group) && group.backfill === null) counts.whole += 1;
+    else if (isGroupWhole(map, group) && group.backfill === null) counts.whole += 1;
     else counts.degraded += 1;
   }
   return counts;

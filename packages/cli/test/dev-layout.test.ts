@@ -1,4 +1,4 @@
-import { devNodes, nodeConfig, portNames } from '../src/dev/dev-layout';
+import { defaultProfiles, devNodes, nodeConfig, portNames } from '../src/dev/dev-layout';
 import type { DevRegionPlan } from '../src/dev/dev-layout';
 
 const shape = { zones: 3, storagePerZone: 2, indexGroups: 3 };
@@ -56,5 +56,40 @@ describe('layout of a development cluster (architecture: one of each a zone)', (
       ...((config['diskPaths'] as string[] | undefined) ?? []),
     ]);
     expect(new Set(directories).size).toBe(directories.length);
+  });
+});
+
+describe('default profiles', () => {
+  it.each([
+    [1, 1, '1+0', '1+0'],
+    [1, 4, '2+2', '1+2'],
+    [2, 2, '2+2', '1+1'],
+    [3, 1, '2+1', '1+2'],
+    [3, 2, '4+2', '1+2'],
+    [3, 3, '6+3', '1+2'],
+    [5, 1, '4+1', '1+2'],
+  ])('%d zones with %d nodes each: %s and %s', (zones, storagePerZone, erasure, replica) => {
+    const profiles = defaultProfiles({ zones, storagePerZone, indexGroups: 1 });
+    const text = ({ k, m }: { k: number; m: number }): string => `${k}+${m}`;
+    expect([text(profiles.erasureProfile), text(profiles.replicaProfile)]).toEqual([
+      erasure,
+      replica,
+    ]);
+  });
+
+  it('survive a zone wherever there are two or more', () => {
+    for (let zones = 2; zones <= 7; zones += 1) {
+      for (let storagePerZone = 1; storagePerZone <= 16; storagePerZone += 1) {
+        const { erasureProfile, replicaProfile } = defaultProfiles({
+          zones,
+          storagePerZone,
+          indexGroups: 1,
+        });
+        for (const { k, m } of [erasureProfile, replicaProfile]) {
+          expect(Math.ceil((k + m) / zones)).toBeLessThanOrEqual(m);
+          expect(k + m).toBeLessThanOrEqual(zones * storagePerZone);
+        }
+      }
+    }
   });
 });

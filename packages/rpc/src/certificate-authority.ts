@@ -1,6 +1,7 @@
 import { webcrypto } from 'node:crypto';
 
 import type { Clock } from '@azimuth/common';
+import type * as X509 from '@peculiar/x509';
 
 import { identityUri } from './identity';
 import type { PeerIdentity, TlsMaterial } from './identity';
@@ -26,7 +27,7 @@ export interface CertificateRequest {
 }
 
 /** The library is loaded on use: no running role needs it. */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+async function loadX509(): Promise<typeof X509> {
   // Its container (tsyringe) wants this polyfill before it is loaded.
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
@@ -35,10 +36,7 @@ async function loadX509(): Promise<typeof import('@peculiar/x509')> {
 }
 
 function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(KEY_ALGORITHM, true, [
-    'sign',
-    'verify',
-  ]) as Promise<webcrypto.CryptoKeyPair>;
+  return webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
 }
 
 async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {

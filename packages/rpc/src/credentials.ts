@@ -61,8 +61,8 @@ type SecureConnector = ReturnType<ChannelCredentials['_createSecureConnector']>;
 type ConnectorArguments = Parameters<ChannelCredentials['_createSecureConnector']>;
 
 /**
- * grpc-js has no time-out for the TLS handshake: connecting to a frozen process, whose kernel accepts
- * for it, would hang until the process thaws.
+ * grpc-js has no time-out for the TLS handshake: connecting to a frozen process, whose kernel
+ * accepts for it, would hang until the process thaws.
  */
 class ImpatientCredentials extends ChannelCredentials {
   readonly #inner: ChannelCredentials;

@@ -15,14 +15,18 @@ export interface PeerIdentity {
   readonly nodeId: string;
 }
 
-/** A node's certificate and key, and the private CA that signed every certificate of the cluster. */
+/**
+ * A node's certificate and key, and the private CA that signed every certificate of the cluster.
+ */
 export interface TlsMaterial {
   readonly caPem: Buffer;
   readonly certPem: Buffer;
   readonly keyPem: Buffer;
 }
 
-/** @throws StoreError UNAUTHENTICATED when a file is missing: there is no start without an identity. */
+/**
+ * @throws StoreError UNAUTHENTICATED when a file is missing: there is no start without an identity.
+ */
 export function loadTlsMaterial(directory: string): TlsMaterial {
   const read = (file: string): Buffer => {
     try {
@@ -51,8 +55,8 @@ export function parseIdentityUri(uri: string): PeerIdentity | null {
 }
 
 /**
- * The identity in a verified certificate, from Node's `subjectaltname` text. A certificate with more
- * than one identity is nobody's: which one counts must never depend on an order.
+ * The identity in a verified certificate, from Node's `subjectaltname` text. A certificate with
+ * more than one identity is nobody's: which one counts must never depend on an order.
  */
 export function identityOfCertificate(certificate: {
   readonly subjectaltname?: string | undefined;

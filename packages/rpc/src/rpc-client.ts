@@ -28,7 +28,9 @@ export type ClientConstructor<Stub extends Client> = new (
   options: ChannelOptions,
 ) => Stub;
 
-/** A stub over its own connection, which opens at the first call and must be closed with `close()`. */
+/**
+ * A stub over its own connection, which opens at the first call and must be closed with `close()`.
+ */
 export function createClient<Stub extends Client>(
   constructor: ClientConstructor<Stub>,
   peer: PeerAddress,
@@ -47,7 +49,8 @@ export interface UnaryOptions {
 }
 
 /**
- * Makes a unary call: `unaryCall((options, done) => stub.GetHealth({}, options, done), { timeoutMs })`.
+ * Makes a unary call: `unaryCall((options, done) => stub.GetHealth({}, options, done), { timeoutMs
+ * })`.
  *
  * @throws StoreError what the server answered, or UNAVAILABLE, TIMEOUT, CANCELLED.
  */

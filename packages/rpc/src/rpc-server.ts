@@ -30,7 +30,9 @@ export interface ServerOptions {
 export interface Registration {
   readonly service: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
-  /** Every method of the service by its name in the .proto file, with the roles that may call it. */
+  /**
+   * Every method of the service by its name in the .proto file, with the roles that may call it.
+   */
   readonly allow: Readonly<Record<string, readonly Role[]>>;
 }
 
@@ -83,8 +85,8 @@ export async function startRpcServer(
     close: () => {
       closing ??= new Promise((resolve) => {
         // Long-lived streams never end by themselves, so a graceful shutdown would wait for ever.
-        // And a connection whose peer is frozen may keep its socket after that, so we wait no longer
-        // than this.
+        // And a connection whose peer is frozen may keep its socket after that, so we wait no
+        // longer than this.
         const cancel = systemClock.schedule(CLOSE_TIMEOUT_MS, resolve);
         server.tryShutdown(() => {
           cancel();

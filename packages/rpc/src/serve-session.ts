@@ -9,7 +9,9 @@ import { toServiceError } from './status';
 /** Requests of one stream in work at a time; beyond it the stream is not read. */
 const CONCURRENCY_MAX = 8_192;
 
-/** Answers the body of one frame. It encodes failures in its answer: a rejection ends the stream. */
+/**
+ * Answers the body of one frame. It encodes failures in its answer: a rejection ends the stream.
+ */
 export type SessionHandler = (body: Buffer, peer: PeerIdentity) => Promise<Buffer>;
 
 type SessionCall = Parameters<MetadataHandlers['Session']>[0];
@@ -108,7 +110,9 @@ class SessionServer {
     return batch;
   }
 
-  /** A handler that rejects has a bug; the caller learns that the answers of this stream are gone. */
+  /**
+   * A handler that rejects has a bug; the caller learns that the answers of this stream are gone.
+   */
   #break(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -46,16 +46,18 @@ type State =
   | { readonly kind: 'closed' };
 
 /**
- * The caller's side of `Metadata/Session`: one long-lived stream to one metadata node. Everything one
- * event-loop turn has to say travels in one message.
+ * The caller's side of `Metadata/Session`: one long-lived stream to one metadata node. Everything
+ * one event-loop turn has to say travels in one message.
  *
- * C1 A call ends exactly once: with its answer, or with UNAVAILABLE, TIMEOUT, OVERLOADED or CANCELLED.
- * C2 UNAVAILABLE carries `detail.sent`: false means that the body never left this process, so the
+ * C1 A call ends exactly once: with its answer, or with UNAVAILABLE, TIMEOUT, OVERLOADED or
+ * CANCELLED. C2 UNAVAILABLE carries `detail.sent`: false means that the body never left this
+ * process, so the
  *    peer cannot have acted on it.
  * C3 Bounded: at most `inFlightCallsMax` calls and `inFlightBytesMax` bytes of bodies at a time.
  * C4 While the peer is known to be away, calls fail at once, so that the caller can ask another.
  *
- * It connects at the first call, and from then on reconnects by itself, with backoff, until `close`.
+ * It connects at the first call, and from then on reconnects by itself, with backoff, until
+ * `close`.
  */
 export class SessionClient {
   readonly #peer: PeerAddress;
@@ -244,7 +246,10 @@ export class SessionClient {
     for (const [id, pending] of [...this.#pending]) this.#fail(id, errorOf(pending.isSent));
   }
 
-  /** The connection is gone or could not be made: everything in flight fails, and we come back later. */
+  /**
+   * The connection is gone or could not be made: everything in flight fails, and we come back
+   * later.
+   */
   #lose(cause: StoreError): void {
     this.#release();
     const delayMs =

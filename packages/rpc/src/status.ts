@@ -61,8 +61,8 @@ export function toStoreError(error: unknown): StoreError {
 }
 
 function transportCode(error: Pick<StatusObject, 'code' | 'details'>): StoreErrorCode {
-  // grpc-js reports a connection lost in mid-call as INTERNAL "Received RST_STREAM with code …", and
-  // a stream that ended without trailers as UNKNOWN.
+  // grpc-js reports a connection lost in mid-call as INTERNAL "Received RST_STREAM with code …",
+  // and a stream that ended without trailers as UNKNOWN.
   if (error.code === status.INTERNAL && /RST_STREAM|GOAWAY/.test(error.details)) {
     return 'UNAVAILABLE';
   }

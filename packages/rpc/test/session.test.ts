@@ -173,7 +173,7 @@ describe('SessionClient and serveSession', () => {
     const server = await serve((body) => Promise.resolve(body));
     await server.close();
     const client = await connect(server.port, {
-      random: { next: () => 1, below: () => 0, bytes: Buffer.alloc },
+      random: { next: () => 1, below: () => 0, bytes: (size) => Buffer.alloc(size) },
     });
     const expected = { code: 'UNAVAILABLE', detail: { sent: false } };
     await expect(client.call(Buffer.from('x'), TIMEOUT_MS)).rejects.toMatchObject(expected);

@@ -65,8 +65,9 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
 }
 
 /**
- * A disk that cannot be read cannot be asked how much it holds. But each blob of a group has a shard on
- * every slot, so another slot of the group tells; the fullest one, as others may lack some.
+ * A disk that cannot be read cannot be asked how much it holds. But each blob of a group has a
+ * shard on every slot, so another slot of the group tells; the fullest one, as others may lack
+ * some.
  */
 async function countUnreadableShards(
   cluster: ClusterAccess,

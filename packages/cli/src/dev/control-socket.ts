@@ -27,8 +27,8 @@ const LINE_BYTES_MAX = 64 * 1024;
 const SOCKET_PATH_BYTES_MAX = 100;
 
 /**
- * Runs `use` with a path to the socket that the kernel accepts: a long directory is reached through a
- * file descriptor.
+ * Runs `use` with a path to the socket that the kernel accepts: a long directory is reached through
+ * a file descriptor.
  */
 async function withSocketPath<T>(directory: string, use: (path: string) => Promise<T>): Promise<T> {
   const path = join(directory, 'control.sock');

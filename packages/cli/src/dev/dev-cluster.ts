@@ -62,7 +62,8 @@ export class DevCluster {
   /**
    * Starts everything and resolves when all of it is ready.
    *
-   * @throws StoreError ALREADY_EXISTS (a cluster runs there), UNAVAILABLE (a port is taken, a process
+   * @throws StoreError ALREADY_EXISTS (a cluster runs there), UNAVAILABLE (a port is taken, a
+   * process
    *   does not get ready; everything started is stopped again), INVALID_ARGUMENT.
    */
   async start(): Promise<void> {
@@ -167,8 +168,8 @@ export class DevCluster {
   }
 
   /**
-   * Processes of a launcher that was killed end by themselves, unless they are frozen. Two processes
-   * on one data directory must never be, so we wait for them, then kill them.
+   * Processes of a launcher that was killed end by themselves, unless they are frozen. Two
+   * processes on one data directory must never be, so we wait for them, then kill them.
    */
   async #removeLeftovers(): Promise<void> {
     if (!existsSync(clusterDocumentPath(this.#directory))) return;

@@ -58,7 +58,8 @@ interface Profiles {
 
 /**
  * Profiles for one disk a node. With two zones or more every shape survives the loss of one zone:
- * parity for all the shards that a zone holds. Three zones with two nodes each: 4+2 and three copies.
+ * parity for all the shards that a zone holds. Three zones with two nodes each: 4+2 and three
+ * copies.
  */
 export function defaultProfiles({ zones, storagePerZone }: DevShape): Profiles {
   if (zones === 1) {
@@ -75,7 +76,9 @@ export function defaultProfiles({ zones, storagePerZone }: DevShape): Profiles {
   };
 }
 
-/** Every process of a region: per zone one metadata node, storage nodes, one gateway, one curator. */
+/**
+ * Every process of a region: per zone one metadata node, storage nodes, one gateway, one curator.
+ */
 export function devNodes(shape: DevShape): DevNode[] {
   return zoneNames(shape).flatMap((zone) => [
     { nodeId: `${zone}-metadata-1`, role: 'metadata' as const, zone },

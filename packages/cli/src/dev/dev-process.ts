@@ -36,8 +36,8 @@ type State =
     };
 
 /**
- * One process of the cluster. Its standard input is a pipe that we never write to: when the launcher
- * is gone, however it went, the pipe ends and the process closes.
+ * One process of the cluster. Its standard input is a pipe that we never write to: when the
+ * launcher is gone, however it went, the pipe ends and the process closes.
  */
 export class DevProcess {
   readonly node: DevNode;

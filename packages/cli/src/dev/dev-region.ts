@@ -103,7 +103,10 @@ export class DevRegion {
     await Promise.all(holders.map((process) => process.stop(STOP_TIMEOUT_MS)));
   }
 
-  /** @throws StoreError NOT_FOUND for an unknown zone or node; UNAVAILABLE when it does not get ready. */
+  /**
+   * @throws StoreError NOT_FOUND for an unknown zone or node; UNAVAILABLE when it does not get
+   * ready.
+   */
   async act(
     action: ControlAction,
     scope: 'zone' | 'node',
@@ -154,7 +157,9 @@ export class DevRegion {
     };
   }
 
-  /** All processes, also those that are down: a target that cannot be scraped is what alerts see. */
+  /**
+   * All processes, also those that are down: a target that cannot be scraped is what alerts see.
+   */
   prometheusTargets(): PrometheusTarget[] {
     return this.#processes.map((process) => ({
       targets: [new URL(process.adminUrl).host],

@@ -24,8 +24,8 @@ export interface RegionState extends RootCredentials {
 }
 
 /**
- * Reads the state of a region, or makes it: cluster id, credentials, a CA and one certificate a node.
- * Credentials given now replace those kept.
+ * Reads the state of a region, or makes it: cluster id, credentials, a CA and one certificate a
+ * node. Credentials given now replace those kept.
  *
  * @throws StoreError INVALID_ARGUMENT for guessable credentials, or a shape other than the one that
  *   the data in the directory was written with.
@@ -49,7 +49,8 @@ export async function openRegionState(
     ...requested.credentials,
   };
   checkCredentials(state);
-  // First the cluster id, then certificates that name it: a start that dies between can be repeated.
+  // First the cluster id, then certificates that name it: a start that dies between can be
+  // repeated.
   writeJsonAtomically(path, state, PRIVATE_FILE);
   await ensureIdentities(directory, state, sources.clock);
   return state;

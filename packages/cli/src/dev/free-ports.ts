@@ -8,8 +8,8 @@ const PORT_MIN = 10_000;
 const PORT_LIMIT = 32_000;
 
 /**
- * `count` distinct ports of `host` on which nobody listens now, none of `reserved`. Tried from a random
- * place, so that clusters started at the same time rarely meet.
+ * `count` distinct ports of `host` on which nobody listens now, none of `reserved`. Tried from a
+ * random place, so that clusters started at the same time rarely meet.
  *
  * @throws StoreError OVERLOADED when there are not so many.
  */

@@ -51,7 +51,9 @@ export function generateCredentials(random: Random): RootCredentials {
   return { accessKey: `AZ${accessKey}`, secretKey: random.bytes(30).toString('base64url') };
 }
 
-/** @throws StoreError INVALID_ARGUMENT for credentials that anybody could guess; never says them. */
+/**
+ * @throws StoreError INVALID_ARGUMENT for credentials that anybody could guess; never says them.
+ */
 export function checkCredentials(credentials: RootCredentials): RootCredentials {
   const refuse = (reason: string): never => {
     throw new StoreError('INVALID_ARGUMENT', { credentials: reason });
