@@ -117,7 +117,8 @@ export class WatchedClusterView implements ClosableClusterView {
         this.#take(result, askedMs);
         failures = 0;
       } catch (error) {
-        if (this.#isClosed || hasCode(error, 'CANCELLED')) return;
+        // The client was closed under us.
+        if (hasCode(error, 'CANCELLED')) return;
         if (failures === 0) logger.warn({ error }, 'the cluster map cannot be watched');
         await clock.sleep(backoffMs(failures, BACKOFF, random));
         failures += 1;

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
-import { StoreError } from '@azimuth/common';
-import type { Clock, Logger, Random } from '@azimuth/common';
+import type { Clock, Logger, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
 import { serveSession, startRpcServer } from '@azimuth/rpc';

@@ -116,8 +116,8 @@ export class RootState {
     for (const kind of KINDS) await this.#loadKind(kind);
   }
 
-  async #loadKind<Kind extends RootKind>(kind: Kind): Promise<void> {
-    const mirror = this.#mirror[kind];
+  async #loadKind(kind: RootKind): Promise<void> {
+    const mirror: Map<string, unknown> = this.#mirror[kind];
     mirror.clear();
     const letter = LETTERS[kind].charCodeAt(0);
     const range = this.#records.range({
@@ -129,7 +129,7 @@ export class RootState {
         const pairs = await range.next(READ_SIZE);
         if (pairs.length === 0) return;
         for (const [key, content] of pairs) {
-          mirror.set(key.toString('utf8', 1), decodeRecord(content) as RootRecords[Kind]);
+          mirror.set(key.toString('utf8', 1), decodeRecord(content));
         }
       }
     } finally {

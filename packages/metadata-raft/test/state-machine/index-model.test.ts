@@ -1,5 +1,11 @@
 import { decodeRecord } from '@azimuth/proto';
-import type { Command, CommittedData, ListPosition, SessionResponse } from '@azimuth/proto';
+import type {
+  Command,
+  CommittedData,
+  ListObjectsResult,
+  ListPosition,
+  SessionResponse,
+} from '@azimuth/proto';
 import fc from 'fast-check';
 
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
@@ -272,7 +278,7 @@ async function listAll(driver: IndexDriver, prefix: string, delimiter: string, l
   let after: ListPosition | null = null;
   for (;;) {
     const args = { bucketId: BUCKET_ID, prefix, delimiter, after, limit };
-    const page = await driver.query('ListObjects', args);
+    const page: ListObjectsResult = await driver.query('ListObjects', args);
     expect(page.entries.length + page.commonPrefixes.length).toBeLessThanOrEqual(limit);
     items.push(
       ...[
