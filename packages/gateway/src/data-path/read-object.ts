@@ -11,12 +11,17 @@ import { StripeReader } from './stripe-reader';
 /** Stripes read by one request to each shard; fewer while memory is tight. */
 const WINDOW_STRIPES_MAX = 4;
 
+const NO_BYTES = new Uint8Array(0);
+
 interface ByteRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** The read path: the blobs of a body in order, each window read ahead of the one being pushed. */
+/**
+ * The read path: the blobs of a body in order, each window read ahead of the one being pushed; then
+ * the bytes kept inline, which may be a small last part.
+ */
 export async function readObject(
   context: DataPathContext,
   body: VersionBody,
@@ -25,11 +30,6 @@ export async function readObject(
 ): Promise<void> {
   const { range, signal } = request;
   assert(range.from >= 0 && range.from <= range.to, 'invalid range');
-  if (body.inline !== null) {
-    assert(range.to <= body.inline.length, 'range beyond the body');
-    if (range.from < range.to) await sink(body.inline.subarray(range.from, range.to));
-    return;
-  }
   let blobStart = 0;
   for (const blob of body.blobs) {
     const from = Math.max(range.from, blobStart) - blobStart;
@@ -37,7 +37,10 @@ export async function readObject(
     if (from < to) await readBlob(context, blob, { range: { from, to }, signal }, sink);
     blobStart += blob.sizeBytes;
   }
-  assert(range.to <= blobStart, 'range beyond the body');
+  const inline = body.inline ?? NO_BYTES;
+  assert(range.to <= blobStart + inline.length, 'range beyond the body');
+  const [from, to] = [Math.max(range.from, blobStart) - blobStart, range.to - blobStart];
+  if (from < to) await sink(inline.subarray(from, to));
 }
 
 interface OpenWindow {

@@ -39,11 +39,14 @@ export interface VersionPart {
   readonly checksum: string | null;
 }
 
-/** The bytes of a version: inline, or blobs to concatenate. Kept apart from the head: lists skip it. */
+/**
+ * The bytes of a version: the blobs one after the other, then the inline bytes. Both only when the last
+ * part of a multipart upload was small. Kept apart from the head: lists skip it.
+ */
 export interface VersionBody {
   readonly inline: Uint8Array | null;
   readonly blobs: readonly BlobRef[];
-  /** Null unless made by CompleteMultipartUpload; then one entry a blob. */
+  /** Null unless made by CompleteMultipartUpload; then one entry a blob, and one for inline bytes. */
   readonly parts: readonly VersionPart[] | null;
 }
 
