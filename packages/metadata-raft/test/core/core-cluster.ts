@@ -10,16 +10,19 @@ import { MemoryGroupLog } from '../../src/log/memory-log';
 
 export const data = (text: string): Uint8Array => Buffer.from(text);
 
+type MakeNode = (id: string, log: MemoryGroupLog, lastApplied: number) => RaftNode;
+
 /** A node, its log, and what it applied. */
 export class CoreNode {
+  readonly id: string;
+  readonly #make: MakeNode;
   readonly log = new MemoryGroupLog();
   readonly applied: Entry[] = [];
   node: RaftNode;
 
-  constructor(
-    readonly id: string,
-    readonly make: (id: string, log: MemoryGroupLog, lastApplied: number) => RaftNode,
-  ) {
+  constructor(id: string, make: MakeNode) {
+    this.id = id;
+    this.#make = make;
     this.node = make(id, this.log, 0);
   }
 
@@ -47,7 +50,7 @@ export class CoreNode {
   /** The process dies; what was durable stays. */
   restart(): void {
     this.applied.length = 0;
-    this.node = this.make(this.id, this.log, this.log.snapshotIndex());
+    this.node = this.#make(this.id, this.log, this.log.snapshotIndex());
   }
 }
 
