@@ -25,7 +25,7 @@ interface Task {
 
 /**
  * Runs every task again and again, each in its own loop, until the context's signal aborts. A task
- * that fails is logged and runs again after its interval; tasks are idempotent, so are crashes.
+ * that fails is logged and runs again soon; tasks are idempotent, so are crashes.
  */
 export async function runTasks(context: CuratorContext): Promise<void> {
   const tasks = createTasks(context);
@@ -35,6 +35,7 @@ export async function runTasks(context: CuratorContext): Promise<void> {
 async function runPeriodically(context: CuratorContext, task: Task): Promise<void> {
   const { clock, logger, metrics, signal } = context;
   while (!signal.aborted) {
+    let pauseMs = task.intervalMs;
     try {
       requireFreshView(context);
       await task.run(context);
@@ -43,11 +44,12 @@ async function runPeriodically(context: CuratorContext, task: Task): Promise<voi
       if (error instanceof AssertionError) throw error;
       if (hasEnded(signal)) return;
       metrics.taskRuns.inc({ task: task.name, outcome: 'failed' });
+      pauseMs = Math.min(pauseMs, RETRY_DELAY_MS);
       const isExpected = hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'NOT_LEADER', 'OVERLOADED');
       if (isExpected) logger.info({ task: task.name, error }, 'a task could not run to its end');
       else logger.error({ task: task.name, error }, 'a task failed');
     }
-    await clock.sleep(task.intervalMs, signal).catch(() => undefined);
+    await clock.sleep(pauseMs, signal).catch(() => undefined);
   }
 }
 

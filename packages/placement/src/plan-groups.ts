@@ -98,10 +98,10 @@ function planKind(map: ClusterMap, options: GroupPlanOptions, kind: GroupKind, d
   const active = normal.filter((group) => group.state === 'active');
   const whole = active.filter((group) => isGroupWhole(map, group));
 
-  const wanted =
-    whole.length === 0
-      ? Math.max(options.groupsPerKind - active.length, options.groupsPerOutage)
-      : options.groupsPerKind - active.length;
+  // A group that is being backfilled comes back: it is not replaced while others are whole.
+  const lasting = normal.filter(({ state, backfill }) => state === 'active' || backfill !== null);
+  const lacking = options.groupsPerKind - lasting.length;
+  const wanted = whole.length === 0 ? Math.max(lacking, options.groupsPerOutage) : lacking;
   const opened = openNormal(map, profile, { count: wanted, normal }, draft);
 
   const reduced = groups.filter((group) => group.isReduced);
@@ -134,8 +134,12 @@ function openNormal(
     const slots = placeSlots(map, { profile, perDomainMax, rotation }, draft.load);
     if (slots === null) return opened;
     const isWanted = opened < wanted.count;
-    const underused = isWanted ? null : underusedDisks(map, slotsOfDisk, perDomainMax);
-    if (underused !== null && !slots.some((diskId) => underused.has(diskId))) return opened;
+    if (!isWanted) {
+      // A disk that replaces a lost one gets its share by backfill.
+      if (wanted.normal.some((group) => needsBackfill(map, group))) return opened;
+      const underused = underusedDisks(map, slotsOfDisk, perDomainMax);
+      if (!slots.some((diskId) => underused.has(diskId))) return opened;
+    }
     for (const diskId of slots) {
       addLoad(draft.load, map, diskId);
       slotsOfDisk.set(diskId, (slotsOfDisk.get(diskId) ?? 0) + 1);
@@ -215,18 +219,14 @@ function planBackfills(
   load: DiskLoad,
 ): GroupPlan['backfill'] {
   const plan: GroupPlan['backfill'][number][] = [];
-  const isGone = (diskId: DiskId): boolean => {
-    const state = map.disks.get(diskId)?.state;
-    return state === undefined || state === 'lost' || state === 'fenced';
-  };
   const groups = [...map.groups.values()].sort((a, b) => a.pgId - b.pgId);
   let running = groups.filter(
-    ({ backfill }) => backfill !== null && !isGone(backfill.targetDiskId),
+    ({ backfill }) => backfill !== null && !isGone(map, backfill.targetDiskId),
   ).length;
   for (const group of groups) {
     if (running >= options.backfillsMax) break;
-    if (group.backfill !== null && !isGone(group.backfill.targetDiskId)) continue;
-    const slot = group.backfill?.slot ?? group.slots.findIndex(isGone);
+    if (group.backfill !== null && !isGone(map, group.backfill.targetDiskId)) continue;
+    const slot = group.backfill?.slot ?? group.slots.findIndex((diskId) => isGone(map, diskId));
     if (slot === -1) continue;
     const targetDiskId = replacementDisk(map, group, slot, load);
     if (targetDiskId === null) continue;
@@ -235,6 +235,16 @@ function planBackfills(
     plan.push({ pgId: group.pgId, slot, targetDiskId, reason: 'the disk of the slot is gone' });
   }
   return plan;
+}
+
+/** True for a disk that will not take writes again. */
+function isGone(map: ClusterMap, diskId: DiskId): boolean {
+  const state = map.disks.get(diskId)?.state;
+  return state === undefined || state === 'lost' || state === 'fenced';
+}
+
+function needsBackfill(map: ClusterMap, group: PlacementGroup): boolean {
+  return group.backfill !== null || group.slots.some((diskId) => isGone(map, diskId));
 }
 
 /** A writable disk for the slot that keeps the zone condition: in the same zone if there is one. */
