@@ -244,7 +244,7 @@ export class SimNode {
         };
         receiver.receiveSnapshot({ ...transfer, chunks: replay() }).then(
           (answer) => network.send(to, this.id, () => resolve(answer)),
-          (error: unknown) => network.send(to, this.id, () => reject(error as Error)),
+          (error: unknown) => network.send(to, this.id, () => reject(error)),
         );
       });
     });

@@ -7,7 +7,7 @@ import {
   handleVoteResponse,
   hasLiveLeader,
 } from './election';
-import type { AppendEntries, Heartbeat, InstallSnapshot, Message } from './message';
+import type { AppendEntries, Heartbeat, InstallSnapshot, Message, VoteRequest } from './message';
 import { isVoteRequest } from './message';
 import type { RaftState } from './raft-state';
 import { confirmLeadership } from './read-index';
@@ -82,7 +82,7 @@ function isFromLeader(message: Message): message is FromLeader {
   );
 }
 
-function stepCurrentTerm(state: RaftState, message: Exclude<Message, { type: 'PreVote' }>): void {
+function stepCurrentTerm(state: RaftState, message: Exclude<Message, VoteRequest>): void {
   if (isFromLeader(message)) {
     stepFromLeader(state, message);
     return;
@@ -103,8 +103,6 @@ function stepCurrentTerm(state: RaftState, message: Exclude<Message, { type: 'Pr
       // Thesis, section 3.10: the leader itself asks, so there is nobody to be polite to.
       if (state.role === 'follower') campaign(state, 'transfer');
       return;
-    case 'RequestVote':
-      assert(false, 'vote requests are handled before');
   }
 }
 

@@ -43,7 +43,7 @@ export function contents(storage: LogStorage): unknown {
 export function logStorageSuite(
   name: string,
   make: () => {
-    open(): Promise<LogStorage>;
+    open: () => Promise<LogStorage>;
     reopen: ((old: LogStorage) => Promise<LogStorage>) | null;
   },
 ): void {
