@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -168,8 +169,14 @@ describe('storage node', () => {
 
   it('serves its metrics', async () => {
     node = await start();
-    const response = await fetch(`http://127.0.0.1:${node.adminPort}/metrics`);
-    const text = await response.text();
+    const text = await new Promise<string>((resolve, reject) => {
+      get(`http://127.0.0.1:${node.adminPort}/metrics`, (response) => {
+        response
+          .setEncoding('utf8')
+          .toArray()
+          .then((parts) => resolve(parts.join('')), reject);
+      }).on('error', reject);
+    });
     for (const name of ['fsync_seconds', 'disk_used_bytes', 'findings', 'disk_fenced']) {
       expect(text).toContain(`azimuth_storage_${name}`);
     }

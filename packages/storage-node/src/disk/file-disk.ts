@@ -89,7 +89,7 @@ class OpenFile implements DiskFile {
 
   #writeOnce(buffers: readonly Uint8Array[], position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.writev(this.#descriptor, buffers as Uint8Array[], position, (error, written) => {
+      fs.writev(this.#descriptor, buffers, position, (error, written) => {
         if (error === null) resolve(written);
         else reject(error);
       });

@@ -80,16 +80,20 @@ export class Scrubber {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    while (!this.#isStopping()) {
       try {
         await this.runTour();
         await this.#rest();
       } catch (error) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#isStopping()) return;
         this.#logger.error({ diskId: this.#source.diskId, error }, 'scrub tour failed');
         await this.#sleep(FAILURE_PAUSE_MS).catch(() => undefined);
       }
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   /** In steps: a timer holds no more than 24 days. */

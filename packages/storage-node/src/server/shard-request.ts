@@ -51,13 +51,7 @@ export function parseShardRequest(method: string, target: string): ShardRequest 
     case 'PUT':
       return { kind: 'put', diskId, id, attributes: parseAttributes(query) };
     case 'GET':
-      return {
-        kind: 'get',
-        diskId,
-        id,
-        offsetBytes: query.has('offset') ? count(query, 'offset') : 0,
-        lengthBytes: query.has('length') ? count(query, 'length') : null,
-      };
+      return { kind: 'get', diskId, id, ...parseRange(query) };
     case 'HEAD':
       return { kind: 'head', diskId, id };
     case 'DELETE':
@@ -65,6 +59,16 @@ export function parseShardRequest(method: string, target: string): ShardRequest 
     default:
       throw invalid('method');
   }
+}
+
+function parseRange(query: URLSearchParams): {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number | null;
+} {
+  return {
+    offsetBytes: query.has('offset') ? count(query, 'offset') : 0,
+    lengthBytes: query.has('length') ? count(query, 'length') : null,
+  };
 }
 
 function parseList(diskId: string, query: URLSearchParams): ShardRequest {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 import { checksumTableBytes } from '@azimuth/clients';
 import type { BulkMode, Clock, Logger } from '@azimuth/common';
@@ -130,7 +130,7 @@ class ShardRequestHandler {
 
   /** Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, onTraffic } = this.#options;
+    const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     let operation: ShardTraffic['operation'] = 'invalid';
     let code = 'OK';
@@ -145,14 +145,14 @@ class ShardRequestHandler {
       code = this.#refuse(error, request, response);
     }
     const seconds = (clock.monotonicMs() - startedMs) / 1000;
-    onTraffic({ operation, code, seconds, ...outcome });
+    this.#options.onTraffic({ operation, code, seconds, ...outcome });
   }
 
   #authorize(request: IncomingMessage): void {
     const { mode, sessions, clusterId } = this.#options;
     if (mode === 'insecure-plain') return;
     if (mode === 'secure') {
-      const identity = this.#identityOf(request.socket as TLSSocket);
+      const identity = this.#identityOf(request.socket);
       if (identity?.clusterId !== clusterId) throw new StoreError('UNAUTHENTICATED');
       if (!BULK_ROLES.includes(identity.role)) throw new StoreError('PERMISSION_DENIED');
       return;
@@ -167,7 +167,8 @@ class ShardRequestHandler {
     });
   }
 
-  #identityOf(socket: TLSSocket): PeerIdentity | null {
+  #identityOf(socket: Socket): PeerIdentity | null {
+    if (!(socket instanceof TLSSocket)) return null;
     let identity = this.#identities.get(socket);
     if (identity === undefined) {
       identity = identityOfCertificate(socket.getPeerCertificate());

@@ -1,10 +1,8 @@
 import { crc32c } from '@node-rs/crc32';
 
 import type { ShardAttributes, ShardListEntry } from '@azimuth/clients';
-import { checksumTableBytes, PAGE_BYTES } from '@azimuth/clients';
 import type { Clock, Logger, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
-import { isBlobId } from '@azimuth/proto';
 
 import type { Disk } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
@@ -26,24 +24,21 @@ import { OwnSegmentWriter } from '../segment/own-segment-writer';
 
 import type { RecordHead } from '../segment/segment-format';
 import {
-  decodeRecordTrailer,
   encodeRecordEnd,
   encodeRecordHeader,
   entryBytes,
   FOOTER_ENTRY_BYTES,
   FOOTER_TAIL_BYTES,
-  RECORD_HEADER_BYTES,
-  RECORD_TRAILER_BYTES,
   recordBytes,
   SEGMENT_HEADER_BYTES,
-  SHARD_SIZE_BYTES_MAX,
 } from '../segment/segment-format';
 import type { Appended, SegmentContext } from '../segment/segment-log';
 import { SegmentLog } from '../segment/segment-log';
-import { readAt, readSegment } from '../segment/segment-scan';
+import { readSegment } from '../segment/segment-scan';
 import { SEGMENT_DIRECTORY, SegmentTable } from '../segment/segment-table';
 import type { ShardId } from '../segment/shard-id';
 import { shardName } from '../segment/shard-id';
+import { hasIntactTrailer, readTable } from '../segment/stored-record';
 import { BufferPool } from './buffer-pool';
 import { KeyedMutex } from './keyed-mutex';
 import { recoverStore } from './recover-store';
@@ -56,6 +51,7 @@ import type {
   ShardUpload,
   ShardVerdict,
 } from './shard-store';
+import { NO_ATTRIBUTES, requireValid, requireValidRange } from './shard-validity';
 import type { StoreObserver } from './store-observer';
 import type { UploadTarget } from './wire-shard';
 import { WireShardUpload } from './wire-shard';
@@ -191,7 +187,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
           diskId: this.diskId,
           location,
           pool: this.#pool,
-          release: opened.release,
+          release: () => opened.release(),
           onCorrupt: (problem: string) => this.#reportSoon(location, problem),
         };
         return await SegmentShardReader.open(source, range);
@@ -529,11 +525,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
   }
 
   async #readTable(location: ShardLocation): Promise<Buffer> {
-    const { shardSizeBytes } = location.attributes;
-    const at = location.offsetBytes + RECORD_HEADER_BYTES + shardSizeBytes;
-    const table = await this.#table.withFile(location.segment, (file) =>
-      readAt(file, at, checksumTableBytes(shardSizeBytes)),
-    );
+    const table = await this.#table.withFile(location.segment, (file) => readTable(file, location));
     if (table === null) throw new StoreError('UNAVAILABLE', { ...location.id });
     return table;
   }
@@ -563,16 +555,10 @@ export class SegmentStore implements ShardStore, ScrubSource {
 
   /** A reader does not need the trailer, but a rebuild does. */
   async #trailerProblem(location: ShardLocation): Promise<string | null> {
-    const { shardSizeBytes } = location.attributes;
-    const contentBytes = RECORD_HEADER_BYTES + shardSizeBytes + checksumTableBytes(shardSizeBytes);
-    const trailer = await this.#table.withFile(location.segment, async (file) => {
-      const header = await readAt(file, location.offsetBytes, RECORD_HEADER_BYTES);
-      const bytes = await readAt(file, location.offsetBytes + contentBytes, RECORD_TRAILER_BYTES);
-      return decodeRecordTrailer(bytes, header);
-    });
-    const isIntact =
-      trailer?.sequence === location.sequence && trailer.tableChecksum === location.tableChecksum;
-    return isIntact ? null : 'record trailer';
+    const isIntact = await this.#table.withFile(location.segment, (file) =>
+      hasIntactTrailer(file, location),
+    );
+    return isIntact === false ? 'record trailer' : null;
   }
 
   #reportSoon(location: ShardLocation, problem: string): void {
@@ -650,39 +636,4 @@ export class SegmentStore implements ShardStore, ScrubSource {
     };
     mark().catch(() => undefined);
   }
-}
-
-/** What a tombstone says of a shard whose attributes are unknown. */
-const NO_ATTRIBUTES: ShardAttributes = {
-  pgId: 0,
-  profile: { k: 1, m: 0 },
-  blobSizeBytes: 0,
-  blockBytes: 0,
-  shardSizeBytes: 0,
-};
-
-function requireValid(id: ShardId, attributes: ShardAttributes): void {
-  const { profile, shardSizeBytes, blobSizeBytes, blockBytes, pgId } = attributes;
-  const isValid =
-    isBlobId(id.blobId) &&
-    isCount(profile.k, 1, 32) &&
-    isCount(profile.m, 0, 32 - profile.k) &&
-    isCount(id.shardIndex, 0, profile.k + profile.m - 1) &&
-    isCount(shardSizeBytes, 1, SHARD_SIZE_BYTES_MAX) &&
-    isCount(blobSizeBytes, 1, SHARD_SIZE_BYTES_MAX) &&
-    isCount(blockBytes, 1, 2 ** 31) &&
-    isCount(pgId, 0, 2 ** 48 - 1);
-  if (!isValid) throw new StoreError('INVALID_ARGUMENT', { ...id, reason: 'shard attributes' });
-}
-
-function requireValidRange(range: ShardRange, shardSizeBytes: number): void {
-  const isValid =
-    range.offsetBytes % PAGE_BYTES === 0 &&
-    isCount(range.offsetBytes, 0, shardSizeBytes - 1) &&
-    isCount(range.lengthBytes, 1, SHARD_SIZE_BYTES_MAX);
-  if (!isValid) throw new StoreError('INVALID_ARGUMENT', { ...range, reason: 'shard range' });
-}
-
-function isCount(value: number, min: number, max: number): boolean {
-  return Number.isSafeInteger(value) && value >= min && value <= max;
 }

@@ -152,7 +152,7 @@ function proxied<T extends object>(disk: T, changes: Partial<T>): T {
     get(target, property) {
       const own = Object.getOwnPropertyDescriptor(changes, property)?.value as unknown;
       const value = own ?? (Reflect.get(target, property, target) as unknown);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      return typeof value === 'function' ? value.bind(target) : value;
     },
   });
 }

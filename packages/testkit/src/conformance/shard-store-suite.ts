@@ -215,7 +215,7 @@ export const SHARD_STORE_CASES: readonly ShardStoreCase[] = [
 
 /** The name of a case with the seed that its random numbers come from. */
 export function seedOfCase(name: string): number {
-  return [...name].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) >>> 0, 1);
+  return Buffer.from(name).reduce((hash, byte) => (hash * 31 + byte) >>> 0, 1);
 }
 
 export async function runShardStoreCase(
