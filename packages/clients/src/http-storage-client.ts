@@ -97,7 +97,7 @@ class HttpStorageClient implements StorageClient {
     };
     return new HttpShardWriter({
       pool: this.#poolOf(address.node),
-      head: this.#headOf(address.node, request),
+      signHead: () => this.#headOf(address.node, request),
       shardSizeBytes,
       nowMs: () => this.#options.clock.monotonicMs(),
       progressTimeoutMs: this.#progressTimeoutMs,

@@ -8,8 +8,11 @@ import type { ShardWriter } from './storage-client';
 
 export interface ShardWriterOptions {
   readonly pool: ConnectionPool;
-  /** The request head; asynchronous only while a session key is fetched. */
-  readonly head: string | Promise<string>;
+  /**
+   * The request head, signed when the first block is there: a body may wait for memory longer than a
+   * signature is good for. Asynchronous only while a session key is fetched.
+   */
+  readonly signHead: () => string | Promise<string>;
   readonly shardSizeBytes: number;
   readonly nowMs: () => number;
   readonly progressTimeoutMs: number;
@@ -28,7 +31,7 @@ const noop = (): void => undefined;
 export class HttpShardWriter implements ShardWriter {
   readonly #options: ShardWriterOptions;
   readonly #checksums: PageChecksums;
-  readonly #opening: Promise<ShardConnection>;
+  #opening: Promise<ShardConnection> | null = null;
   readonly #answer: Promise<void>;
   #settle: { resolve: () => void; reject: (error: StoreError) => void } | null = null;
   #connection: ShardConnection | null = null;
@@ -49,13 +52,13 @@ export class HttpShardWriter implements ShardWriter {
       this.#settle = { resolve, reject };
     });
     this.#answer.catch(noop);
-    this.#opening = this.#open();
-    this.#opening.catch(noop);
     if (options.signal?.aborted === true) this.#onAbort();
     else options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   async write(block: Uint8Array): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    this.#opening ??= this.#open();
     const connection = this.#connection ?? (await this.#opening);
     if (this.#failure !== null) throw this.#failure;
     assert(block.length > 0 && block.length <= this.#missingBytes, 'block beyond the shard');
@@ -104,7 +107,7 @@ export class HttpShardWriter implements ShardWriter {
 
   async #open(): Promise<ShardConnection> {
     try {
-      const head = await this.#options.head;
+      const head = await this.#options.signHead();
       const connection = await this.#options.pool.acquire();
       if (this.#failure !== null) {
         this.#options.pool.release(connection);

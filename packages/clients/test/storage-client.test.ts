@@ -255,6 +255,14 @@ describe('requests are signed with a session of the node', () => {
     expect(issueCount).toBe(2);
   });
 
+  it('a write is signed when its first block is there, however long that took', async () => {
+    const writer = client.openShard(makeAddress(1), makeAttributes(100));
+    expect(issueCount).toBe(0);
+    await writer.write(randomBytes(100));
+    await writer.finish();
+    expect(issueCount).toBe(1);
+  });
+
   it('another incarnation of the node gets another session', async () => {
     await client.deleteShard(makeAddress(1));
     node = { ...node, incarnation: 'incarnation-2' };
