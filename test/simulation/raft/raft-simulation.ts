@@ -221,7 +221,12 @@ class RaftSimulation {
 
   #partition(): void {
     const ids = [...this.#nodes.keys()];
-    const victim = ids[this.#random.below(ids.length)] as string;
+    // The one that matters most is the leader: it may go on believing that it is one.
+    const leader = [...this.#nodes.values()].find(({ groups }) =>
+      [...groups.values()].some((group) => group.status().role === 'leader'),
+    );
+    const anybody = ids[this.#random.below(ids.length)] as string;
+    const victim = this.#random.below(2) === 0 ? (leader?.id ?? anybody) : anybody;
     switch (this.#random.below(4)) {
       case 0:
         this.#network.isolate(victim, ids, 'both');
