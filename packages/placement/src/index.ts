@@ -30,8 +30,7 @@ export { chooseWriteGroup, isZoneSafe, kindOfProfile } from './choose-write-grou
 export type { GroupKind, WriteGroupChoice } from './choose-write-group';
 export { blobSurvival } from './durability';
 export type { Survival } from './durability';
-export { DEFAULT_GROUP_PLAN_OPTIONS, GROUPS_MAX, planGroups } from './plan-groups';
+export { DEFAULT_GROUP_PLAN_OPTIONS, planGroups } from './plan-groups';
 export type { GroupPlan, GroupPlanOptions, NewGroup } from './plan-groups';
-export { reducedProfile } from './reduced-profile';
-export { aliveZones, zoneConditionProblem } from './zone-condition';
+export { zoneConditionProblem } from './zone-condition';
 export type { ZoneConditionProblem } from './zone-condition';

@@ -1,5 +1,4 @@
 import type { ClusterMap, DiskId, Profile, ZoneId } from './cluster-map';
-import { isDiskReadable } from './cluster-map';
 
 /** Why a list of slots may not become a placement group. */
 export type ZoneConditionProblem =
@@ -43,13 +42,4 @@ export function failureDomainOf(map: ClusterMap, diskId: DiskId): string | null 
   const disk = map.disks.get(diskId);
   if (disk === undefined) return null;
   return map.settings.zones.length > 1 ? disk.zone : disk.nodeId;
-}
-
-/** Zones with at least one disk that can be read now. */
-export function aliveZones(map: ClusterMap): ReadonlySet<ZoneId> {
-  const zones = new Set<ZoneId>();
-  for (const disk of map.disks.values()) {
-    if (isDiskReadable(map, disk.diskId)) zones.add(disk.zone);
-  }
-  return zones;
 }
