@@ -20,6 +20,8 @@ export type SessionIssuer = (node: StorageNodeEntry) => Promise<BulkSessionKey>;
 const ISSUE_TIMEOUT_MS = 3_000;
 /** A new key is fetched while the old one is still good for this long. */
 const RENEW_BEFORE_MS = 60_000;
+/** Below this the old key is used no more: the node's clock may be ahead. */
+const USABLE_BEFORE_MS = 10_000;
 /** A signed request is good for this long, so that a recorded one is soon worthless. */
 const REQUEST_VALID_MS = 60_000;
 
@@ -72,7 +74,7 @@ export class BulkSessions {
     const leftMs = (session.current?.expiresMs ?? 0) - this.#clock.wallMs();
     if (session.current !== null && leftMs > RENEW_BEFORE_MS) return session.current;
     const renewal = this.#renew(session, node);
-    if (session.current === null || leftMs <= 0) return renewal;
+    if (session.current === null || leftMs <= USABLE_BEFORE_MS) return renewal;
     renewal.catch(() => undefined);
     return session.current;
   }

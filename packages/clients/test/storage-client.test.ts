@@ -28,8 +28,6 @@ function makeClient(more: Partial<StorageClientOptions> = {}): StorageClient {
     bulkMode: 'crc',
     clock: systemClock,
     logger: silentLogger,
-    progressTimeoutMs: 300,
-    answerTimeoutMs: 300,
     issueSession: () => {
       issueCount += 1;
       return Promise.resolve(server.session);
@@ -65,8 +63,13 @@ function makeAttributes(shardSizeBytes: number): ShardAttributes {
   };
 }
 
-async function writeShard(address: ShardAddress, bytes: Buffer, blockBytes: number): Promise<void> {
-  const writer = client.openShard(address, makeAttributes(bytes.length));
+async function writeShard(
+  address: ShardAddress,
+  bytes: Buffer,
+  blockBytes: number,
+  storage = client,
+): Promise<void> {
+  const writer = storage.openShard(address, makeAttributes(bytes.length));
   for (let from = 0; from < bytes.length; from += blockBytes) {
     await writer.write(bytes.subarray(from, from + blockBytes));
   }
@@ -145,10 +148,14 @@ describe('a shard comes back as it was written', () => {
 
 describe('failures are named and leave nothing behind', () => {
   const range = { offsetBytes: 0, lengthBytes: 200_000 };
+  let impatient: StorageClient;
 
   beforeEach(async () => {
+    impatient = makeClient({ progressTimeoutMs: 300, answerTimeoutMs: 300 });
     await writeShard(makeAddress(9), randomBytes(200_000), 200_000);
   });
+
+  afterEach(() => impatient.close());
 
   it('a flipped byte is SHARD_CORRUPT, never data', async () => {
     server.faults.set('GET', { kind: 'flip' });
@@ -181,21 +188,25 @@ describe('failures are named and leave nothing behind', () => {
     'a node that stands still (%s) is TIMEOUT',
     async (kind) => {
       server.faults.set('GET', { kind });
-      expect(await codeOf(client.readShard(makeAddress(9), range))).toBe('TIMEOUT');
+      expect(await codeOf(impatient.readShard(makeAddress(9), range))).toBe('TIMEOUT');
       expect(await codeOf(client.readShard(makeAddress(9), range))).toBe('no error');
     },
   );
 
   it('a node that takes no bytes, or never answers a write, is TIMEOUT', async () => {
     server.faults.set('PUT', { kind: 'hang' });
-    expect(await codeOf(writeShard(makeAddress(12), randomBytes(5_000), 5_000))).toBe('TIMEOUT');
+    expect(await codeOf(writeShard(makeAddress(12), randomBytes(5_000), 5_000, impatient))).toBe(
+      'TIMEOUT',
+    );
     server.faults.set('PUT', { kind: 'hang' });
     const large = Buffer.alloc(64 * 1024 * 1024);
-    expect(await codeOf(writeShard(makeAddress(12), large, 4 * 1024 * 1024))).toBe('TIMEOUT');
+    expect(await codeOf(writeShard(makeAddress(12), large, 4 * 1024 * 1024, impatient))).toBe(
+      'TIMEOUT',
+    );
   });
 
   it('a slow writer is not a slow node: time between two blocks does not count', async () => {
-    const writer = client.openShard(makeAddress(13), makeAttributes(2_000));
+    const writer = impatient.openShard(makeAddress(13), makeAttributes(2_000));
     await writer.write(Buffer.alloc(1_000));
     await systemClock.sleep(800);
     await writer.write(Buffer.alloc(1_000));

@@ -24,7 +24,7 @@ export interface DataPathOptions {
   readonly zone: ZoneId;
   /** A read found a shard gone or wrong. Must return at once and may drop reports. */
   readonly onShardDamaged?: ((blob: BlobRef, shardIndex: number) => void) | undefined;
-  /** How long a body waits for memory before it is refused; default 10 s. */
+  /** How long a body waits for memory before it is refused; default 30 s. */
   readonly memoryWaitMs?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface ErasureDataPath extends DataPath {
 }
 
 const WAITERS_MAX = 1_024;
-const MEMORY_WAIT_MS = 10_000;
+const MEMORY_WAIT_MS = 30_000;
 
 /** The data path over a storage client and a codec. */
 export function createDataPath(options: DataPathOptions): ErasureDataPath {
