@@ -74,6 +74,24 @@ export function openCluster(
   };
 }
 
+/**
+ * Runs a command against the cluster and ends the process. A connection attempt to a node that swallows
+ * packets cannot be called off, and would keep the process for minutes.
+ */
+export async function runAgainstCluster(
+  location: ClusterLocation,
+  sources: { readonly clock: Clock; readonly random: Random },
+  command: (cluster: ClusterAccess) => Promise<void>,
+): Promise<never> {
+  const cluster = openCluster(location, sources);
+  try {
+    await command(cluster);
+  } finally {
+    await cluster.close();
+  }
+  process.exit();
+}
+
 /** The settings that `azimuth dev` writes for the command line. */
 function devAdminConfig({ data = '.azimuth', region }: ClusterLocation): string {
   const { regions } = readClusterDocument(data);

@@ -5,7 +5,7 @@ import type { ClusterMap } from '@azimuth/placement';
 import { slotOfKey } from '@azimuth/proto';
 import type { BlobRef, VersionBody, VersionHead } from '@azimuth/proto';
 
-import { openCluster } from '../cluster-access';
+import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { renderExplanation } from '../output/explanation-text';
 import type { CliContext } from './dev';
@@ -69,16 +69,13 @@ export function explainCommand(context: CliContext): Command {
     .option('--config <file>', 'settings of an admin identity, instead of --data')
     .option('--version-id <id>', 'version (default: the current one)')
     .option('--json', 'print one JSON document', false)
-    .action(async (url: string, flags: ExplainFlags) => {
+    .action((url: string, flags: ExplainFlags) => {
       const address = parseS3Url(url);
-      const cluster = openCluster(flags, context);
-      try {
+      return runAgainstCluster(flags, context, async (cluster) => {
         const explanation = await explain(cluster, address, flags.versionId ?? null);
         const lines = flags.json ? [JSON.stringify(explanation)] : renderExplanation(explanation);
         for (const line of lines) context.print(line);
-      } finally {
-        await cluster.close();
-      }
+      });
     });
 }
 

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { mapLimited } from '@azimuth/common';
 import type { ClusterMap, DiskId } from '@azimuth/placement';
 
-import { openCluster } from '../cluster-access';
+import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
@@ -28,17 +28,14 @@ export function statusCommand(context: CliContext): Command {
     .option('--region <name>', 'region of the development cluster (default: the first)')
     .option('--config <file>', 'settings of an admin identity, instead of --data')
     .option('--json', 'print one JSON document', false)
-    .action(async (flags: StatusFlags) => {
-      const cluster = openCluster(flags, context);
-      try {
+    .action((flags: StatusFlags) =>
+      runAgainstCluster(flags, context, async (cluster) => {
         const status = await collectStatus(cluster);
         const lines = flags.json ? [JSON.stringify(status)] : renderStatus(status);
         for (const line of lines) context.print(line);
         if (status.shardsMissing === null) process.exitCode = 2;
-      } finally {
-        await cluster.close();
-      }
-    });
+      }),
+    );
 }
 
 /** Asks every part of the cluster at once; what does not answer is unknown, not an error. */
