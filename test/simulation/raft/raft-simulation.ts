@@ -326,7 +326,7 @@ class RaftSimulation {
   /** Null when refused, failed, or not answered in time: the process may have died. */
   #settled<T>(promise: Promise<T> | undefined): Promise<T | null> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(5_000, () => resolve(null));
+      const cancel = this.#clock.schedule(700, () => resolve(null));
       promise?.then(
         (value) => {
           cancel();
