@@ -113,7 +113,7 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
       restripeEntries: sum((counts) => counts.restripeEntries),
     },
     shardsMissing: isKnown
-      ? sum((counts) => counts.missingShards) + (answers.unreadableShards ?? 0) + corrupt
+      ? sum((counts) => counts.missingShards) + answers.unreadableShards + corrupt
       : null,
   };
 }
