@@ -171,10 +171,9 @@ describe('storage node', () => {
     node = await start();
     const text = await new Promise<string>((resolve, reject) => {
       get(`http://127.0.0.1:${node.adminPort}/metrics`, (response) => {
-        response
-          .setEncoding('utf8')
-          .toArray()
-          .then((parts) => resolve(parts.join('')), reject);
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => resolve(Buffer.concat(parts).toString()));
       }).on('error', reject);
     });
     for (const name of ['fsync_seconds', 'disk_used_bytes', 'findings', 'disk_fenced']) {

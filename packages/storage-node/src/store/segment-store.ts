@@ -176,7 +176,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
   async openRead(id: ShardId, range: ShardRange): Promise<ShardReader> {
     // A shard that compaction moves between the look-up and the open is found at its new place.
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      const location = await this.#locateOrFinding(id);
+      const location = this.#locateOrFinding(id);
       requireValidRange(range, location.attributes.shardSizeBytes);
       const opened = this.#table.acquire(location.segment);
       if (opened === null) continue;
@@ -188,7 +188,8 @@ export class SegmentStore implements ShardStore, ScrubSource {
           location,
           pool: this.#pool,
           release: () => opened.release(),
-          onCorrupt: (problem: string) => this.#reportSoon(location, problem),
+          onCorrupt: (problem: string) =>
+            void this.#report({ id, pgId: location.attributes.pgId, problem }),
         };
         return await SegmentShardReader.open(source, range);
       } catch (error) {
@@ -509,16 +510,15 @@ export class SegmentStore implements ShardStore, ScrubSource {
     }
   }
 
-  async #locateOrFinding(id: ShardId): Promise<ShardLocation> {
+  #locateOrFinding(id: ShardId): ShardLocation {
     const location = this.#locateOrDamaged(id);
     if (location !== null) return location;
     if (this.#findings.has(id)) throw new StoreError('SHARD_CORRUPT', { ...id });
-    await Promise.resolve();
     throw new StoreError('SHARD_NOT_FOUND', { ...id });
   }
 
   async #lostFile(id: ShardId): Promise<StoreError> {
-    const location = await this.#locateOrFinding(id);
+    const location = this.#locateOrFinding(id);
     const problem = 'segment file is missing';
     await this.#report({ id, pgId: location.attributes.pgId, problem });
     return new StoreError('SHARD_CORRUPT', { ...id, problem });
@@ -559,11 +559,6 @@ export class SegmentStore implements ShardStore, ScrubSource {
       hasIntactTrailer(file, location),
     );
     return isIntact === false ? 'record trailer' : null;
-  }
-
-  #reportSoon(location: ShardLocation, problem: string): void {
-    const { id, attributes } = location;
-    void this.#report({ id, pgId: attributes.pgId, problem });
   }
 
   /** Notes damage. Never throws: whoever met it has its own answer to give. */

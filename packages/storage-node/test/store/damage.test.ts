@@ -150,9 +150,10 @@ describe('damage on the disk', () => {
 function proxied<T extends object>(disk: T, changes: Partial<T>): T {
   return new Proxy(disk, {
     get(target, property) {
-      const own = Object.getOwnPropertyDescriptor(changes, property)?.value as unknown;
-      const value = own ?? (Reflect.get(target, property, target) as unknown);
-      return typeof value === 'function' ? value.bind(target) : value;
+      const own: unknown = Reflect.get(changes, property);
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? Function.prototype.bind.call(value, target) : value;
     },
   });
 }
