@@ -172,7 +172,7 @@ describe('storage node', () => {
     const text = await new Promise<string>((resolve, reject) => {
       get(`http://127.0.0.1:${node.adminPort}/metrics`, (response) => {
         const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('data', (part: Buffer) => void parts.push(part));
         response.on('end', () => resolve(Buffer.concat(parts).toString()));
       }).on('error', reject);
     });

@@ -153,7 +153,9 @@ function proxied<T extends object>(disk: T, changes: Partial<T>): T {
       const own: unknown = Reflect.get(changes, property);
       if (own !== undefined) return own;
       const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? Function.prototype.bind.call(value, target) : value;
+      if (typeof value !== 'function') return value;
+      const bound: unknown = Function.prototype.bind.call(value, target);
+      return bound;
     },
   });
 }
