@@ -81,7 +81,7 @@ export class MemoryStorage implements StorageClient {
       }
       if (fault?.kind === 'slow') await this.#clock.sleep(fault.delayMs, signal);
     } catch (error) {
-      throw signal?.aborted === true ? new StoreError('CANCELLED') : error;
+      throw error instanceof StoreError ? error : new StoreError('CANCELLED');
     }
     await Promise.resolve();
   }
