@@ -11,11 +11,12 @@ import type { CuratorContext } from './curator-context';
 const READ_WINDOW_BYTES = 256 * 1024;
 
 /**
- * Writes the bytes of `source` again as `copy`, in the stripes of the copy's own profile, and resolves
- * once every shard of the copy is durable. A copy is not done with fewer: it takes away the source.
+ * Writes the bytes of `source` again as `copy`, in the stripes of the copy's own profile, and
+ * resolves once every shard of the copy is durable. A copy is not done with fewer: it takes away
+ * the source.
  *
- * @throws StoreError TOO_FEW_SHARDS, UNAVAILABLE (a slot of the new group is out), OVERLOADED, and what
- *   storage nodes answer. Nothing references the copy then, and nothing of the source has changed.
+ * @throws StoreError TOO_FEW_SHARDS, UNAVAILABLE (a slot of the new group is out), OVERLOADED, and
+ *   what storage nodes answer. Nothing references the copy then; the source has not changed.
  */
 export async function copyBlob(
   context: CuratorContext,
@@ -86,7 +87,10 @@ interface DataPiece {
   readonly lengthBytes: number;
 }
 
-/** The pieces of data shards in `[from, to)` of every shard, in the order of the blob's bytes. Pure. */
+/**
+ * The pieces of data shards in `[from, to)` of every shard, in the order of the blob's bytes.
+ * Pure.
+ */
 export function dataPieces(layout: StripeLayout, from: number, to: number): readonly DataPiece[] {
   const { profile, blockBytes, fullStripes, tailBlockBytes, sizeBytes } = layout;
   const pieces: DataPiece[] = [];

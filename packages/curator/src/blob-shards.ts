@@ -51,8 +51,8 @@ export async function readRange(
 }
 
 /**
- * Runs `use` with k shards that can be read, and again with others when one of them fails. `use` must
- * start anew each time.
+ * Runs `use` with k shards that can be read, and again with others when one of them fails. `use`
+ * must start anew each time.
  *
  * @throws StoreError TOO_FEW_SHARDS when fewer than k are left to try.
  */

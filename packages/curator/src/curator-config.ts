@@ -18,7 +18,9 @@ export const curatorConfigSchema = z.object({
     .default(64 * 1024 * 1024),
   garbageGraceMs: durationMs.default(10 * 60_000),
   orphanAgeMinMs: durationMs.default(ORPHAN_AGE_MIN_MS),
-  /** Above the age up to which a commit may name a blob: later nothing new can point into a group. */
+  /**
+   * Above the age up to which a commit may name a blob: later nothing new can point into a group.
+   */
   sealedAgeMinMs: durationMs.default(BLOB_COMMIT_AGE_MAX_MS + HOUR_MS),
   bucketDeletionAgeMinMs: durationMs.default(60_000),
   censusIntervalMs: durationMs.default(HOUR_MS),

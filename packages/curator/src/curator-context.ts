@@ -36,8 +36,8 @@ export interface CuratorContext {
   readonly rebuilds: Semaphore;
   readonly settings: CuratorSettings;
   /**
-   * The metadata leader's clock, as the lease was last renewed: never ahead of it. The ages of blobs
-   * are judged by it and not by this machine's clock, which may jump.
+   * The metadata leader's clock, as the lease was last renewed: never ahead of it. The ages of
+   * blobs are judged by it and not by this machine's clock, which may jump.
    */
   leaderNowMs(): number;
   /** Aborts when the lease is gone or the process stops. */

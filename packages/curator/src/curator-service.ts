@@ -32,16 +32,16 @@ export interface CuratorService extends Service {
 }
 
 /**
- * Windows that a piece of work holds in the arena: all shards of a source and of a copy, for profiles
- * of up to 12 shards. Wider ones may find the arena full; they are tried again.
+ * Windows that a piece of work holds in the arena: all shards of a source and of a copy, for
+ * profiles of up to 12 shards. Wider ones may find the arena full; they are tried again.
  */
 const WINDOWS_PER_REBUILD = 24;
 const REBUILDS_WAITING_MAX = 1_024;
 const LISTENERS_MAX = 1_024;
 
 /**
- * Serves the admin port, keeps the lease, and runs the tasks while it is held. What was put in `parts`
- * belongs to the caller, also after `close`.
+ * Serves the admin port, keeps the lease, and runs the tasks while it is held. What was put in
+ * `parts` belongs to the caller, also after `close`.
  */
 export async function startCurator(
   config: CuratorConfig,

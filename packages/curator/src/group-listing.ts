@@ -29,8 +29,8 @@ export function readableDisks(map: ClusterMap, diskIds: readonly DiskId[]): read
 }
 
 /**
- * The union of what `diskIds` list of a group, ascending by blob id, in pages. Any error of any disk
- * ends the walk with that error: a union with a hole would look like absence.
+ * The union of what `diskIds` list of a group, ascending by blob id, in pages. Any error of any
+ * disk ends the walk with that error: a union with a hole would look like absence.
  */
 export async function* listGroup(
   context: CuratorContext,

@@ -8,7 +8,8 @@ const RENEW_INTERVAL_MS = 1_500;
 /**
  * Keeps the lease in the root group, so that one of several curators works. Ownership is judged by
  * this process's monotonic clock from before the request was sent, so it ends here before it ends
- * there. It saves double work; correctness does not rest on it, because tasks re-check what they do.
+ * there. It saves double work; correctness does not rest on it, because tasks re-check what they
+ * do.
  */
 export class Lease {
   readonly #metadata: MetadataClient;

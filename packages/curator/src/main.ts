@@ -12,8 +12,8 @@ import { createStorageControl } from './storage-control';
 /**
  * Runs a curator over the network until it is closed.
  *
- * @throws StoreError INVALID_ARGUMENT naming each setting that was refused; the error of a file or a
- *   port that cannot be used.
+ * @throws StoreError INVALID_ARGUMENT naming each setting that was refused; the error of a file or
+ *   a port that cannot be used.
  */
 export async function runCurator(sources: ConfigSources): Promise<CuratorService> {
   const config = parseConfig(curatorConfigSchema, sources);

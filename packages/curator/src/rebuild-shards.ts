@@ -18,8 +18,9 @@ export const WINDOW_BYTES = 256 * 1024;
 
 /**
  * Makes sure that every target is on its disk, intact: asks the disk, rebuilds what is absent or
- * corrupt from k verified others, and asks the disk again. Returns the shard indexes that are proven
- * now; the rest (disks that are out) is for later. Running it again, after a crash too, only verifies.
+ * corrupt from k verified others, and asks the disk again. Returns the shard indexes that are
+ * proven now; the rest (disks that are out) is for later. Running it again, after a crash too,
+ * only verifies.
  *
  * Errors: TOO_FEW_SHARDS, and what storage nodes answer; then nothing is proven.
  */

@@ -1,8 +1,8 @@
 import type { Clock } from '@azimuth/common';
 
 /**
- * When to look again at work that could not be finished. Bounded: when full, the oldest is forgotten,
- * which only means that it is looked at sooner.
+ * When to look again at work that could not be finished. Bounded: when full, the oldest is
+ * forgotten, which only means that it is looked at sooner.
  */
 export class RetrySchedule {
   readonly #clock: Clock;

@@ -9,7 +9,10 @@ export interface ShardName {
   readonly shardIndex: number;
 }
 
-/** `unknown` is a verdict that this version does not know: neither proof of presence nor of absence. */
+/**
+ * `unknown` is a verdict that this version does not know: neither proof of presence nor of
+ * absence.
+ */
 export type ShardVerdict = 'intact' | 'absent' | 'corrupt' | 'unknown';
 
 export interface ShardFinding extends ShardName {

@@ -4,8 +4,8 @@ import type { Clock } from '@azimuth/common';
 const PAUSE_MAX_MS = 5_000;
 
 /**
- * Tranquility: after work that took x ms, rest for tranquility · x ms, so that background work leaves
- * a fixed share of disks and network to clients. 0 never rests.
+ * Tranquility: after work that took x ms, rest for tranquility · x ms, so that background work
+ * leaves a fixed share of disks and network to clients. 0 never rests.
  */
 export class Throttle {
   readonly #clock: Clock;

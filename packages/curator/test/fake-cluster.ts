@@ -25,7 +25,9 @@ interface StoredShard {
   isCorrupt: boolean;
 }
 
-/** Every call to a fake passes here: it can be counted, refused or be the last one before a crash. */
+/**
+ * Every call to a fake passes here: it can be counted, refused or be the last one before a crash.
+ */
 export type Gate = (call: string) => void;
 
 export const START_MS = 1_700_000_000_000;
@@ -34,8 +36,9 @@ const SHARDS_SEPARATOR = '/';
 const codec = createCodec({ arenaBytes: 16 * 1024 * 1024 });
 
 /**
- * A whole cluster in memory, as small as the contracts allow: what is referenced, the outboxes, the
- * shards on each disk. It stands for the metadata groups and the storage nodes in tests of the tasks.
+ * A whole cluster in memory, as small as the contracts allow: what is referenced, the outboxes,
+ * the shards on each disk. It stands for the metadata groups and the storage nodes in tests of the
+ * tasks.
  */
 export class FakeCluster {
   map: ClusterMap;

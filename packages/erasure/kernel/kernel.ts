@@ -1,13 +1,17 @@
 /**
- * The inner loop of the codec: linear combinations of blocks over GF(2^8), in WASM SIMD. Multiplying
- * 16 bytes by a coefficient is two table look-ups with `swizzle`, one for each nibble (Plank,
- * Greenan, Miller: "Screaming Fast Galois Field Arithmetic Using Intel SIMD Instructions", FAST '13).
+ * The inner loop of the codec: linear combinations of blocks over GF(2^8), in WASM SIMD.
+ * Multiplying 16 bytes by a coefficient is two table look-ups with `swizzle`, one for each nibble
+ * (Plank, Greenan, Miller: "Screaming Fast Galois Field Arithmetic Using Intel SIMD Instructions",
+ * FAST '13).
  *
  * Compiled by `npm run build:kernel` into `src/gen/kernel-wasm.ts`. No allocation, no static data:
  * every address comes from the caller, who has checked it.
  */
 
-/** k + rows tiles of this size stay in the L2 cache, so each further pair of rows reads from there. */
+/**
+ * k + rows tiles of this size stay in the L2 cache, so each further pair of rows reads from
+ * there.
+ */
 const TILE_BYTES: u32 = 8192;
 
 /**

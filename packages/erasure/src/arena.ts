@@ -43,7 +43,10 @@ export class Arena {
     return offset;
   }
 
-  /** @throws RangeError when `offset` is not the start of an allocated range: a double free is a bug. */
+  /**
+   * @throws RangeError when `offset` is not the start of an allocated range: a double free is a
+   * bug.
+   */
   free(offset: number): void {
     const sizeBytes = this.#used.get(offset);
     if (sizeBytes === undefined) throw new RangeError(`offset ${offset} is not allocated`);

@@ -16,7 +16,9 @@ export interface ReconstructionTarget {
   readonly offset: number;
 }
 
-/** Memory below the arena: the coefficient tables in use, the two address lists, verify's scratch. */
+/**
+ * Memory below the arena: the coefficient tables in use, the two address lists, verify's scratch.
+ */
 const TABLES_OFFSET = 1024;
 /** k · m is greatest for 16+16. */
 const TABLES_BYTES = (SHARDS_MAX / 2) ** 2 * NIBBLE_TABLE_BYTES;
@@ -40,8 +42,8 @@ export interface Codec {
   readonly arena: Arena;
 
   /**
-   * Fills m parity blocks from k data blocks. Block i of either lies at its offset + i · blockBytes;
-   * the two areas may not overlap.
+   * Fills m parity blocks from k data blocks. Block i of either lies at its offset + i ·
+   * blockBytes; the two areas may not overlap.
    */
   encode(
     profile: ErasureProfile,
@@ -50,7 +52,9 @@ export interface Codec {
     blockBytes: number,
   ): void;
 
-  /** As `encode` for blocks anywhere: `blocks[i]` is the offset of block i, k data then m parity. */
+  /**
+   * As `encode` for blocks anywhere: `blocks[i]` is the offset of block i, k data then m parity.
+   */
   encodeBlocks(profile: ErasureProfile, blocks: readonly number[], blockBytes: number): void;
 
   /**

@@ -11,10 +11,10 @@ export interface ErasureProfile {
 export const SHARDS_MAX = 32;
 
 /**
- * The systematic (k+m) × k matrix: identity on top, parity rows below. As the `reed-solomon-erasure`
- * crate makes it: the Vandermonde matrix r^c times the inverse of its upper square. Any k rows of a
- * Vandermonde matrix with distinct r are independent, and multiplying from the right keeps that, so
- * any k shards rebuild the rest. With k = 1 every row is [1]: copies.
+ * The systematic (k+m) × k matrix: identity on top, parity rows below. As the
+ * `reed-solomon-erasure` crate makes it: the Vandermonde matrix r^c times the inverse of its upper
+ * square. Any k rows of a Vandermonde matrix with distinct r are independent, and multiplying from
+ * the right keeps that, so any k shards rebuild the rest. With k = 1 every row is [1]: copies.
  */
 export function encodingMatrix(profile: ErasureProfile): Matrix {
   checkProfile(profile);

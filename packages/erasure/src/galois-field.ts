@@ -34,7 +34,9 @@ export function power(base: number, exponent: number): number {
   return EXP[((LOG[base] as number) * exponent) % GROUP_ORDER] as number;
 }
 
-/** Bytes of the two 16-entry tables of one coefficient: products of the low and the high nibbles. */
+/**
+ * Bytes of the two 16-entry tables of one coefficient: products of the low and the high nibbles.
+ */
 export const NIBBLE_TABLE_BYTES = 32;
 
 /** Writes the split tables of `coefficient`: x·c = low[x & 15] ^ high[x >> 4]. */

@@ -26,7 +26,9 @@ export interface Kernel {
   readonly equal: (a: number, b: number, lengthBytes: number) => number;
 }
 
-/** Instantiates the kernel over `pages` pages of memory, which never grow: views of it stay valid. */
+/**
+ * Instantiates the kernel over `pages` pages of memory, which never grow: views of it stay valid.
+ */
 export function instantiateKernel(pages: number): Kernel {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const module = new WebAssembly.Module(decodeBase64(KERNEL_WASM_BASE64));

@@ -6,8 +6,8 @@ import type { ErasureProfile } from './encoding-matrix';
 const CHUNK_BYTES = 65_536;
 
 /**
- * The parity of `data` (k arrays of one length, any length), in new arrays. Copies: for callers whose
- * bytes do not live in the codec's memory.
+ * The parity of `data` (k arrays of one length, any length), in new arrays. Copies: for callers
+ * whose bytes do not live in the codec's memory.
  *
  * @throws RangeError for unequal lengths, or when the arena has no (k + m) · 64 KiB left.
  */

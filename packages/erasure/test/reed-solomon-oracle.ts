@@ -14,9 +14,9 @@ declare const WebAssembly: {
 const PAGE_BYTES = 65_536;
 
 /**
- * The Rust crate `reed-solomon-erasure` as its author compiled it to WASM: the reference that every
- * byte of the codec is compared with. Shards lie one behind the other at `shardsOffset`, in pages that
- * were added to its memory, where its own allocator does not look.
+ * The Rust crate `reed-solomon-erasure` as its author compiled it to WASM: the reference that
+ * every byte of the codec is compared with. Shards lie one behind the other at `shardsOffset`, in
+ * pages that were added to its memory, where its own allocator does not look.
  */
 export class ReedSolomonOracle {
   readonly #exports: OracleExports;

@@ -22,10 +22,10 @@ export interface WriteGroupChoice {
 }
 
 /**
- * A group for a new blob. Best is a normal group with every slot usable, then a reduced one with every
- * slot usable; then whatever would still be zone-safe, with the fewest slots out. Only when there is
- * no group of the kind does a large body go to a replica group. Of equals a random one, so that
- * gateways spread without talking. Null when nothing can take a zone-safe write now.
+ * A group for a new blob. Best is a normal group with every slot usable, then a reduced one with
+ * every slot usable; then whatever would still be zone-safe, with the fewest slots out. Only when
+ * there is no group of the kind does a large body go to a replica group. Of equals a random one,
+ * so that gateways spread without talking. Null when nothing can take a zone-safe write now.
  */
 export function chooseWriteGroup(map: ClusterMap, choice: WriteGroupChoice): PlacementGroup | null {
   let best: PlacementGroup[] = [];
@@ -64,9 +64,9 @@ function writeRank(
 
 /**
  * The acknowledgement rule: the shards of `ackedSlots` are durable, and after the loss of any one
- * zone k of them are left. It asks about every zone that holds an acknowledged shard; a zone that is
- * out holds none, so this is "any one zone of those alive". In a cluster of one zone it asks about
- * nodes instead.
+ * zone k of them are left. It asks about every zone that holds an acknowledged shard; a zone that
+ * is out holds none, so this is "any one zone of those alive". In a cluster of one zone it asks
+ * about nodes instead.
  */
 export function isZoneSafe(
   map: ClusterMap,

@@ -1,6 +1,6 @@
 /**
- * The cluster map: what there is and in which state. Committed in the `root` group, watched by every
- * gateway and curator. Pure data; the functions of this package decide over it.
+ * The cluster map: what there is and in which state. Committed in the `root` group, watched by
+ * every gateway and curator. Pure data; the functions of this package decide over it.
  */
 
 export type NodeId = string;
@@ -46,7 +46,9 @@ export interface DiskEntry {
   readonly state: DiskState;
 }
 
-/** `active` takes new blobs · `sealed` takes none (a slot is being backfilled, or it is retired). */
+/**
+ * `active` takes new blobs · `sealed` takes none (a slot is being backfilled, or it is retired).
+ */
 export type GroupState = 'active' | 'sealed';
 
 export interface PlacementGroup {

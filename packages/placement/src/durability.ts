@@ -17,8 +17,8 @@ export interface Survival {
 }
 
 /**
- * Worst case arithmetic over where the present shards are. `degraded`: shards are missing. `at-risk`:
- * no further shard may be lost. `lost`: fewer than k shards.
+ * Worst case arithmetic over where the present shards are. `degraded`: shards are missing.
+ * `at-risk`: no further shard may be lost. `lost`: fewer than k shards.
  */
 export function blobSurvival(
   map: ClusterMap,

@@ -29,8 +29,8 @@ export interface SlotRules {
 }
 
 /**
- * Disks for a new group over what is writable now: as even over zones as can be, then over nodes, then
- * the least loaded; null when the rules cannot be met. Deterministic for equal inputs.
+ * Disks for a new group over what is writable now: as even over zones as can be, then over nodes,
+ * then the least loaded; null when the rules cannot be met. Deterministic for equal inputs.
  */
 export function placeSlots(
   map: ClusterMap,

@@ -21,9 +21,9 @@ export interface GroupPlanOptions {
   /** Backfills that run at a time. */
   readonly backfillsMax: number;
   /**
-   * True once the set of nodes has settled after the very first start (no new node for half a minute).
-   * Before that a cluster without normal groups waits for its other nodes instead of opening reduced
-   * groups; a cluster that has normal groups never waits.
+   * True once the set of nodes has settled after the very first start (no new node for half a
+   * minute). Before that a cluster without normal groups waits for its other nodes instead of
+   * opening reduced groups; a cluster that has normal groups never waits.
    */
   readonly isSettled: boolean;
   /** Sealed groups that are proven to hold nothing and to be referenced by nothing. */
@@ -61,7 +61,9 @@ export interface GroupPlan {
   readonly remove: readonly { readonly pgId: number; readonly reason: string }[];
 }
 
-/** Pure: the same map and options give the same plan, and a plan carried out leaves an empty one. */
+/**
+ * Pure: the same map and options give the same plan, and a plan carried out leaves an empty one.
+ */
 export function planGroups(map: ClusterMap, options: GroupPlanOptions): GroupPlan {
   const load = loadOfDisks(map);
   const open: GroupPlan['open'][number][] = [];
@@ -153,9 +155,9 @@ function openNormal(
 }
 
 /**
- * Disks far below the average of their failure domain. A disk beside `perDomainMax` - 1 busy ones can
- * be at 1 / perDomainMax of the average for ever; half of that is the line that opening groups can
- * always reach, so the plan comes to rest.
+ * Disks far below the average of their failure domain. A disk beside `perDomainMax` - 1 busy ones
+ * can be at 1 / perDomainMax of the average for ever; half of that is the line that opening groups
+ * can always reach, so the plan comes to rest.
  */
 function underusedDisks(
   map: ClusterMap,

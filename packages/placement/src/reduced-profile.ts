@@ -3,10 +3,10 @@ import type { GroupKind } from './choose-write-group';
 import { writableDisksByDomain } from './place-slots';
 
 /**
- * The profile that new writes get while the normal one cannot be placed: m stays as long as it can,
- * and k is the largest that still puts at most m shards into any zone, each on a node of its own. Six
- * nodes 4+2: one node out gives 3+2 (2, 2 and 1 slots), a zone out gives 2+2. Null when nothing can
- * survive the loss of one more zone.
+ * The profile that new writes get while the normal one cannot be placed: m stays as long as it
+ * can, and k is the largest that still puts at most m shards into any zone, each on a node of its
+ * own. Six nodes 4+2: one node out gives 3+2 (2, 2 and 1 slots), a zone out gives 2+2. Null when
+ * nothing can survive the loss of one more zone.
  *
  * Nodes before disks: only when too few nodes are left do two disks of one node count as two.
  */

@@ -8,11 +8,11 @@ export type ZoneConditionProblem =
   | { readonly kind: 'too-many-in-zone'; readonly zone: ZoneId; readonly slots: number };
 
 /**
- * P1: n distinct disks, and no zone holds more than m of them, so that what is left after the loss of
- * any one zone still decodes. Null when the condition holds.
+ * P1: n distinct disks, and no zone holds more than m of them, so that what is left after the loss
+ * of any one zone still decodes. Null when the condition holds.
  *
- * A cluster that was created with a single zone cannot meet it; there the same is asked of nodes: no
- * node holds more than m slots, and the promise is about one node.
+ * A cluster that was created with a single zone cannot meet it; there the same is asked of nodes:
+ * no node holds more than m slots, and the promise is about one node.
  */
 export function zoneConditionProblem(
   map: ClusterMap,

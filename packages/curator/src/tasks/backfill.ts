@@ -16,9 +16,9 @@ const VERIFY_SHARDS_MAX = 32;
 
 /**
  * Moves a slot to another disk: for every referenced blob of the group, the shard of the slot is
- * rebuilt on the target and proven there; when a whole walk has proven every one, the slot flips (R3).
- * Anything else leaves the slot where it is, to be tried again; what is on the target stays and is
- * only verified then.
+ * rebuilt on the target and proven there; when a whole walk has proven every one, the slot flips
+ * (R3). Anything else leaves the slot where it is, to be tried again; what is on the target stays
+ * and is only verified then.
  *
  * @throws StoreError UNAVAILABLE when too few slots can be listed to know all blobs of the group.
  */
@@ -31,8 +31,8 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
 
   const others = group.slots.filter((_, index) => index !== slot);
   const readable = readableDisks(map, others);
-  // A blob that is not lost has k shards on the other k + m - 1 slots. While fewer than k of those are
-  // out, at least one lists it; and k must be there to rebuild from.
+  // A blob that is not lost has k shards on the other k + m - 1 slots. While fewer than k of those
+  // are out, at least one lists it; and k must be there to rebuild from.
   if (readable.length < Math.max(profile.k, profile.m)) {
     throw new StoreError('UNAVAILABLE', { pgId, readableSlots: readable.length });
   }

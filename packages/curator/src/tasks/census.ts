@@ -77,8 +77,8 @@ export async function reportMissing(
 
 /**
  * Which groups are due for a census: those with a disk that came back (its node is up again, or in
- * another incarnation), and every group once an interval. State of one curator; a new one starts with
- * everything due.
+ * another incarnation), and every group once an interval. State of one curator; a new one starts
+ * with everything due.
  */
 export class CensusSchedule {
   readonly #intervalMs: number;

@@ -30,9 +30,10 @@ export class OrphanCandidates {
 
 /**
  * Deletes shards of uploads that were never committed. A blob is an orphan only when (a) its id is
- * older, by the leader's clock, than any commit may name, (b) a linearizable read finds no reference,
- * and (c) a first such sighting was a grace period ago, so that garbage which the outbox holds back for
- * readers is not overtaken. Any error ends the tour of the group: unknown is never absent.
+ * older, by the leader's clock, than any commit may name, (b) a linearizable read finds no
+ * reference, and (c) a first such sighting was a grace period ago, so that garbage which the
+ * outbox holds back for readers is not overtaken. Any error ends the tour of the group: unknown is
+ * never absent.
  */
 export async function collectOrphans(
   context: CuratorContext,

@@ -7,9 +7,9 @@ const BUCKET_PAGE = 500;
 const UPLOAD_PAGE = 200;
 
 /**
- * Ends deletions of buckets that their gateway has left half done: fences every index group again, and
- * then either removes the bucket or, when a version is left in it, lifts the fences. Under the fence
- * nothing is added or deleted, so a gateway that still works on it comes to the same answer.
+ * Ends deletions of buckets that their gateway has left half done: fences every index group again,
+ * and then either removes the bucket or, when a version is left in it, lifts the fences. Under the
+ * fence nothing is added or deleted, so a gateway that still works on it comes to the same answer.
  */
 export async function finishBucketDeletions(context: CuratorContext): Promise<void> {
   let after: string | null = null;

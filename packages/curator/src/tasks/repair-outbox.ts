@@ -14,9 +14,9 @@ const REPAIRS_IN_PARALLEL = 8;
 const BATCH_ENTRIES_MAX = 2_000;
 
 /**
- * Works off the repair outbox of every index group: rebuilds what an entry lists, and acknowledges it
- * only when every listed shard is proven intact on the disk of its slot (R3). What lies on disks that
- * are out stays for later. Most at risk first.
+ * Works off the repair outbox of every index group: rebuilds what an entry lists, and acknowledges
+ * it only when every listed shard is proven intact on the disk of its slot (R3). What lies on
+ * disks that are out stays for later. Most at risk first.
  */
 export async function repairOutbox(context: CuratorContext, retries: RetrySchedule): Promise<void> {
   for (const group of indexGroups(context)) {

@@ -15,9 +15,9 @@ const COPIES_IN_PARALLEL = 8;
 
 /**
  * Moves blobs that were written during an outage into normal groups. The order keeps every byte at
- * each step: all shards of the copy are durable, then one compare-and-set on the manifest, and only
- * that commit turns the old blob into garbage. When its outcome is not known nothing is deleted here:
- * the copy is either referenced, or an orphan for the collector.
+ * each step: all shards of the copy are durable, then one compare-and-set on the manifest, and
+ * only that commit turns the old blob into garbage. When its outcome is not known nothing is
+ * deleted here: the copy is either referenced, or an orphan for the collector.
  */
 export async function restripeOutbox(
   context: CuratorContext,

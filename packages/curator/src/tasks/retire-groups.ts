@@ -32,9 +32,9 @@ export class SealedGroups {
 }
 
 /**
- * Removes reduced groups that are drained. A group goes only when it has been sealed for longer than a
- * commit may name a blob of it, when every one of its disks has listed nothing, and when no outbox
- * names it: a blob whose group is gone could never be read again.
+ * Removes reduced groups that are drained. A group goes only when it has been sealed for longer
+ * than a commit may name a blob of it, when every one of its disks has listed nothing, and when no
+ * outbox names it: a blob whose group is gone could never be read again.
  */
 export async function retireGroups(context: CuratorContext, sealed: SealedGroups): Promise<void> {
   for (const group of sealed.old(context)) {
