@@ -105,9 +105,8 @@ describe('AWS SDK v3', () => {
       new GetObjectCommand({ Bucket: BUCKET, Key: 'multipart', PartNumber: 2 }),
     );
     expect(part.PartsCount).toBe(3);
-    expect(Buffer.from((await part.Body?.transformToByteArray()) ?? [])).toEqual(
-      body.subarray(5 * MIB, 10 * MIB),
-    );
+    const bytes = (await part.Body?.transformToByteArray()) ?? new Uint8Array();
+    expect(sha256(bytes)).toBe(sha256(body.subarray(5 * MIB, 10 * MIB)));
   });
 
   it('copies an object, also as a part with a range (M-10)', async () => {
@@ -147,9 +146,8 @@ describe('AWS SDK v3', () => {
         },
       }),
     );
-    expect(await get('copy/parts')).toEqual(
-      Buffer.concat([body.subarray(0, 5 * MIB), Buffer.from('tail')]),
-    );
+    const expected = Buffer.concat([body.subarray(0, 5 * MIB), Buffer.from('tail')]);
+    expect(sha256(await get('copy/parts'))).toBe(sha256(expected));
   });
 
   it('lists with prefix, delimiter and pages', async () => {
