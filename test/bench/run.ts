@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: throughput, latency and what it costs the servers, over HTTP as a client sees it.
- * Without `--endpoint` it starts a development cluster of its own and asks its gateways in turn; then
- * CPU by role comes from the processes' own times. `--help` names the options.
+ * `npm run bench`: throughput, latency and what it costs the servers, over HTTP as a client sees
+ * it. Without `--endpoint` it starts a development cluster of its own and asks its gateways in
+ * turn; then CPU by role comes from the processes' own times. `--help` names the options.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

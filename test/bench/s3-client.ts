@@ -26,8 +26,9 @@ interface S3Call {
 }
 
 /**
- * The cheapest S3 client there can be: it signs with UNSIGNED-PAYLOAD, sends a body from one buffer,
- * and counts what comes back. What a client costs is taken from the servers on a machine of two cores.
+ * The cheapest S3 client there can be: it signs with UNSIGNED-PAYLOAD, sends a body from one
+ * buffer, and counts what comes back. What a client costs is taken from the servers on a machine of
+ * two cores.
  */
 export class BenchClient {
   readonly #target: S3Target;

@@ -1,6 +1,6 @@
 /**
- * P1: `kill -9` of every process at once under load, then a restart. Every acknowledged object reads
- * back identical and no store refuses to open.
+ * P1: `kill -9` of every process at once under load, then a restart. Every acknowledged object
+ * reads back identical and no store refuses to open.
  */
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';

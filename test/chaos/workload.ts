@@ -45,8 +45,8 @@ interface Failure {
 
 /**
  * What a key may hold: exactly one acknowledged state, or one of several once a write's outcome is
- * unknown. `null` is "absent". A write whose outcome is unknown may still land at any later time, so
- * its key is never written again: the client goes on with a fresh one.
+ * unknown. `null` is "absent". A write whose outcome is unknown may still land at any later time,
+ * so its key is never written again: the client goes on with a fresh one.
  */
 type Expected = Set<string | null>;
 
@@ -54,9 +54,9 @@ const SIZES = [1, 700, 8_192, 20_000, 131_072, 200_000, 1_048_577, 3_000_000];
 const KEYS_PER_CLIENT = 12;
 
 /**
- * Clients that each own a few keys and write, read, delete and list them without a pause, keeping what
- * every acknowledgement promised. A read that contradicts it is a violation at once; at the end
- * `verify` reads everything back.
+ * Clients that each own a few keys and write, read, delete and list them without a pause, keeping
+ * what every acknowledgement promised. A read that contradicts it is a violation at once; at the
+ * end `verify` reads everything back.
  */
 export class Workload {
   readonly violations: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * P1 and P3: every process of a zone is killed under load. Reads fail for at most 5 s, writes for at
- * most 10 s, then both go on; the zone returns and protection is restored without an operator.
+ * P1 and P3: every process of a zone is killed under load. Reads fail for at most 5 s, writes for
+ * at most 10 s, then both go on; the zone returns and protection is restored without an operator.
  */
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';

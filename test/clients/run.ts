@@ -1,7 +1,7 @@
 /**
- * Acceptance by the real clients that Debian packages: AWS CLI, rclone, s3cmd. Starts a cluster of its
- * own (or uses `--endpoint`), stores a directory of files from 1 B to 300 MB with each client, reads it
- * back and compares every byte. A client that is not installed is named and skipped.
+ * Acceptance by the real clients that Debian packages: AWS CLI, rclone, s3cmd. Starts a cluster of
+ * its own (or uses `--endpoint`), stores a directory of files from 1 B to 300 MB with each client,
+ * reads it back and compares every byte. A client that is not installed is named and skipped.
  *
  * Usage: npm run test:clients [-- --endpoint URL --access-key KEY --secret-key KEY] [--small]
  */

@@ -1,6 +1,6 @@
 /**
- * The current AWS SDK v3 with its defaults (checksums included) against real processes: what it stores
- * it reads back identical, at every size where the data path changes its way.
+ * The current AWS SDK v3 with its defaults (checksums included) against real processes: what it
+ * stores it reads back identical, at every size where the data path changes its way.
  */
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';

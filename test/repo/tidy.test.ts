@@ -32,9 +32,11 @@ function linesThat(paths: readonly string[], matches: (line: string) => boolean)
 }
 
 describe('tidy', () => {
-  it('keeps lines within 100 columns (long strings and links excepted)', () => {
-    const isLong = (line: string): boolean =>
-      line.length > LINE_LENGTH_MAX && !/https?:\/\/|['"`/].{60,}/.test(line);
+  it('keeps lines within 100 columns (long strings, links and import lines excepted)', () => {
+    // Prettier breaks no import or export of one name.
+    const isExcepted = (line: string): boolean =>
+      /https?:\/\/|['"`/].{60,}|^(import|export) .* from '/.test(line);
+    const isLong = (line: string): boolean => line.length > LINE_LENGTH_MAX && !isExcepted(line);
     expect(linesThat(typescript, isLong)).toEqual([]);
   });
 

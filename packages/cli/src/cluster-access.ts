@@ -75,8 +75,8 @@ export function openCluster(
 }
 
 /**
- * Runs a command against the cluster and ends the process. A connection attempt to a node that swallows
- * packets cannot be called off, and would keep the process for minutes.
+ * Runs a command against the cluster and ends the process. A connection attempt to a node that
+ * swallows packets cannot be called off, and would keep the process for minutes.
  */
 export async function runAgainstCluster(
   location: ClusterLocation,

@@ -2,8 +2,8 @@ import type { ClusterMap } from '@azimuth/placement';
 import type { BucketRecord } from '@azimuth/proto';
 
 /**
- * The root state as this process holds it from the watch: the cluster map and the buckets. Bodies may
- * be read from a stale view; writes are refused once `ageMs` is above `WATCH_AGE_MAX_MS`.
+ * The root state as this process holds it from the watch: the cluster map and the buckets. Bodies
+ * may be read from a stale view; writes are refused once `ageMs` is above `WATCH_AGE_MAX_MS`.
  */
 export interface ClusterView {
   /** Throws StoreError UNAVAILABLE until the first answer of the watch. */

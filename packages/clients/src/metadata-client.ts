@@ -21,8 +21,8 @@ export interface CallOptions {
 
 /**
  * Commands and queries of the metadata groups. The implementation finds and follows the leader of
- * each group, batches everything of one event-loop turn into one frame message, and retries a command
- * under its own id until it knows the outcome or the deadline passes.
+ * each group, batches everything of one event-loop turn into one frame message, and retries a
+ * command under its own id until it knows the outcome or the deadline passes.
  *
  * Errors: what the command documents, and UNAVAILABLE, TIMEOUT, OVERLOADED, OUTCOME_UNKNOWN (the
  * command may have been committed).

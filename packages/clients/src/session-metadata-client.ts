@@ -89,8 +89,8 @@ type Verdict = 'hop' | 'retry';
  * Follows leaders and retries.
  *
  * F1 A command keeps its id over all attempts, so the state machine applies it once.
- * F2 An attempt that may have reached a leader makes the outcome uncertain until an answer to the same
- *    id comes; at the deadline an uncertain command ends as OUTCOME_UNKNOWN.
+ * F2 An attempt that may have reached a leader makes the outcome uncertain until an answer to the
+ *    same id comes; at the deadline an uncertain command ends as OUTCOME_UNKNOWN.
  * F3 Only a command that certainly was not applied may be issued again under another id.
  */
 export class SessionMetadataClient implements WatchingMetadataClient {

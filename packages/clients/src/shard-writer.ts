@@ -9,8 +9,8 @@ import type { ShardWriter } from './storage-client';
 export interface ShardWriterOptions {
   readonly pool: ConnectionPool;
   /**
-   * The request head, signed when the first block is there: a body may wait for memory longer than a
-   * signature is good for. Asynchronous only while a session key is fetched.
+   * The request head, signed when the first block is there: a body may wait for memory longer than
+   * a signature is good for. Asynchronous only while a session key is fetched.
    */
   readonly signHead: () => string | Promise<string>;
   readonly shardSizeBytes: number;

@@ -3,15 +3,15 @@ import type { StorageNodeEntry } from '@azimuth/placement';
 
 /**
  * Shard bytes between processes. On the wire a shard (or a page-aligned range of it) is its bytes
- * followed by one CRC-32C (4 bytes, big-endian) for each 64 KiB page, the last page being short. The
- * sender computes them once; the storage node checks them before it acknowledges, stores them, checks
- * them at every read, and sends them along; the reader checks them again.
+ * followed by one CRC-32C (4 bytes, big-endian) for each 64 KiB page, the last page being short.
+ * The sender computes them once; the storage node checks them before it acknowledges, stores them,
+ * checks them at every read, and sends them along; the reader checks them again.
  *
- *   PUT    /shards/<diskId>/<blobId>/<shardIndex>?pg=&k=&m=&size=&block=   → 201, durable
- *   GET    /shards/<diskId>/<blobId>/<shardIndex>?offset=&length=          → 200, offset page-aligned
- *   HEAD   /shards/<diskId>/<blobId>/<shardIndex>                          → 200, x-azimuth-shard-size
- *   DELETE /shards/<diskId>/<blobId>/<shardIndex>                          → 204, also when absent
- *   GET    /shards/<diskId>?pg=&after=&limit=                              → JSON list by group
+ *   PUT    /shards/<diskId>/<blobId>/<shardIndex>?pg=&k=&m=&size=&block=  → 201, durable
+ *   GET    /shards/<diskId>/<blobId>/<shardIndex>?offset=&length=         → 200, page-aligned offset
+ *   HEAD   /shards/<diskId>/<blobId>/<shardIndex>                         → 200, x-azimuth-shard-size
+ *   DELETE /shards/<diskId>/<blobId>/<shardIndex>                         → 204, also when absent
+ *   GET    /shards/<diskId>?pg=&after=&limit=                             → JSON list by group
  *
  * Errors carry `x-azimuth-error: <StoreErrorCode>`. Requests carry `x-azimuth-session`,
  * `x-azimuth-expires` and `x-azimuth-mac` = HMAC-SHA-256 under the session key over
@@ -39,8 +39,8 @@ export interface ShardAttributes {
 /** One shard being written. Blocks may be views of a pooled buffer: they are free again on return. */
 export interface ShardWriter {
   /**
-   * Sends the next block. Resolves once the bytes left the buffer (so that it may be reused) and the
-   * connection can take more. Rejects when the shard has failed; later calls reject alike.
+   * Sends the next block. Resolves once the bytes left the buffer (so that it may be reused) and
+   * the connection can take more. Rejects when the shard has failed; later calls reject alike.
    */
   write(block: Uint8Array): Promise<void>;
   /** Sends page checksums and resolves when the storage node says that the shard is durable. */
@@ -66,7 +66,8 @@ export interface StorageClient {
   /**
    * Reads `[offsetBytes, offsetBytes + lengthBytes)` of a shard, verified, into `target` if given
    * (length ≥ lengthBytes), else into a new buffer. The offset is page-aligned; the range ends at
-   * a page boundary or at the end of the shard. `target` is not touched once the promise has settled.
+   * a page boundary or at the end of the shard. `target` is not touched once the promise has
+   * settled.
    */
   readShard(
     address: ShardAddress,

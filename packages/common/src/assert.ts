@@ -1,6 +1,7 @@
 /**
- * Crashes on a bug. Always on, also in production: a process that knows it is wrong must stop before
- * it acknowledges anything. Bad input is never an assertion; it is a `StoreError` or an `S3Error`.
+ * Crashes on a bug. Always on, also in production: a process that knows it is wrong must stop
+ * before it acknowledges anything. Bad input is never an assertion; it is a `StoreError` or an
+ * `S3Error`.
  */
 export function assert(condition: unknown, message = 'assertion failed'): asserts condition {
   if (condition !== true && !condition) throw new AssertionError(message);

@@ -19,8 +19,8 @@ export function environmentName(key: string): string {
 /**
  * Merges flag > environment > file > default, validates once, and freezes the result.
  *
- * @throws StoreError INVALID_ARGUMENT naming every value that was refused, never its content: it may
- *   be a secret.
+ * @throws StoreError INVALID_ARGUMENT naming every value that was refused, never its content: it
+ *   may be a secret.
  */
 export function parseConfig<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,

@@ -3,8 +3,9 @@ import pino from 'pino';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Logs are events: a constant message and structured fields, `logger.warn({ diskId }, 'disk fenced')`.
- * Secrets never go in: no credentials, signatures, session keys or object bytes.
+ * Logs are events: a constant message and structured fields, as in
+ * `logger.warn({ diskId }, 'disk fenced')`. Secrets never go in: no credentials, signatures,
+ * session keys or object bytes.
  */
 export interface Logger {
   debug(fields: LogFields, message: string): void;

@@ -1,8 +1,8 @@
 import { StoreError } from './store-error';
 
 /**
- * A counting semaphore with a bounded queue. `acquire` resolves with a release function that must be
- * called once.
+ * A counting semaphore with a bounded queue. `acquire` resolves with a release function that must
+ * be called once.
  *
  * @throws StoreError OVERLOADED when `queueLengthMax` callers already wait.
  */

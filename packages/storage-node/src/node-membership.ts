@@ -18,8 +18,8 @@ const HEARTBEAT_TIMEOUT_MS = 2000;
 const REGISTER_TIMEOUT_MS = 5000;
 
 /**
- * Tells the root leader that this node lives and how its disks are, every second. Registers first, and
- * again whenever the leader does not know this incarnation.
+ * Tells the root leader that this node lives and how its disks are, every second. Registers first,
+ * and again whenever the leader does not know this incarnation.
  */
 export class NodeMembership {
   readonly #options: NodeMembershipOptions;

@@ -66,8 +66,8 @@ const MAINTENANCE_INTERVAL_MS = 1000;
 /**
  * Opens the disks, serves them, and keeps the root leader informed.
  *
- * @throws StoreError of the first disk that cannot be opened: a node that silently served without one
- *   of its disks would have the cluster rebuild all of it.
+ * @throws StoreError of the first disk that cannot be opened: a node that silently served without
+ *   one of its disks would have the cluster rebuild all of it.
  */
 export async function startStorageNode(
   settings: StorageNodeSettings,

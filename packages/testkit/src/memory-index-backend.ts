@@ -2,8 +2,8 @@ import type { IndexBackend, IndexDatabase } from '@azimuth/storage-node';
 import { MemoryLevel } from 'memory-level';
 
 /**
- * An index in memory that outlives the store which opened it, as a file would: the same database comes
- * back after a kill. What a power cut leaves of it is up to the test.
+ * An index in memory that outlives the store which opened it, as a file would: the same database
+ * comes back after a kill. What a power cut leaves of it is up to the test.
  */
 export class MemoryIndexBackend implements IndexBackend {
   #database = newDatabase();

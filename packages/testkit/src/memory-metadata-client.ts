@@ -49,7 +49,8 @@ interface MemoryGroup<T extends RootCommandSet | IndexCommandSet> {
 
 /**
  * The metadata service without Raft, network and disk: the real state machines in this process, so
- * that every rule of theirs holds, at once and without a quorum. For tests of gateways and curators.
+ * that every rule of theirs holds, at once and without a quorum. For tests of gateways and
+ * curators.
  */
 export class MemoryMetadataClient implements MetadataClient {
   readonly #root: MemoryGroup<RootCommandSet>;

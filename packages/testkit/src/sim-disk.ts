@@ -11,8 +11,8 @@ export interface SimDiskOptions {
 export interface SimFault {
   readonly atOperation: number;
   /**
-   * `crash`: the operation happens in part and everything after it fails, until `powerLoss` or `kill`.
-   * `EIO`, `ENOSPC`: it fails; of a failed sync nothing becomes durable, then or later.
+   * `crash`: the operation happens in part and everything after it fails, until `powerLoss` or
+   * `kill`. `EIO`, `ENOSPC`: it fails; of a failed sync nothing becomes durable, then or later.
    */
   readonly kind: 'crash' | 'EIO' | 'ENOSPC';
   /** Only operations of this kind are counted; all when left out. */
@@ -40,8 +40,9 @@ type NameChange =
 const SECTOR_BYTES = 512;
 
 /**
- * A disk with a page cache, as the `Disk` of a storage node. What was not synced is lost, kept or torn
- * at a sector when the power fails, each write on its own; a killed process loses nothing it wrote.
+ * A disk with a page cache, as the `Disk` of a storage node. What was not synced is lost, kept or
+ * torn at a sector when the power fails, each write on its own; a killed process loses nothing it
+ * wrote.
  */
 export class SimDisk implements Disk {
   readonly #random: Random;

@@ -40,8 +40,8 @@ export interface SimMount {
 const SECTOR_BYTES = 512;
 
 /**
- * A flat directory with a page cache: what is not synced may be lost, torn at a sector or kept, each
- * write on its own, when the power fails. A killed process loses nothing that it wrote.
+ * A flat directory with a page cache: what is not synced may be lost, torn at a sector or kept,
+ * each write on its own, when the power fails. A killed process loses nothing that it wrote.
  */
 export class SimFileDisk {
   readonly #clock: VirtualClock;

@@ -8,8 +8,9 @@ interface ScheduledEvent {
 }
 
 /**
- * Time that passes only when {@link VirtualClock.runUntil} says so, from event to event. Events of the
- * same time run in the order in which they were scheduled, so a run is a function of its inputs.
+ * Time that passes only when {@link VirtualClock.runUntil} says so, from event to event. Events of
+ * the same time run in the order in which they were scheduled, so a run is a function of its
+ * inputs.
  */
 export class VirtualClock implements Clock {
   readonly #heap: ScheduledEvent[] = [];

@@ -7,16 +7,16 @@ export interface Operation {
   /** Infinity when the client does not know the outcome. */
   readonly endMs: number;
   /**
-   * Its place in the order of all writes: the log index of the write itself, or of the write that was
-   * read; 0 for a register that nobody has written.
+   * Its place in the order of all writes: the log index of the write itself, or of the write that
+   * was read; 0 for a register that nobody has written.
    */
   readonly version: number;
 }
 
 /**
- * Checks that the operations on each register are linearizable, given the order that the log claims.
- * A write stands at its version, a read just behind the write that it saw. The order is a witness
- * exactly when no operation stands before one that had ended when it began.
+ * Checks that the operations on each register are linearizable, given the order that the log
+ * claims. A write stands at its version, a read just behind the write that it saw. The order is a
+ * witness exactly when no operation stands before one that had ended when it began.
  */
 export function checkLinearizable(operations: readonly Operation[]): void {
   const byRegister = new Map<string, Operation[]>();

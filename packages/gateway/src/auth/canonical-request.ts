@@ -37,8 +37,8 @@ export function canonicalQuery(parameters: readonly RawParameter[]): string {
 }
 
 /**
- * Trimmed, inner runs of blanks made one. Not `trim()`: values hold one byte a character, and 0xA0 may
- * be the last byte of a UTF-8 letter.
+ * Trimmed, inner runs of blanks made one. Not `trim()`: values hold one byte a character, and 0xA0
+ * may be the last byte of a UTF-8 letter.
  */
 function canonicalValue(headers: Headers, name: string): string {
   const value = headers.get(name);

@@ -3,8 +3,8 @@ import type { Buffer } from 'node:buffer';
 import { EMPTY_SHA256, isSignature, sign } from './sigv4';
 
 /**
- * The chain of signatures over the chunks of one body: each covers the one before it, so that chunks
- * cannot be left out, moved or taken from another request.
+ * The chain of signatures over the chunks of one body: each covers the one before it, so that
+ * chunks cannot be left out, moved or taken from another request.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
  */

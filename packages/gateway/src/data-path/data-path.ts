@@ -27,14 +27,15 @@ export interface DataPath {
    * alive; `data.missing` names shards that failed within that rule. Nothing is reachable until the
    * caller commits `data`.
    *
-   * Errors: QUORUM_NOT_REACHED, OVERLOADED, UNAVAILABLE (stale cluster view), CANCELLED, and whatever
-   * the source rejects with; after an error everything written is discarded in the background.
+   * Errors: QUORUM_NOT_REACHED, OVERLOADED, UNAVAILABLE (stale cluster view), CANCELLED, and
+   * whatever the source rejects with; after an error everything written is discarded in the
+   * background.
    */
   write(source: ByteSource, options: WriteOptions): Promise<WrittenBody>;
 
   /**
-   * Pushes bytes `[from, to)` of a body, verified, into `sink`. Every byte pushed is right; an error
-   * may come after some. Errors: TOO_FEW_SHARDS, SHARD_CORRUPT, CANCELLED.
+   * Pushes bytes `[from, to)` of a body, verified, into `sink`. Every byte pushed is right; an
+   * error may come after some. Errors: TOO_FEW_SHARDS, SHARD_CORRUPT, CANCELLED.
    */
   read(
     body: VersionBody,
@@ -44,9 +45,9 @@ export interface DataPath {
   ): Promise<void>;
 
   /**
-   * Deletes blobs that were written but will certainly not be committed (a digest mismatch, a refused
-   * commit). Never for a commit whose outcome is unknown. Returns at once; failures are left to the
-   * collector.
+   * Deletes blobs that were written but will certainly not be committed (a digest mismatch, a
+   * refused commit). Never for a commit whose outcome is unknown. Returns at once; failures are
+   * left to the collector.
    */
   discard(blobs: readonly BlobRef[]): void;
 }

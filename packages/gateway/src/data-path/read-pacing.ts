@@ -43,9 +43,9 @@ class LatencyWindow {
 }
 
 /**
- * When to ask one shard more than needed, and which disks to ask last (Dean and Barroso, "The Tail at
- * Scale"): after the 95th percentile of recent reads, at most 5 % extra, so that hedging never adds
- * load where load is the problem.
+ * When to ask one shard more than needed, and which disks to ask last (Dean and Barroso, "The Tail
+ * at Scale"): after the 95th percentile of recent reads, at most 5 % extra, so that hedging never
+ * adds load where load is the problem.
  */
 export class ReadPacing {
   readonly #clock: Clock;

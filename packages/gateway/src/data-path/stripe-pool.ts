@@ -46,8 +46,8 @@ export class StripePool {
   }
 
   /**
-   * Offset of `sizeBytes` bytes of unknown content. Errors: OVERLOADED when too many wait, or for too
-   * long; CANCELLED.
+   * Offset of `sizeBytes` bytes of unknown content. Errors: OVERLOADED when too many wait, or for
+   * too long; CANCELLED.
    */
   allocate(sizeBytes: number, signal?: AbortSignal): number | Promise<number> {
     if (this.#waiters.length === 0) {

@@ -34,9 +34,9 @@ export interface AwsChunkedOptions {
 type State = 'header' | 'data' | 'data-end' | 'trailer' | 'done';
 
 /**
- * Decodes an `aws-chunked` body. Data flows on as slices of what arrived, before the signature of its
- * chunk was seen; `readInto` resolves only after every signature, the length and the trailers were
- * verified, and nothing may be committed before it does.
+ * Decodes an `aws-chunked` body. Data flows on as slices of what arrived, before the signature of
+ * its chunk was seen; `readInto` resolves only after every signature, the length and the trailers
+ * were verified, and nothing may be committed before it does.
  *
  * Errors: S3Error SignatureDoesNotMatch, InvalidChunkSizeError, IncompleteBody (cut short, or not
  * `sizeBytes` long), MalformedTrailerError, InvalidRequest (not aws-chunked).

@@ -24,8 +24,8 @@ export type IncomingStream = Pick<
 /**
  * The bytes of a request as the socket delivers them, with back-pressure and without copies.
  *
- * Node's own `requestTimeout` would cut every upload that takes longer, however steadily it flows, so
- * it is off and progress is watched here instead.
+ * Node's own `requestTimeout` would cut every upload that takes longer, however steadily it flows,
+ * so it is off and progress is watched here instead.
  */
 export class IncomingBody implements ByteSource {
   readonly #request: IncomingStream;
@@ -67,8 +67,8 @@ export class IncomingBody implements ByteSource {
   }
 
   /**
-   * Reads and drops what is left, so that the answer is not lost in a connection reset. Resolves with
-   * false when more than `bytesMax` are coming or they come too slowly.
+   * Reads and drops what is left, so that the answer is not lost in a connection reset. Resolves
+   * with false when more than `bytesMax` are coming or they come too slowly.
    */
   async discard(bytesMax: number): Promise<boolean> {
     this.#isStarted = true;

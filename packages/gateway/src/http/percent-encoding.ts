@@ -24,8 +24,8 @@ function isPlain(text: string, keepsSlash: boolean): boolean {
 }
 
 /**
- * The bytes of a part of the request target, decoded once. `text` holds one byte a character, as Node
- * hands the target out. `+` stays `+`: it never means a space in SigV4.
+ * The bytes of a part of the request target, decoded once. `text` holds one byte a character, as
+ * Node hands the target out. `+` stays `+`: it never means a space in SigV4.
  *
  * @throws S3Error InvalidURI when an escape is not two hex digits.
  */
@@ -57,7 +57,8 @@ export function hexDigit(code: number): number {
 }
 
 /**
- * Decodes once, to exact UTF-8. Nothing is normalised: `a//b`, `a/../b` and `%2e%2e` keep their bytes.
+ * Decodes once, to exact UTF-8. Nothing is normalised: `a//b`, `a/../b` and `%2e%2e` keep their
+ * bytes.
  *
  * @throws S3Error InvalidURI when an escape or the UTF-8 is broken.
  */

@@ -28,11 +28,11 @@ const EMPTY_BODY: RequestBody = {
 const ABSENT_BODY: RequestBody = { ...EMPTY_BODY, sizeBytes: null };
 
 /**
- * Puts the verification that the signature asks for around the raw bytes: no handler can read a body
- * without it.
+ * Puts the verification that the signature asks for around the raw bytes: no handler can read a
+ * body without it.
  *
- * @throws S3Error MissingContentLength, InvalidRequest (trailers), XAmzContentSHA256Mismatch (when the
- *   body is known to be empty).
+ * @throws S3Error MissingContentLength, InvalidRequest (trailers), XAmzContentSHA256Mismatch (when
+ *   the body is known to be empty).
  */
 export function openRequestBody(
   headers: Headers,

@@ -61,8 +61,8 @@ export interface RawRequest {
 /**
  * Parses method, target and headers.
  *
- * @throws S3Error InvalidURI, InvalidBucketName, KeyTooLongError, InvalidArgument (a duplicate or an
- *   internal header, no Host), RequestHeaderSectionTooLarge.
+ * @throws S3Error InvalidURI, InvalidBucketName, KeyTooLongError, InvalidArgument (a duplicate or
+ *   an internal header, no Host), RequestHeaderSectionTooLarge.
  */
 export function parseRequestHead(raw: RawRequest, domains: readonly string[]): RequestHead {
   const headers = parseHeaders(raw.rawHeaders);

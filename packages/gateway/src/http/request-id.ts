@@ -4,8 +4,8 @@ const PREFIX_BYTES = 4;
 const COUNTER_LIMIT = 0x1_0000_0000;
 
 /**
- * Request ids as AWS's look: sixteen upper-case hex digits. Random per process, then counted: unique
- * without asking the operating system for entropy on every request.
+ * Request ids as AWS's look: sixteen upper-case hex digits. Random per process, then counted:
+ * unique without asking the operating system for entropy on every request.
  */
 export class RequestIds {
   readonly #prefix: string;

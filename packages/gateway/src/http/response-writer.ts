@@ -23,11 +23,12 @@ export interface ResponseOptions {
 }
 
 /**
- * Sends an answer up to its last byte, but does not end it: what is left of the request may have to be
- * read first. Returns the number of body bytes.
+ * Sends an answer up to its last byte, but does not end it: what is left of the request may have to
+ * be read first. Returns the number of body bytes.
  *
- * @throws S3Error InvalidArgument when a header (from a `response-*` parameter) holds a line end; what
- *   the body's `write` throws; StoreError CANCELLED when the client is gone or reads too slowly.
+ * @throws S3Error InvalidArgument when a header (from a `response-*` parameter) holds a line end;
+ *   what the body's `write` throws; StoreError CANCELLED when the client is gone or reads too
+ *   slowly.
  */
 export async function writeResponse(
   target: ServerResponse,

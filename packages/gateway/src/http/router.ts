@@ -5,8 +5,8 @@ import type { RequestHead } from './request-head';
 type Scope = 'service' | 'bucket' | 'object';
 
 /**
- * Method, scope and subresource (the query parameter that selects an API) of every operation. A route
- * without subresource takes what no other route of its method takes.
+ * Method, scope and subresource (the query parameter that selects an API) of every operation. A
+ * route without subresource takes what no other route of its method takes.
  */
 interface Route {
   readonly operation: string;
@@ -269,8 +269,8 @@ function subresourcesOf(scope: Scope): ReadonlySet<string> {
 }
 
 /**
- * Names the operation that a request asks for, supported or not. Query parameters that select nothing
- * (`x-id`, `versionId`, `prefix`) are left to the operation.
+ * Names the operation that a request asks for, supported or not. Query parameters that select
+ * nothing (`x-id`, `versionId`, `prefix`) are left to the operation.
  *
  * @throws S3Error MethodNotAllowed, or InvalidArgument for a combination that has no meaning.
  */

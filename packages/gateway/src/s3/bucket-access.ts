@@ -24,8 +24,8 @@ export interface ObjectLocation {
 /**
  * The bucket of the request.
  *
- * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the caller's or
- * than the one that `x-amz-expected-bucket-owner` names.
+ * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the caller's
+ * or than the one that `x-amz-expected-bucket-owner` names.
  */
 export async function requireBucket(
   request: S3Request,
@@ -63,8 +63,9 @@ export async function requireObject(
 }
 
 /**
- * The bucket and key of a request that writes. Every write of an object passes here, so here is where
- * a gateway that lost its watch refuses: what it believes of buckets and groups may be long wrong.
+ * The bucket and key of a request that writes. Every write of an object passes here, so here is
+ * where a gateway that lost its watch refuses: what it believes of buckets and groups may be long
+ * wrong.
  */
 export async function requireWritableObject(
   request: S3Request,

@@ -70,8 +70,8 @@ export interface ExpectedDigests {
 /**
  * Reads Content-MD5, the checksum header or the announced trailer.
  *
- * @throws S3Error InvalidDigest, InvalidRequest (KC-5, G-6), NotImplemented for algorithms that exist
- * and are not here.
+ * @throws S3Error InvalidDigest, InvalidRequest (KC-5, G-6), NotImplemented for algorithms that
+ * exist and are not here.
  */
 export function parseExpectedDigests(request: S3Request): ExpectedDigests {
   const { headers } = request;

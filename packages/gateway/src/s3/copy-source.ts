@@ -18,8 +18,8 @@ export const COPY_SIZE_BYTES_MAX = 5 * 1024 ** 3;
 const VERSION_SEPARATOR = '?versionId=';
 
 /**
- * Reads `x-amz-copy-source`: `[/]bucket/key[?versionId=id]`, percent-encoded. The version is cut off
- * before decoding, so that a key may hold `?versionId=` as `%3FversionId=`.
+ * Reads `x-amz-copy-source`: `[/]bucket/key[?versionId=id]`, percent-encoded. The version is cut
+ * off before decoding, so that a key may hold `?versionId=` as `%3FversionId=`.
  */
 export function parseCopySource(headers: Headers): CopySource {
   const header = headers.get(COPY_SOURCE_HEADER) ?? '';
@@ -60,8 +60,8 @@ function decodePath(path: string, header: string): string {
 }
 
 /**
- * Reads `x-amz-copy-source-range` of UploadPartCopy against the source (M-10); the whole source when
- * absent.
+ * Reads `x-amz-copy-source-range` of UploadPartCopy against the source (M-10); the whole source
+ * when absent.
  */
 export function parseCopySourceRange(headers: Headers, sourceSizeBytes: number): ByteRange {
   const name = 'x-amz-copy-source-range';

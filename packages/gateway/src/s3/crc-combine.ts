@@ -5,8 +5,8 @@ import type { ChecksumAlgorithm } from '@azimuth/proto';
  * The CRC of a concatenation from the CRCs of its pieces, so that a FULL_OBJECT checksum of a
  * multipart upload needs no byte again (KC-2).
  *
- * A reflected CRC is a polynomial over GF(2) with the coefficient of x^0 in the highest bit. With equal
- * start and final inversion, `crc(A ‖ B) = crc(A) · x^(8·|B|) mod P  xor  crc(B)` (zlib
+ * A reflected CRC is a polynomial over GF(2) with the coefficient of x^0 in the highest bit. With
+ * equal start and final inversion, `crc(A ‖ B) = crc(A) · x^(8·|B|) mod P  xor  crc(B)` (zlib
  * `crc32_combine`; Mark Adler, "How crc32_combine works").
  */
 export type CrcAlgorithm = Extract<ChecksumAlgorithm, 'CRC32' | 'CRC32C' | 'CRC64NVME'>;

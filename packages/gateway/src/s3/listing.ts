@@ -77,8 +77,8 @@ function parseEncodingType(query: Query): 'url' | null {
 }
 
 /**
- * Encodes a key for `encoding-type=url` (K-6): UTF-8, `/` as it is, a blank as `+`, which the decoders
- * of all SDKs take.
+ * Encodes a key for `encoding-type=url` (K-6): UTF-8, `/` as it is, a blank as `+`, which the
+ * decoders of all SDKs take.
  */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key)
@@ -98,8 +98,9 @@ export function commonPrefixOf(key: string, prefix: string, delimiter: string): 
 }
 
 /**
- * Where a listing continues after a marker. A marker inside a rolled-up prefix, or the prefix itself,
- * skips all of that prefix: it was on an earlier page, or is not greater than the marker (K-3).
+ * Where a listing continues after a marker. A marker inside a rolled-up prefix, or the prefix
+ * itself, skips all of that prefix: it was on an earlier page, or is not greater than the marker
+ * (K-3).
  */
 export function positionAfter(
   marker: string,

@@ -39,7 +39,8 @@ export interface ObjectAttributes {
 /**
  * Reads what PutObject, CopyObject (with REPLACE) and CreateMultipartUpload store beside the bytes.
  *
- * @throws S3Error MetadataTooLarge, InvalidStorageClass, and what `refuseUnimplementedHeaders` throws.
+ * @throws S3Error MetadataTooLarge, InvalidStorageClass, and what `refuseUnimplementedHeaders`
+ *   throws.
  */
 export function parseObjectAttributes(headers: Headers): ObjectAttributes {
   refuseUnimplementedHeaders(headers);

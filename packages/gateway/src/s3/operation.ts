@@ -16,8 +16,9 @@ export interface OperationContext {
 }
 
 /**
- * One S3 operation: what to authorize, how to read the body, how to answer. Parsing, authentication,
- * authorization, rendering of errors, metrics and logs happen once, in `http/pipeline.ts`.
+ * One S3 operation: what to authorize, how to read the body, how to answer. Parsing,
+ * authentication, authorization, rendering of errors, metrics and logs happen once, in
+ * `http/pipeline.ts`.
  */
 export interface Operation {
   /** The exact API name. */

@@ -9,7 +9,8 @@ export interface DocumentOptions {
   readonly bytesMax: number;
   /**
    * `required`: Content-MD5 or a checksum must be there (V-18) · `checked`: verified when there ·
-   * `content-md5`: only that; `x-amz-checksum-*` speaks of something else (CompleteMultipartUpload).
+   * `content-md5`: only that; `x-amz-checksum-*` speaks of something else
+   * (CompleteMultipartUpload).
    */
   readonly integrity: 'required' | 'checked' | 'content-md5';
 }

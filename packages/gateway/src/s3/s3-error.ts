@@ -246,9 +246,9 @@ export function invalidRequest(message: string): S3Error {
 }
 
 /**
- * What a failure inside the cluster is to a client. Whatever may pass by itself is 503 SlowDown, which
- * every SDK retries with back-off, never 500. Handlers translate codes that mean something special to
- * their operation before it comes to this.
+ * What a failure inside the cluster is to a client. Whatever may pass by itself is 503 SlowDown,
+ * which every SDK retries with back-off, never 500. Handlers translate codes that mean something
+ * special to their operation before it comes to this.
  */
 export function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error;

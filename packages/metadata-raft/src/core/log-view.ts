@@ -117,8 +117,9 @@ export class LogView {
   }
 
   /**
-   * Paper, figure 2, AppendEntries rules 3 and 4: entries that are already here stay, the first that
-   * differs and all after it are replaced. The caller has checked that `entries` follow a match.
+   * Paper, figure 2, AppendEntries rules 3 and 4: entries that are already here stay, the first
+   * that differs and all after it are replaced. The caller has checked that `entries` follow a
+   * match.
    */
   reconcile(entries: readonly Entry[]): void {
     const conflict = entries.findIndex((entry) => this.term(entry.index) !== entry.term);
@@ -165,8 +166,8 @@ export class LogView {
   }
 
   /**
-   * What {@link takeUnstable} gave up to `index` is durable. Entries that were replaced meanwhile are
-   * not covered, whatever their terms: the write that finished was not theirs (pitfall 12).
+   * What {@link takeUnstable} gave up to `index` is durable. Entries that were replaced meanwhile
+   * are not covered, whatever their terms: the write that finished was not theirs (pitfall 12).
    */
   written(index: LogIndex): void {
     const to = Math.min(index, this.#writingTo);

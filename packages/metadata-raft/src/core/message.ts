@@ -39,8 +39,9 @@ export interface AppendEntries extends Envelope {
 }
 
 /**
- * On success `matchIndex` is durable at the follower. On failure `prevLogIndex` repeats the request,
- * and (`conflictIndex`, `conflictTerm`) is the last entry of the follower that may still match.
+ * On success `matchIndex` is durable at the follower. On failure `prevLogIndex` repeats the
+ * request, and (`conflictIndex`, `conflictTerm`) is the last entry of the follower that may still
+ * match.
  */
 export interface AppendEntriesResponse extends Envelope {
   readonly type: 'AppendEntriesResponse';
@@ -72,8 +73,8 @@ export interface TimeoutNow extends Envelope {
 }
 
 /**
- * Stepped by the driver once every chunk of the snapshot has arrived and is durable; its bytes never
- * pass through the core.
+ * Stepped by the driver once every chunk of the snapshot has arrived and is durable; its bytes
+ * never pass through the core.
  */
 export interface InstallSnapshot extends Envelope {
   readonly type: 'InstallSnapshot';

@@ -9,9 +9,9 @@ interface Inflight {
 }
 
 /**
- * What the leader knows of one follower. `probe`: the end of agreement is being searched, one message
- * at a time. `replicate`: messages are pipelined, `nextIndex` runs ahead. `snapshot`: the follower is
- * behind the start of our log and waits for a snapshot.
+ * What the leader knows of one follower. `probe`: the end of agreement is being searched, one
+ * message at a time. `replicate`: messages are pipelined, `nextIndex` runs ahead. `snapshot`: the
+ * follower is behind the start of our log and waits for a snapshot.
  */
 export class Progress {
   readonly #config: RaftConfig;

@@ -1,8 +1,9 @@
 import type { LogIndex, NodeId } from './message';
 
 /**
- * Who decides. `outgoing` is set while a change of membership is in its joint phase (thesis, section
- * 4.3): then a decision needs a majority of both sets. Learners receive the log and decide nothing.
+ * Who decides. `outgoing` is set while a change of membership is in its joint phase (thesis,
+ * section 4.3): then a decision needs a majority of both sets. Learners receive the log and decide
+ * nothing.
  */
 export interface Configuration {
   readonly voters: ReadonlySet<NodeId>;

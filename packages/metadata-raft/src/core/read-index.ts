@@ -26,8 +26,8 @@ export function startRead(state: RaftState): number | ReadRefusal {
 }
 
 /**
- * A response to round c was sent after round c began, so it confirms the leadership for every read of
- * round c or earlier, and for none that came later (pitfall 4).
+ * A response to round c was sent after round c began, so it confirms the leadership for every read
+ * of round c or earlier, and for none that came later (pitfall 4).
  */
 export function confirmLeadership(state: RaftState, response: HeartbeatResponse): void {
   if (state.pendingReads.length === 0) return;

@@ -5,8 +5,8 @@ export interface HardState {
   readonly currentTerm: Term;
   readonly votedFor: NodeId | null;
   /**
-   * Not 0: the log lost acknowledged entries, the last of which was at most this index. Until the log
-   * agrees with a leader up to here the node neither votes nor campaigns.
+   * Not 0: the log lost acknowledged entries, the last of which was at most this index. Until the
+   * log agrees with a leader up to here the node neither votes nor campaigns.
    */
   readonly repairIndex: LogIndex;
 }
@@ -19,8 +19,9 @@ export interface SnapshotMark {
 }
 
 /**
- * What the driver has to do. First write `snapshot`, `entries` and `hardState` and make them durable
- * in one step, then send `messagesAfterSync`, then call `advance`. `messages` may leave at once.
+ * What the driver has to do. First write `snapshot`, `entries` and `hardState` and make them
+ * durable in one step, then send `messagesAfterSync`, then call `advance`. `messages` may leave at
+ * once.
  */
 export interface Ready {
   readonly hardState: HardState | null;

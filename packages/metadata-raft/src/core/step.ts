@@ -57,9 +57,9 @@ function adoptsTerm(message: Message): boolean {
 }
 
 /**
- * An old leader has to learn of the new term to step down, and an old pre-candidate to stop: without
- * an answer a node with a larger term and a shorter log would keep the group without a leader
- * (pitfall 18).
+ * An old leader has to learn of the new term to step down, and an old pre-candidate to stop:
+ * without an answer a node with a larger term and a shorter log would keep the group without a
+ * leader (pitfall 18).
  */
 function rejectStaleTerm(state: RaftState, message: Message): void {
   if (isFromLeader(message)) respondToAppend(state, message.from, { success: false });

@@ -63,9 +63,9 @@ const COMPACTION_BYTES_MIN = 64 * 1024 * 1024;
 const TRAILING_ENTRIES = 4096;
 
 /**
- * Runs all groups of one node over one log: collect what every group wants durable, write it with one
- * sync, send, apply, advance. While a sync is in flight the next batch gathers, and messages that
- * promise nothing leave at once, so a leader writes and replicates in parallel.
+ * Runs all groups of one node over one log: collect what every group wants durable, write it with
+ * one sync, send, apply, advance. While a sync is in flight the next batch gathers, and messages
+ * that promise nothing leave at once, so a leader writes and replicates in parallel.
  */
 export class MetadataDriver implements TransportReceiver {
   readonly #options: MetadataDriverOptions;
@@ -106,7 +106,8 @@ export class MetadataDriver implements TransportReceiver {
   /**
    * Opens the log, brings the state machines in agreement with it, and joins the cluster.
    *
-   * @throws StoreError STATE_CORRUPT, LOG_CORRUPT when the disk cannot be trusted with this identity.
+   * @throws StoreError STATE_CORRUPT, LOG_CORRUPT when the disk cannot be trusted with this
+   *   identity.
    */
   async start(): Promise<void> {
     assert(this.#state === 'new', 'a driver starts once');

@@ -16,9 +16,9 @@ const CHUNK_HEADER_BYTES = 8;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 
 /**
- * Snapshot files: `snapshot-<group>-<index>`. Little-endian: magic(8) · last included index u64 · last
- * included term u64 · 0 u32 · CRC32C of the header u32, then chunks of length u32 · CRC32C u32 ·
- * bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before, ends the file.
+ * Snapshot files: `snapshot-<group>-<index>`. Little-endian: magic(8) · last included index u64 ·
+ * last included term u64 · 0 u32 · CRC32C of the header u32, then chunks of length u32 · CRC32C u32
+ * · bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before, ends the file.
  */
 export class SnapshotStore {
   readonly #disk: LogDisk;

@@ -13,8 +13,8 @@ export interface StateMachineSnapshot {
 }
 
 /**
- * What a group replicates. The driver calls one method at a time, except that `chunks` of a snapshot
- * may still be read while later entries are applied: a snapshot is a frozen view.
+ * What a group replicates. The driver calls one method at a time, except that `chunks` of a
+ * snapshot may still be read while later entries are applied: a snapshot is a frozen view.
  */
 export interface StateMachine {
   /** Index of the last entry whose effect is in the state; 0 for an empty state. */
@@ -56,8 +56,8 @@ export interface RaftGroup {
    */
   propose(data: Buffer): Promise<unknown>;
   /**
-   * Resolves when a read of the local state is linearizable: a quorum confirmed the leadership after
-   * this call, and everything committed before it is applied.
+   * Resolves when a read of the local state is linearizable: a quorum confirmed the leadership
+   * after this call, and everything committed before it is applied.
    *
    * @throws StoreError NOT_LEADER; UNAVAILABLE when no quorum confirms in time.
    */

@@ -7,8 +7,8 @@ export interface GroupWrite {
   readonly group: string;
   readonly hardState: HardState | null;
   /**
-   * The log starts behind this mark from now on. Entries behind it are kept if the entry at the mark
-   * has its term, and dropped otherwise. The bytes of the snapshot must be durable already.
+   * The log starts behind this mark from now on. Entries behind it are kept if the entry at the
+   * mark has its term, and dropped otherwise. The bytes of the snapshot must be durable already.
    */
   readonly snapshot: SnapshotMark | null;
   /** Contiguous; they replace everything from the index of the first on. */
@@ -27,8 +27,8 @@ export interface LogStorage {
   group(group: string): GroupLog;
   groups(): readonly string[];
   /**
-   * Resolves when all of `batch` is durable; one call at a time. A batch that is cut short by a crash
-   * may leave a prefix of its entries.
+   * Resolves when all of `batch` is durable; one call at a time. A batch that is cut short by a
+   * crash may leave a prefix of its entries.
    *
    * @throws StoreError DISK_FENCED after any failure: nothing is accepted ever after.
    */

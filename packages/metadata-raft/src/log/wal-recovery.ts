@@ -13,8 +13,8 @@ import {
 } from './wal-segment';
 
 /**
- * What the segments hold. `torn`: the end was being written when the node stopped, nobody was told of
- * it, and it is cut. `damaged`: something that had been synced is gone, so it may have been
+ * What the segments hold. `torn`: the end was being written when the node stopped, nobody was told
+ * of it, and it is cut. `damaged`: something that had been synced is gone, so it may have been
  * acknowledged, and cutting it in silence could lose a committed entry (pitfall 9).
  */
 export interface WalScan {

@@ -31,8 +31,8 @@ const SEGMENT_MAGIC = Buffer.from('AZWALSEG');
 const FORMAT_VERSION = 1;
 
 /**
- * Segment header, little-endian: magic(8) · version u32 · CRC32C of the rest u32 · number u64 · CRC of the record
- * before the first u32 · 0 u32.
+ * Segment header, little-endian: magic(8) · version u32 · CRC32C of the rest u32 · number u64 · CRC
+ * of the record before the first u32 · 0 u32.
  */
 export function encodeSegmentHeader(number: number, previousCrc: number): Buffer {
   const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
@@ -84,9 +84,10 @@ export function recordBytes(groupLength: number, dataLength: number): number {
 }
 
 /**
- * Record, little-endian: magic(4) · CRC32C of the rest u32 · data length u32 · CRC of the record before u32 ·
- * flags u16 · group length u16 · 0 u32 · batch u64 · term u64 · index u64 · previous term u64 · 0 u32 · group ·
- * data. Answers the CRC, which the next record repeats: that is the hash chain.
+ * Record, little-endian: magic(4) · CRC32C of the rest u32 · data length u32 · CRC of the record
+ * before u32 · flags u16 · group length u16 · 0 u32 · batch u64 · term u64 · index u64 · previous
+ * term u64 · 0 u32 · group · data. Answers the CRC, which the next record repeats: that is the hash
+ * chain.
  */
 export function encodeRecord(
   target: Buffer,

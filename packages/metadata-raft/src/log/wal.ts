@@ -23,9 +23,9 @@ import {
 export interface WalOptions {
   readonly disk: LogDisk;
   /**
-   * What an empty directory means: `bootstrap` a node of a new cluster; `rejoin` a node that lost its
-   * disk, whose old votes and acknowledgements are forgotten, so that it abstains until a leader has
-   * brought it up to date (pitfall 17).
+   * What an empty directory means: `bootstrap` a node of a new cluster; `rejoin` a node that lost
+   * its disk, whose old votes and acknowledgements are forgotten, so that it abstains until a
+   * leader has brought it up to date (pitfall 17).
    */
   readonly whenEmpty: 'bootstrap' | 'rejoin';
   readonly segmentBytesMax?: number;
@@ -334,8 +334,8 @@ export class Wal implements LogStorage {
   }
 
   /**
-   * Which records are gone cannot be told, so no group may be sure of its log: each abstains until it
-   * agrees with a leader at least as far as anything that is known to have been there.
+   * Which records are gone cannot be told, so no group may be sure of its log: each abstains until
+   * it agrees with a leader at least as far as anything that is known to have been there.
    */
   #markDamaged(stored: NodeState, maxIndex: ReadonlyMap<string, LogIndex>): void {
     for (const [name, group] of this.#groups) {

@@ -24,8 +24,8 @@ export interface ControllerOptions {
 }
 
 /**
- * The control loop of the root leader. It decides over a state that a quorum has just confirmed, so a
- * leader that is cut off marks nobody down.
+ * The control loop of the root leader. It decides over a state that a quorum has just confirmed, so
+ * a leader that is cut off marks nobody down.
  */
 export class Controller {
   readonly #options: ControllerOptions;

@@ -17,9 +17,10 @@ export interface StateDigest {
  *
  * S1 Every value carries a CRC-32C over key and value; a read verifies it, so that LevelDB handing
  *    out wrong bytes is noticed and not served.
- * S2 Changes collect in memory and reach the store in one atomic write, with the applied index; what
- *    `get` reads includes them.
- * S3 The digest depends on the sequence of changes alone, not on how entries were grouped in writes.
+ * S2 Changes collect in memory and reach the store in one atomic write, with the applied index;
+ *    what `get` reads includes them.
+ * S3 The digest depends on the sequence of changes alone, not on how entries were grouped in
+ *    writes.
  */
 export class CheckedStore {
   readonly #store: KeyValueStore;

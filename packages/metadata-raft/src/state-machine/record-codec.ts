@@ -11,8 +11,9 @@ import type {
 } from '@azimuth/proto';
 
 /**
- * Values of the index records: MessagePack arrays, because field names would be half of them. A head
- * is two arrays, what lists need before what they do not: [length of the first, u16][first][second].
+ * Values of the index records: MessagePack arrays, because field names would be half of them. A
+ * head is two arrays, what lists need before what they do not: [length of the first,
+ * u16][first][second].
  */
 
 /** A head with its links to the other versions of its key, by sequence; 0 is none. */

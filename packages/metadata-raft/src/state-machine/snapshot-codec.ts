@@ -6,9 +6,9 @@ import { verifiedContent } from './checked-store';
 import type { KeyValueOperation, KeyValueStore } from './key-value-store';
 
 /**
- * A snapshot is a header, then records [key length u32][value length u32][key][value], then a trailer
- * [FFFFFFFF][record count u32][CRC-32C over all before the trailer, u32]. Values keep the checksum
- * they are stored with, and both sides verify it. Chunks cut this stream anywhere.
+ * A snapshot is a header, then records [key length u32][value length u32][key][value], then a
+ * trailer [FFFFFFFF][record count u32][CRC-32C over all before the trailer, u32]. Values keep the
+ * checksum they are stored with, and both sides verify it. Chunks cut this stream anywhere.
  */
 const HEADER = Buffer.from('AZSS\x01', 'latin1');
 const TRAILER_MARK = 0xffff_ffff;
@@ -62,8 +62,8 @@ async function* encodeChunks(reader: ReturnType<KeyValueStore['range']>): AsyncG
 }
 
 /**
- * The records of a snapshot in batches, each record verified as it comes. That the snapshot is whole
- * is known only when the iteration has ended: until then the store must not count as such.
+ * The records of a snapshot in batches, each record verified as it comes. That the snapshot is
+ * whole is known only when the iteration has ended: until then the store must not count as such.
  *
  * @throws StoreError CHECKSUM_MISMATCH, STATE_CORRUPT
  */

@@ -31,8 +31,8 @@ export function encodeMessage({ group, message }: GroupMessage): OutgoingMessage
 }
 
 /**
- * What arrived, checked: numbers are safe integers and entries are contiguous, so the core can assert
- * that.
+ * What arrived, checked: numbers are safe integers and entries are contiguous, so the core can
+ * assert that.
  *
  * @throws StoreError INVALID_ARGUMENT
  */

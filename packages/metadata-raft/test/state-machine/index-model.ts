@@ -39,8 +39,8 @@ class Refusal extends Error {
 }
 
 /**
- * What an index group means, in plain maps and lists, with no thought of speed. Each rule is written
- * once here and once in the state machine; the tests compare the two.
+ * What an index group means, in plain maps and lists, with no thought of speed. Each rule is
+ * written once here and once in the state machine; the tests compare the two.
  */
 export class IndexModel {
   /** Newest first. */

@@ -26,10 +26,10 @@ import type {
 } from './object-records';
 
 /**
- * The replicated commands and the queries of the metadata groups, as maps from name to arguments and
- * result. Commands are deterministic and idempotent by `commandId`: the state machine remembers
- * results for `COMMAND_RETRY_WINDOW_MS` and refuses an older command with COMMAND_EXPIRED. Time comes
- * from the leader's hybrid clock, carried in the log entry.
+ * The replicated commands and the queries of the metadata groups, as maps from name to arguments
+ * and result. Commands are deterministic and idempotent by `commandId`: the state machine remembers
+ * results for `COMMAND_RETRY_WINDOW_MS` and refuses an older command with COMMAND_EXPIRED. Time
+ * comes from the leader's hybrid clock, carried in the log entry.
  */
 export const COMMAND_VERSION = 1;
 export const COMMAND_RETRY_WINDOW_MS = 5 * 60_000;
@@ -165,8 +165,8 @@ export interface IndexCommands {
   >;
   /**
    * The parts named, in order, become a version; the other parts become garbage. The gateway has
-   * computed `draft` (etag, checksum, size) from ListParts; apply checks that each part named is still
-   * the one with that etag. Repeating a completed upload answers as the first did, for 24 h.
+   * computed `draft` (etag, checksum, size) from ListParts; apply checks that each part named is
+   * still the one with that etag. Repeating a completed upload answers as the first did, for 24 h.
    * Errors: UPLOAD_NOT_FOUND, PART_NOT_FOUND (`detail.partNumber`), PRECONDITION_FAILED,
    * KEY_NOT_FOUND, BUCKET_FENCED.
    */
@@ -196,8 +196,9 @@ export interface IndexCommands {
   /** Adds repair work that a scrub, a census or a reader found, unless the blob is unreferenced. */
   readonly ReportMissingShards: Of<{ readonly missing: readonly MissingShards[] }, null>;
   /**
-   * Compare-and-set on a manifest: replaces `oldBlobId` by `blob` wherever its owner still references
-   * it, and turns the old blob into garbage; when the owner is gone, the new blob becomes garbage.
+   * Compare-and-set on a manifest: replaces `oldBlobId` by `blob` wherever its owner still
+   * references it, and turns the old blob into garbage; when the owner is gone, the new blob
+   * becomes garbage.
    */
   readonly ReplaceBlob: Of<
     {

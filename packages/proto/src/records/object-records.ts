@@ -40,8 +40,8 @@ export interface VersionPart {
 }
 
 /**
- * The bytes of a version: the blobs one after the other, then the inline bytes. Both only when the last
- * part of a multipart upload was small. Kept apart from the head: lists skip it.
+ * The bytes of a version: the blobs one after the other, then the inline bytes. Both only when the
+ * last part of a multipart upload was small. Kept apart from the head: lists skip it.
  */
 export interface VersionBody {
   readonly inline: Uint8Array | null;
@@ -115,8 +115,9 @@ export type OutboxKind = 'repair' | 'garbage' | 'restripe';
 
 /**
  * Work that follows from a commit, written in the same apply, consumed at least once and then
- * acknowledged by id. `repair`: rebuild `shardIndexes`. `garbage`: delete the blob once `notBeforeMs`
- * has passed and it is still unreferenced. `restripe`: copy the blob into a normal group.
+ * acknowledged by id. `repair`: rebuild `shardIndexes`. `garbage`: delete the blob once
+ * `notBeforeMs` has passed and it is still unreferenced. `restripe`: copy the blob into a normal
+ * group.
  */
 export interface OutboxEntry {
   readonly id: string;

@@ -28,8 +28,8 @@ const IGNORED_NAMES = new Set([IDENTITY_DRAFT_PATH, 'lost+found']);
  * Reads the disk's identity, or formats a disk that is empty. A disk that holds anything but has no
  * readable identity is never formatted: that would turn one bad sector into the loss of all shards.
  *
- * @throws StoreError STATE_CORRUPT (unreadable identity) · PERMISSION_DENIED (another cluster, zone or
- *   node owns the disk).
+ * @throws StoreError STATE_CORRUPT (unreadable identity) · PERMISSION_DENIED (another cluster, zone
+ *   or node owns the disk).
  */
 export async function openDiskIdentity(
   disk: Disk,

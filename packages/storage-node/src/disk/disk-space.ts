@@ -14,8 +14,9 @@ export interface DiskSpaceOptions {
 const RECHECK_AFTER_BYTES = 64 * 1024 * 1024;
 
 /**
- * Refuses a shard before its first byte when there is no room for it. Free space is a reading of the
- * file system minus what has been promised since, so a burst of writers cannot all see the same room.
+ * Refuses a shard before its first byte when there is no room for it. Free space is a reading of
+ * the file system minus what has been promised since, so a burst of writers cannot all see the same
+ * room.
  */
 export class DiskSpace {
   readonly #disk: Disk;

@@ -1,8 +1,8 @@
 /**
  * The part of a file system that the store needs, so that the same code runs on real files and on a
- * simulated disk that loses, tears and flips bytes. Paths are relative to the disk's directory, with
- * `/` between names; the empty path is that directory. Failures are errors with the system's `code`:
- * ENOENT, EEXIST, EIO, ENOSPC.
+ * simulated disk that loses, tears and flips bytes. Paths are relative to the disk's directory,
+ * with `/` between names; the empty path is that directory. Failures are errors with the system's
+ * `code`: ENOENT, EEXIST, EIO, ENOSPC.
  *
  * What survives a power cut: bytes of a file only after `datasync`; its name only after
  * `syncDirectory` of the directory that holds it.

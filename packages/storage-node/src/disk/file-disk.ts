@@ -67,8 +67,8 @@ async function syncDirectoryAt(path: string): Promise<void> {
 }
 
 /**
- * Plain descriptors and callbacks: a FileHandle costs an extra object and promise for each call, which
- * shows at one call per shard page run.
+ * Plain descriptors and callbacks: a FileHandle costs an extra object and promise for each call,
+ * which shows at one call per shard page run.
  */
 class OpenFile implements DiskFile {
   readonly #descriptor: number;

@@ -1,6 +1,6 @@
 /**
- * Shares one sync among all callers that wait for it. A caller is served by a sync that begins after
- * its call, so whatever it wrote before is covered.
+ * Shares one sync among all callers that wait for it. A caller is served by a sync that begins
+ * after its call, so whatever it wrote before is covered.
  */
 export class GroupSync {
   readonly #sync: () => Promise<void>;

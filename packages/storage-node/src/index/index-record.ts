@@ -9,8 +9,9 @@ export interface ShardLocation extends RecordEntry {
 }
 
 /**
- * Keys: `b` blobId(16) shardIndex(1) → location · `p` pgId(8) blobId(16) shardIndex(1) → nothing, for
- * listing a group · `t` as `b`, tombstones while a rebuild runs · `f` as `b`, findings · `m` name.
+ * Keys: `b` blobId(16) shardIndex(1) → location · `p` pgId(8) blobId(16) shardIndex(1) → nothing,
+ * for listing a group · `t` as `b`, tombstones while a rebuild runs · `f` as `b`, findings · `m`
+ * name.
  */
 export const KEY_SPACES = { shard: 0x62, group: 0x70, tombstone: 0x74, finding: 0x66, meta: 0x6d };
 

@@ -7,7 +7,8 @@ const BATCH_LENGTH_MAX = 5_000;
 
 /**
  * Puts records into the index in any order: per shard the greatest sequence wins, whether it is a
- * shard or a tombstone (F2 of segment-format.ts). Tombstones are kept beside the entries while it runs.
+ * shard or a tombstone (F2 of segment-format.ts). Tombstones are kept beside the entries while it
+ * runs.
  */
 export class IndexMerge {
   readonly #index: ShardIndex;

@@ -45,8 +45,8 @@ const SEQUENCE_KEY = metaKey('sequence');
 const ITERATION_BATCH = 1000;
 
 /**
- * The map from shard to place, in LevelDB. It is never the only copy of anything: the segments are the
- * truth, so writes are not synced, and a value that fails its checksum is treated as damage.
+ * The map from shard to place, in LevelDB. It is never the only copy of anything: the segments are
+ * the truth, so writes are not synced, and a value that fails its checksum is treated as damage.
  */
 export class ShardIndex {
   readonly #backend: IndexBackend;

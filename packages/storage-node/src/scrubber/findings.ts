@@ -13,8 +13,8 @@ export interface Finding {
 export const FINDINGS_MAX = 10_000;
 
 /**
- * What scrub tours, readers and recovery found, until the shard is rewritten or deleted. Kept in the
- * index as well, so that a restart does not forget what only a whole tour would find again.
+ * What scrub tours, readers and recovery found, until the shard is rewritten or deleted. Kept in
+ * the index as well, so that a restart does not forget what only a whole tour would find again.
  */
 export class Findings {
   readonly #index: ShardIndex;

@@ -6,8 +6,8 @@ export interface ScrubPace {
 }
 
 /**
- * Where a scrub tour stands, and when it may go on. Pure: time is an argument. A tour visits segments
- * by ascending number; one that appears behind the cursor belongs to the next tour.
+ * Where a scrub tour stands, and when it may go on. Pure: time is an argument. A tour visits
+ * segments by ascending number; one that appears behind the cursor belongs to the next tour.
  */
 export class ScrubTour {
   readonly #pace: ScrubPace;

@@ -57,11 +57,13 @@ export function chooseSegment(
 
 /**
  * Copies what is live out of a shared segment and removes it. Copies keep their sequence, so two of
- * them after a crash are one shard. Returns the bytes freed; 0 when a damaged record keeps the segment.
+ * them after a crash are one shard. Returns the bytes freed; 0 when a damaged record keeps the
+ * segment.
  *
  * C1 A shard does not change while it is copied, and the index moves only from the place copied.
- * C2 A tombstone is dropped only when no segment holds an older record of any shard, and the removal
- *    of every file of a deleted shard is durable: otherwise a rebuild would bring the shard back.
+ * C2 A tombstone is dropped only when no segment holds an older record of any shard, and the
+ *    removal of every file of a deleted shard is durable: otherwise a rebuild would bring the shard
+ *    back.
  * C3 The segment goes only after everything copied is durable.
  */
 export async function compactSegment(access: CompactionAccess, segment: Segment): Promise<number> {

@@ -25,7 +25,8 @@ export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES;
 
 /**
  * A segment for one large shard, written while it arrives. Deleting the shard later is removing the
- * file. Nothing refers to it before `commit` returns; a start that finds it without footer removes it.
+ * file. Nothing refers to it before `commit` returns; a start that finds it without footer removes
+ * it.
  */
 export class OwnSegmentWriter {
   readonly #context: SegmentContext;

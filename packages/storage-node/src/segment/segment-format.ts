@@ -12,8 +12,9 @@ import type { ShardId } from './shard-id';
  *   segment = segment header (64) · record* · [entry (72)* · footer tail (64)]   ← at seal
  *   record  = header (128) · shard bytes · page checksum table · trailer (32) · zeros to 64
  *
- * F1 A record names its disk, segment, salt and offset, so that bytes that were misdirected, left over
- *    from another life of the file system, or crafted by a client are never taken for a record.
+ * F1 A record names its disk, segment, salt and offset, so that bytes that were misdirected, left
+ *    over from another life of the file system, or crafted by a client are never taken for a
+ *    record.
  * F2 Per shard the record with the greatest sequence is the truth; a tombstone is a record too.
  * F3 Everything is covered by a CRC-32C, the shard bytes by one for each page.
  */
@@ -100,8 +101,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 /**
  * Null when the bytes are not the header of this segment of this disk.
  *
- * @throws StoreError STATE_CORRUPT for an intact header of a later format: a program that is too old
- *   must stop, not report everything as damaged.
+ * @throws StoreError STATE_CORRUPT for an intact header of a later format: a program that is too
+ *   old must stop, not report everything as damaged.
  */
 export function decodeSegmentHeader(
   bytes: Buffer,

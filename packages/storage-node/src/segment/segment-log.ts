@@ -61,8 +61,8 @@ interface OpenSegment {
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
- * The shared segment that takes small records: shards up to `OWN_SEGMENT_ABOVE_BYTES`, tombstones and
- * copies of compaction.
+ * The shared segment that takes small records: shards up to `OWN_SEGMENT_ABOVE_BYTES`, tombstones
+ * and copies of compaction.
  *
  * L1 A batch is one write and one fdatasync; everything that arrives meanwhile is the next batch.
  * L2 A record is acknowledged only after the fdatasync of its batch succeeded.
@@ -184,8 +184,8 @@ export class SegmentLog {
   }
 
   /**
-   * Writes the footer. Without room for it the segment stays as it is: its records are durable, and the
-   * next start reads them one by one.
+   * Writes the footer. Without room for it the segment stays as it is: its records are durable, and
+   * the next start reads them one by one.
    */
   async #seal(open: OpenSegment): Promise<void> {
     const { segment, file } = open;

@@ -82,9 +82,9 @@ async function readFooter(
 }
 
 /**
- * Walks the records and verifies every byte. What is invalid with something valid behind it is damage,
- * named and stepped over; what is invalid at the end is the torn tail of a write that nobody was told
- * about.
+ * Walks the records and verifies every byte. What is invalid with something valid behind it is
+ * damage, named and stepped over; what is invalid at the end is the torn tail of a write that
+ * nobody was told about.
  */
 async function scanRecords(
   file: DiskFile,

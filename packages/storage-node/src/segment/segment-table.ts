@@ -93,8 +93,8 @@ export class SegmentTable {
   }
 
   /**
-   * Runs `use` with the segment's file, which stays open while it runs. Null when the segment is gone:
-   * the caller looks up again where its shard went.
+   * Runs `use` with the segment's file, which stays open while it runs. Null when the segment is
+   * gone: the caller looks up again where its shard went.
    */
   async withFile<T>(number: number, use: (file: DiskFile) => Promise<T>): Promise<T | null> {
     const opened = this.acquire(number);

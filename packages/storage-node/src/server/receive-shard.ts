@@ -6,7 +6,8 @@ import type { ShardUpload } from '../store/shard-store';
 
 /**
  * Feeds a request body into an upload, with the back-pressure of the disk, and finishes it. Returns
- * the bytes received. Plain events: reading a body by `for await` costs twice what receiving it does.
+ * the bytes received. Plain events: reading a body by `for await` costs twice what receiving it
+ * does.
  */
 export function receiveShard(request: IncomingMessage, upload: ShardUpload): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -3,9 +3,9 @@ import type { ServerResponse } from 'node:http';
 import type { ShardReader } from '../store/shard-store';
 
 /**
- * Sends a verified range: its bytes, then their page checksums. The first piece is verified before the
- * status is sent; damage met later can only cut the connection, which no reader takes for an end.
- * Returns the bytes sent.
+ * Sends a verified range: its bytes, then their page checksums. The first piece is verified before
+ * the status is sent; damage met later can only cut the connection, which no reader takes for an
+ * end. Returns the bytes sent.
  */
 export async function sendShard(response: ServerResponse, reader: ShardReader): Promise<number> {
   let piece = await reader.next();

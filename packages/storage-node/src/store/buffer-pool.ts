@@ -1,6 +1,6 @@
 /**
- * Buffers of one size, used again: a fresh one of this size is mapped and zeroed by the kernel every
- * time. At most `idleMax` wait for their next use.
+ * Buffers of one size, used again: a fresh one of this size is mapped and zeroed by the kernel
+ * every time. At most `idleMax` wait for their next use.
  */
 export class BufferPool {
   readonly #sizeBytes: number;

@@ -67,11 +67,12 @@ interface IndexCensus {
  * V2 After a mere kill the index is kept, and the unsealed segments are merged into it.
  * V3 An index that disagrees with the files is rebuilt.
  * V4 What an unsealed segment holds is synced before it is served: a later PUT of the same bytes is
- *    acknowledged because the shard exists, so it must be durable by then. An intact footer says that
- *    the records before it are: it is written after their sync.
- * V5 An index entry whose record is gone stays an entry or becomes a finding; it never just vanishes.
- * V6 A file is removed only when its records are known to be dead, or to be of a write that was never
- *    acknowledged.
+ *    acknowledged because the shard exists, so it must be durable by then. An intact footer says
+ *    that the records before it are: it is written after their sync.
+ * V5 An index entry whose record is gone stays an entry or becomes a finding; it never just
+ *    vanishes.
+ * V6 A file is removed only when its records are known to be dead, or to be of a write that was
+ *    never acknowledged.
  */
 export async function recoverStore(options: RecoveryOptions): Promise<RecoveryResult> {
   const recovery = new Recovery(options);

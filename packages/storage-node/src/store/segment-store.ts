@@ -81,9 +81,11 @@ export const LIST_LIMIT_MAX = 10_000;
 /**
  * The shards of one disk in segments, with a rebuildable index.
  *
- * S1 Order is record → fdatasync → index → acknowledgement, so the index only ever lags the segments.
+ * S1 Order is record → fdatasync → index → acknowledgement, so the index only ever lags the
+ *    segments.
  * S2 One shard changes under one lock: what the index says and what is appended cannot cross.
- * S3 Shards are immutable: other bytes under a stored id are refused, unless what is stored is damaged.
+ * S3 Shards are immutable: other bytes under a stored id are refused, unless what is stored is
+ *    damaged.
  */
 export class SegmentStore implements ShardStore, ScrubSource {
   readonly diskId: string;
@@ -574,8 +576,8 @@ export class SegmentStore implements ShardStore, ScrubSource {
   }
 
   /**
-   * A file of its own exists only while its shard does, so a missing entry was lost by the index. Of a
-   * shared segment nobody can tell: its dead records have no entry either.
+   * A file of its own exists only while its shard does, so a missing entry was lost by the index.
+   * Of a shared segment nobody can tell: its dead records have no entry either.
    */
   async #restoreIndexEntry(location: ShardLocation): Promise<void> {
     if (this.#table.get(location.segment)?.kind !== 'own') return;

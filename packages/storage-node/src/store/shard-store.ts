@@ -26,8 +26,8 @@ export interface ShardUpload {
   /**
    * Resolves when the shard would survive a power cut.
    *
-   * @throws StoreError SHARD_SIZE_MISMATCH · CHECKSUM_MISMATCH · SHARD_EXISTS (other bytes are stored
-   *   under this id) · DISK_FULL · DISK_FENCED.
+   * @throws StoreError SHARD_SIZE_MISMATCH · CHECKSUM_MISMATCH · SHARD_EXISTS (other bytes are
+   *   stored under this id) · DISK_FULL · DISK_FENCED.
    */
   finish(): Promise<void>;
   /** Gives up. Never throws; safe to call at any time. */

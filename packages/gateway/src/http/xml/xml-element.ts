@@ -3,8 +3,8 @@ import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { S3Error } from '../../s3/s3-error';
 
 /**
- * A parsed element. Names live in values and never become property names. The parser refuses the names
- * `__proto__`, `constructor` and `prototype`.
+ * A parsed element. Names live in values and never become property names. The parser refuses the
+ * names `__proto__`, `constructor` and `prototype`.
  */
 export interface XmlElement {
   readonly name: string;
@@ -39,8 +39,8 @@ const parser = new XMLParser({
 /**
  * Parses a request document. The caller has limited its size.
  *
- * @throws S3Error MalformedXML when it is not UTF-8, not well-formed, has a DOCTYPE, an entity that is
- * not predefined, or too many or too deep elements.
+ * @throws S3Error MalformedXML when it is not UTF-8, not well-formed, has a DOCTYPE, an entity that
+ * is not predefined, or too many or too deep elements.
  */
 export function parseXml(document: Uint8Array): XmlElement {
   try {

@@ -55,10 +55,10 @@ const NAMED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Escapes text. A carriage return would be normalised away by parsers, so it goes out as a reference.
- * Control characters that XML 1.0 cannot hold go out as references too, as AWS does: a strict parser
- * refuses them, which is better than a key that names another object (K-6; `encoding-type=url` is for
- * those).
+ * Escapes text. A carriage return would be normalised away by parsers, so it goes out as a
+ * reference. Control characters that XML 1.0 cannot hold go out as references too, as AWS does: a
+ * strict parser refuses them, which is better than a key that names another object (K-6;
+ * `encoding-type=url` is for those).
  */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, (character) => {

@@ -215,8 +215,8 @@ function requireExpectedChecksum(
 }
 
 /**
- * For an upload that is no more. If it was completed, apply remembers the outcome and answers as the
- * first time, and uses nothing of this (M-6); if not, it refuses.
+ * For an upload that is no more. If it was completed, apply remembers the outcome and answers as
+ * the first time, and uses nothing of this (M-6); if not, it refuses.
  */
 function repeatedDraft({ key, bucket }: ObjectLocation): VersionDraft {
   return {

@@ -31,8 +31,8 @@ export interface UploadPage {
 }
 
 /**
- * One page of uploads by key, then time of initiation (M-9), with what falls under a delimiter rolled
- * up. The uploads behind a prefix are skipped by seeking, not by reading them.
+ * One page of uploads by key, then time of initiation (M-9), with what falls under a delimiter
+ * rolled up. The uploads behind a prefix are skipped by seeking, not by reading them.
  */
 export async function uploadPage(
   bucket: BucketRecord,

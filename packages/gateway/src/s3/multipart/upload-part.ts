@@ -58,8 +58,8 @@ export const uploadPart: Operation = {
 
 /**
  * The algorithm of a part's checksum (KC-6). An upload made without one takes parts with any, since
- * SDKs add a checksum to parts by default. A FULL_OBJECT upload needs the CRC of every part, so it is
- * computed when the client sent none.
+ * SDKs add a checksum to parts by default. A FULL_OBJECT upload needs the CRC of every part, so it
+ * is computed when the client sent none.
  */
 function partAlgorithm(upload: UploadRecord, expected: ExpectedDigests): ChecksumAlgorithm | null {
   const sent = expected.checksum?.algorithm ?? null;

@@ -20,8 +20,8 @@ export interface CopiedVersion {
 /**
  * The version that CopyObject or UploadPartCopy copies, after its conditions.
  *
- * @throws S3Error NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidRequest for a delete marker named by
- * its version (V-19), PreconditionFailed, never 304 (C-4).
+ * @throws S3Error NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidRequest for a delete marker named
+ * by its version (V-19), PreconditionFailed, never 304 (C-4).
  */
 export async function requireCopySource(
   source: CopySource,

@@ -19,8 +19,8 @@ type ListArgs = IndexQueries['ListObjects']['args'];
 type GroupPage = IndexQueries['ListObjects']['result'];
 
 /**
- * One page of a bucket, merged in key order from all index groups, each of which holds the keys of its
- * slots. Linearizable, because each group's answer is (K-8).
+ * One page of a bucket, merged in key order from all index groups, each of which holds the keys of
+ * its slots. Linearizable, because each group's answer is (K-8).
  */
 export async function listPage(
   bucket: BucketRecord,
@@ -43,8 +43,9 @@ type Item =
   | { readonly key: string; readonly entry: null };
 
 /**
- * Merges pages of the groups. A prefix may come from several groups and counts once. What lies behind
- * the last item of a truncated page is unknown, so nothing behind it can be on the merged page.
+ * Merges pages of the groups. A prefix may come from several groups and counts once. What lies
+ * behind the last item of a truncated page is unknown, so nothing behind it can be on the merged
+ * page.
  */
 export function mergePages(pages: readonly GroupPage[], limit: number): ObjectPage {
   const items = pages.flatMap(itemsOf).sort((a, b) => compareKeys(a.key, b.key));

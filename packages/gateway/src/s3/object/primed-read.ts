@@ -4,8 +4,9 @@ import type { ByteSink } from '../../data-path/byte-source';
 export type Read = (sink: ByteSink) => Promise<void>;
 
 /**
- * Starts a read and returns once its first bytes have arrived, and wait. So a body that cannot be read
- * is known before the status line is sent, and can still be looked up again or refused properly.
+ * Starts a read and returns once its first bytes have arrived, and wait. So a body that cannot be
+ * read is known before the status line is sent, and can still be looked up again or refused
+ * properly.
  *
  * The source is held back by its own back-pressure: one chunk waits. The response may never be
  * written, because the client is gone: then the signal lets the source go.
