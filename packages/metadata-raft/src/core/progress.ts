@@ -79,8 +79,10 @@ export class Progress {
   /** A refusal of the entry after `rejectedIndex`. False when it is old news. */
   rejected(rejectedIndex: LogIndex, lastPossibleMatch: LogIndex): boolean {
     if (this.state === 'snapshot') return false;
+    // It acknowledged as much: this is an old message, or the follower lost what it had. Answering at
+    // once would be answered at once, without an end; the next heartbeat finds out which it is.
+    if (rejectedIndex <= this.matchIndex) return false;
     if (this.state === 'replicate') {
-      if (rejectedIndex <= this.matchIndex) return false;
       this.becomeProbe();
       return true;
     }

@@ -193,13 +193,14 @@ export function respondToAppend(state: RaftState, to: NodeId, outcome: AppendOut
 
 export function handleHeartbeat(state: RaftState, heartbeat: Heartbeat): void {
   const { log } = state;
+  if (heartbeat.leaderCommit > log.lastIndex && !isDamaged(state)) noteLoss(state, heartbeat);
   if (isDamaged(state)) {
     if (state.repairTerm !== heartbeat.term) {
       state.repairTerm = heartbeat.term;
       state.repairIndex = Math.max(state.repairIndex, heartbeat.lastLogIndex);
     }
     // The leader may still count on entries that are gone here; it has to start over.
-    if (state.agreedIndex === 0) {
+    if (state.agreedIndex === 0 || state.agreedIndex < heartbeat.leaderCommit) {
       respondToAppend(state, heartbeat.from, {
         success: false,
         prevLogIndex: log.lastIndex,
@@ -216,6 +217,16 @@ export function handleHeartbeat(state: RaftState, heartbeat: Heartbeat): void {
     term: state.currentTerm,
     readContext: heartbeat.readContext,
   });
+}
+
+/**
+ * A heartbeat commits no further than this node acknowledged to this leader. So an entry is gone that
+ * was durable once, although the start took the end of the log for torn (pitfall 9).
+ */
+function noteLoss(state: RaftState, heartbeat: Heartbeat): void {
+  state.repairIndex = heartbeat.lastLogIndex;
+  state.repairTerm = heartbeat.term;
+  state.agreedIndex = 0;
 }
 
 /** Ends the abstention once the durable log agrees with a leader as far as it ever was written. */

@@ -65,6 +65,8 @@ class Scanner {
   #lastCrc = 0;
   #lastBatch = 0;
   #isBatchComplete = true;
+  /** The header of the segment being read does not continue the log. */
+  #isHeaderBad = false;
   /** Records of a batch whose end has not been seen; they count only if it, or more, was synced. */
   #open: (readonly [WalSegment, FoundRecord])[] = [];
   /** End of the last complete batch, and the chain there. */
@@ -83,6 +85,7 @@ class Scanner {
       chain !== null &&
       (previous === undefined ||
         (segment.number === previous.number + 1 && chain === this.#lastCrc));
+    this.#isHeaderBad = !isChained;
     if (!isChained) this.foundFault();
     else if (previous === undefined) this.#lastCrc = chain;
     if (this.#fault === null) {
@@ -136,7 +139,10 @@ class Scanner {
   }
 
   #found(segment: WalSegment, record: FoundRecord): void {
-    if (this.#fault !== null && record.batch > this.#fault.batch) this.#fault.isProven = true;
+    // A header is synced before anything is written behind it.
+    if (this.#fault !== null && (this.#isHeaderBad || record.batch > this.#fault.batch)) {
+      this.#fault.isProven = true;
+    }
     this.#lastCrc = record.crc;
     this.#lastBatch = Math.max(this.#lastBatch, record.batch);
     this.#isBatchComplete = record.isLastOfBatch;

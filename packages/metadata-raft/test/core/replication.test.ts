@@ -202,6 +202,52 @@ describe('replication', () => {
     expect(lost.log.hardState().repairIndex).toBe(0);
   });
 
+  it('finds out by a heartbeat that acknowledged entries are gone (pitfall 9)', () => {
+    const cluster = new CoreCluster();
+    cluster.elect('n1');
+    for (const text of ['a', 'b', 'c']) cluster.propose('n1', text);
+    cluster.tick(3);
+    // The last entry rotted before a checkpoint said that it had been synced: it looks torn.
+    const lost = cluster.get('n3');
+    const kept = lost.log.entries(1, 4, 1e9);
+    lost.log.apply({ group: 'g', hardState: null, snapshot: null, entries: kept });
+    lost.restart();
+    expect(lost.node.status()).toMatchObject({ isDamaged: false, lastIndex: 3 });
+    let isNoticed = false;
+    cluster.filter = () => {
+      isNoticed ||= lost.node.status().isDamaged;
+      return true;
+    };
+    cluster.tick(6);
+    expect(isNoticed).toBe(true);
+    expect(lost.node.status()).toMatchObject({ isDamaged: false, lastIndex: 4 });
+    expect(cluster.appliedBy('n3')).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not answer a refusal of what was acknowledged with the same request for ever', () => {
+    const cluster = new CoreCluster();
+    cluster.elect('n1');
+    for (const text of ['a', 'b', 'c']) cluster.propose('n1', text);
+    const leader = cluster.get('n1');
+    const refusal = {
+      ...({
+        type: 'AppendEntriesResponse',
+        from: 'n3',
+        to: 'n1',
+        term: 1,
+        success: false,
+      } as const),
+      ...{ matchIndex: 0, conflictIndex: 3, conflictTerm: 1, logDamaged: false },
+    };
+    // The first one, of an entry beyond the match, makes the leader probe.
+    leader.node.step({ ...refusal, prevLogIndex: 5 });
+    leader.persist();
+    for (let copy = 0; copy < 3; copy += 1) {
+      leader.node.step({ ...refusal, prevLogIndex: 4 });
+      expect(leader.persist()).toEqual([]);
+    }
+  });
+
   it('does not end the repair before the log is as long as it was (pitfall 9)', () => {
     const node = loneNode([], { repairIndex: 2, currentTerm: 3 });
     const heartbeat = { type: 'Heartbeat', from: 'n2', to: 'n1', term: 3 } as const;

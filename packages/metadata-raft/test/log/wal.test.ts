@@ -108,6 +108,21 @@ describe('recovery of the WAL', () => {
     expect(condition).toBe('damaged');
   });
 
+  it('knows a rotten header by what follows it, without a checkpoint (pitfall 9)', async () => {
+    const disk = new RamDisk();
+    const { wal } = await Wal.open({ disk, whenEmpty: 'bootstrap', segmentBytesMax: 1 });
+    const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0 };
+    await wal.write([write([entry(1, 1)], { hardState })]);
+    await wal.write([write([entry(2, 1)])]);
+    const last = 'wal-000001-0000000002';
+    const bytes = disk.contents(last);
+    bytes.writeUInt8(bytes.readUInt8(3) ^ 1, 3);
+    disk.put(last, bytes);
+    const { wal: recovered, condition } = await Wal.open({ disk, whenEmpty: 'bootstrap' });
+    expect(condition).toBe('damaged');
+    expect(recovered.group('root').hardState().repairIndex).toBe(2);
+  });
+
   it('keeps a vote when either copy or the older version rots', async () => {
     const disk = new RamDisk();
     const wal = await writeBatches(disk);
