@@ -39,6 +39,34 @@ export interface DevStatus {
     readonly garbageEntries: number;
     readonly restripeEntries: number;
   };
+  readonly storage: readonly {
+    readonly nodeId: string;
+    readonly state: string;
+    readonly disks: readonly {
+      readonly diskId: string;
+      readonly state: string;
+      readonly usedBytes: number | null;
+      readonly shardCount: number | null;
+    }[];
+  }[];
+}
+
+/** What `azimuth explain --json` says of a version, as far as tests look at it. */
+export interface DevExplanation {
+  readonly inlineBytes: number | null;
+  readonly blobs: readonly {
+    readonly blobId: string;
+    readonly pgId: number;
+    readonly profile: string;
+    readonly isReduced: boolean;
+    readonly shards: readonly {
+      readonly shardIndex: number;
+      readonly zone: string;
+      readonly nodeId: string;
+      /** `intact` when the storage node has just read it and found it so. */
+      readonly presence: string;
+    }[];
+  }[];
 }
 
 /** A development cluster of real processes. Plain properties: it may be spread. */
@@ -54,6 +82,9 @@ export interface DevCluster {
   zone(action: DevAction, ...names: string[]): Promise<void>;
   node(action: DevAction, ...names: string[]): Promise<void>;
   status(): Promise<DevStatus>;
+  explain(bucket: string, key: string): Promise<DevExplanation>;
+  /** Where a node keeps everything; a storage node's only disk is `disk-1` in it. */
+  nodeDirectory(nodeId: string): string;
   /**
    * Resolves when no shard is missing, every normal placement group is whole and nothing is left to
    * re-stripe; rejects after `timeoutMs` with the last status.
@@ -118,6 +149,10 @@ function describeCluster(
   };
   const status = async (): Promise<DevStatus> =>
     JSON.parse(await runProgram(['status', '--data', directory, '--json'])) as DevStatus;
+  const explain = async (bucket: string, key: string): Promise<DevExplanation> => {
+    const args = ['explain', `s3://${bucket}/${key}`, '--data', directory, '--json'];
+    return JSON.parse(await runProgram(args)) as DevExplanation;
+  };
   const killEverything = async (): Promise<void> => {
     const pids = read().processes.map(({ pid }) => pid);
     killGroup(launcher);
@@ -135,6 +170,8 @@ function describeCluster(
     zone: (action, ...names) => act('zone', action, names),
     node: (action, ...names) => act('node', action, names),
     status,
+    explain,
+    nodeDirectory: (nodeId) => join(directory, region, nodeId),
     waitUntilProtected: (timeoutMs) => waitUntilProtected(status, timeoutMs),
     killEverything,
     stop: async () => {

@@ -8,6 +8,7 @@ export type {
   DevAction,
   DevCluster,
   DevClusterStart,
+  DevExplanation,
   DevProcessDescription,
   DevStatus,
 } from './dev-cluster';
