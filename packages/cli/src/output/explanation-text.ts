@@ -1,4 +1,4 @@
-import type { BlobExplanation, Explanation } from '../commands/explain';
+import type { BlobExplanation, Explanation } from '../explanation';
 import { renderTable } from './table';
 
 /** `azimuth explain` for people. */
