@@ -57,10 +57,10 @@ export class HttpShardWriter implements ShardWriter {
   }
 
   async write(block: Uint8Array): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
+    this.#throwFailure();
     this.#opening ??= this.#open();
     const connection = this.#connection ?? (await this.#opening);
-    if (this.#failure !== null) throw this.#failure;
+    this.#throwFailure();
     assert(block.length > 0 && block.length <= this.#missingBytes, 'block beyond the shard');
     this.#checksums.update(block);
     this.#missingBytes -= block.length;
@@ -155,6 +155,10 @@ export class HttpShardWriter implements ShardWriter {
     connection?.destroy(error);
     this.#rejectWrite?.(error);
     this.#options.onError(error);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
   }
 
   #stopListening(): void {

@@ -122,15 +122,16 @@ describe('storage node', () => {
 
       const stub = stubOf('curator');
       const name = { blobId: shard.id.blobId, shardIndex: shard.id.shardIndex };
-      const { verdicts } = await unaryCall(
+      const { verdicts } = await unaryCall<{ readonly verdicts: readonly string[] }>(
         (options, done) =>
           stub.VerifyShards({ diskId, shards: [name, { ...name, shardIndex: 1 }] }, options, done),
         { timeoutMs: 5_000 },
       );
       expect(verdicts).toEqual(['INTACT', 'ABSENT']);
-      const { disks } = await unaryCall((options, done) => stub.GetStatistics({}, options, done), {
-        timeoutMs: 5_000,
-      });
+      const { disks } = await unaryCall<{ readonly disks: readonly { diskId: string }[] }>(
+        (options, done) => stub.GetStatistics({}, options, done),
+        { timeoutMs: 5_000 },
+      );
       expect(disks.find((disk) => disk.diskId === diskId)).toMatchObject({
         state: 'online',
         shardCount: 1,

@@ -44,6 +44,12 @@ const body = fc.record({
   missing: fc.constantFrom([], [1], [0, 5]),
 });
 
+interface BodyChoice {
+  readonly isInline: boolean;
+  readonly isReduced: boolean;
+  readonly missing: readonly number[];
+}
+
 /** What a step says; ids that depend on earlier steps are filled in when it runs. */
 const step = fc.oneof(
   {
@@ -186,10 +192,7 @@ class Generator {
     }
   }
 
-  #data(
-    at: string,
-    { isInline, isReduced, missing }: { isInline: boolean; isReduced: boolean; missing: number[] },
-  ): CommittedData {
+  #data(at: string, { isInline, isReduced, missing }: BodyChoice): CommittedData {
     if (isInline) return inlineData('text');
     this.#blobs += 1;
     return blobData(blobOf(at, this.#blobs, { isReduced }), missing);
