@@ -5,7 +5,6 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -17,8 +16,7 @@ function compile(root: string): Buffer {
   const scratch = mkdtempSync(path.join(tmpdir(), 'azimuth-kernel-'));
   try {
     const wasmPath = path.join(scratch, 'kernel.wasm');
-    const resolver = createRequire(path.join(root, 'package.json'));
-    const packageJson = resolver.resolve('assemblyscript/package.json');
+    const packageJson = require.resolve('assemblyscript/package.json');
     const compiler = path.join(path.dirname(packageJson), 'bin/asc.js');
     const options = ['-O3', '--noAssert', '--enable', 'simd', '--runtime', 'stub'];
     execFileSync(

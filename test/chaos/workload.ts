@@ -11,7 +11,6 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Random } from '@azimuth/common';
 import { seededRandom } from '@azimuth/common';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 
 export interface Endpoint {
   readonly endpoint: string;
@@ -27,7 +26,7 @@ export function makeClient(at: Endpoint, maxAttempts = 1): S3Client {
     forcePathStyle: true,
     maxAttempts,
     credentials: { accessKeyId: at.accessKey, secretAccessKey: at.secretKey },
-    requestHandler: new NodeHttpHandler({ connectionTimeout: 2_000, requestTimeout: 30_000 }),
+    requestHandler: { connectionTimeout: 2_000, requestTimeout: 30_000 },
   });
 }
 

@@ -20,18 +20,32 @@ function externalDependencies(name: string): string[] {
 }
 
 const EXPECTED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['@peculiar/x509', 'commander'],
-  clients: ['@grpc/grpc-js', '@node-rs/crc32', 'undici'],
+  cli: ['commander', 'zod'],
+  clients: ['@node-rs/crc32'],
   common: ['pino', 'prom-client', 'zod'],
   curator: ['prom-client', 'zod'],
   erasure: [],
-  gateway: ['@aws-sdk/crc64-nvme', '@node-rs/crc32', 'fast-xml-parser'],
-  'metadata-raft': ['@grpc/grpc-js', '@node-rs/crc32', 'abstract-level', 'level'],
+  gateway: ['@aws-sdk/crc64-nvme', '@node-rs/crc32', 'fast-xml-parser', 'prom-client', 'zod'],
+  'metadata-raft': [
+    '@grpc/grpc-js',
+    '@node-rs/crc32',
+    'abstract-level',
+    'level',
+    'prom-client',
+    'zod',
+  ],
   placement: [],
-  proto: ['@grpc/grpc-js', '@grpc/proto-loader', '@node-rs/crc32', 'msgpackr'],
-  rpc: ['@grpc/grpc-js'],
-  'storage-node': ['@grpc/grpc-js', '@node-rs/crc32', 'abstract-level', 'level'],
-  testkit: ['abstract-level', 'memory-level'],
+  proto: ['@grpc/grpc-js', '@grpc/proto-loader', 'msgpackr'],
+  rpc: ['@grpc/grpc-js', '@peculiar/x509', 'reflect-metadata'],
+  'storage-node': [
+    '@grpc/grpc-js',
+    '@node-rs/crc32',
+    'abstract-level',
+    'level',
+    'prom-client',
+    'zod',
+  ],
+  testkit: ['memory-level'],
 };
 
 describe('dependencies', () => {

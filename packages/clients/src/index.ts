@@ -15,7 +15,6 @@ export type {
   StorageClient,
 } from './storage-client';
 export type { SessionIssuer } from './bulk-session';
-export { sessionHeaders } from './bulk-session';
 export type { BulkSessionKey } from './bulk-session';
 export { createStorageClient } from './http-storage-client';
 export type { StorageClientOptions } from './http-storage-client';

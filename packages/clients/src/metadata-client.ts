@@ -4,7 +4,6 @@ import type {
   IndexCommands,
   IndexQueries,
   IndexQueryName,
-  ListObjectsResult,
   MetadataStatus,
   NodeHeartbeat,
   RootCommandName,
@@ -62,5 +61,3 @@ export interface MetadataClient {
 
   close(): Promise<void>;
 }
-
-export type { ListObjectsResult };

@@ -15,5 +15,5 @@ export type { Random } from './random';
 export { Semaphore } from './semaphore';
 export { hasCode, isStoreErrorCode, STORE_ERROR_CODES, StoreError } from './store-error';
 export type { ErrorDetail, StoreErrorCode } from './store-error';
-export { bulkModeSchema, metadataPeerSchema, NODE_CONFIG_SHAPE, portSchema } from './node-config';
+export { NODE_CONFIG_SHAPE, portSchema } from './node-config';
 export type { BulkMode, MetadataPeer, Service } from './node-config';

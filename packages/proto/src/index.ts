@@ -60,19 +60,12 @@ export {
   storageService,
   StorageStub,
 } from './load';
-export type { Frame__Output as Frame } from './gen/azimuth/metadata/v1/Frame';
 export type { Frames__Output as Frames } from './gen/azimuth/metadata/v1/Frames';
 export type { MetadataClient as MetadataStubClient } from './gen/azimuth/metadata/v1/Metadata';
 export type { MetadataHandlers } from './gen/azimuth/metadata/v1/Metadata';
-export type { Entry__Output as WireEntry } from './gen/azimuth/raft/v1/Entry';
 export type { Message__Output as WireMessage } from './gen/azimuth/raft/v1/Message';
 export type { MessageBatch__Output as MessageBatch } from './gen/azimuth/raft/v1/MessageBatch';
-export type { RaftClient as RaftStubClient, RaftHandlers } from './gen/azimuth/raft/v1/Raft';
+export type { RaftClient as RaftStubClient } from './gen/azimuth/raft/v1/Raft';
 export type { SnapshotChunk__Output as SnapshotChunk } from './gen/azimuth/raft/v1/SnapshotChunk';
 export type { SnapshotResult__Output as SnapshotResult } from './gen/azimuth/raft/v1/SnapshotResult';
-export type { BulkSession__Output as BulkSession } from './gen/azimuth/storage/v1/BulkSession';
-export type { Finding__Output as Finding } from './gen/azimuth/storage/v1/Finding';
-export type {
-  StorageClient as StorageStubClient,
-  StorageHandlers,
-} from './gen/azimuth/storage/v1/Storage';
+export type { StorageClient as StorageStubClient } from './gen/azimuth/storage/v1/Storage';

@@ -1,15 +1,8 @@
 export { createAuthority, issueCertificate } from './certificate-authority';
 export type { AuthorityMaterial, CertificateRequest } from './certificate-authority';
-export { CONNECT_TIMEOUT_MS, MESSAGE_BYTES_MAX } from './channel-options';
 export { checkPeerIdentity, secureContextOf } from './credentials';
 export type { ExpectedPeer } from './credentials';
-export {
-  identityOfCertificate,
-  identityUri,
-  loadTlsMaterial,
-  parseIdentityUri,
-  ROLES,
-} from './identity';
+export { identityOfCertificate, identityUri, loadTlsMaterial } from './identity';
 export type { PeerIdentity, Role, TlsMaterial } from './identity';
 export { createClient, unaryCall } from './rpc-client';
 export type { ClientConstructor, PeerAddress, UnaryOptions } from './rpc-client';

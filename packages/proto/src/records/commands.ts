@@ -236,10 +236,6 @@ export interface ListObjectsResult {
   readonly next: ListPosition | null;
 }
 
-export interface UploadListEntry {
-  readonly upload: UploadRecord;
-}
-
 export interface RootQueries {
   readonly GetBucket: Of<{ readonly name: string }, BucketRecord | null>;
   /** Names ascending, strictly after `after`. */

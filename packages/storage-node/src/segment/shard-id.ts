@@ -1,4 +1,4 @@
-import type { BlobId, Profile } from '@azimuth/placement';
+import type { BlobId } from '@azimuth/placement';
 
 /** A shard's name inside the cluster: shard `shardIndex` of a blob. Immutable once written. */
 export interface ShardId {
@@ -9,8 +9,4 @@ export interface ShardId {
 /** `blobId/shardIndex`, as a key of maps and in logs. */
 export function shardName(id: ShardId): string {
   return `${id.blobId}/${id.shardIndex}`;
-}
-
-export function isSameProfile(a: Profile, b: Profile): boolean {
-  return a.k === b.k && a.m === b.m;
 }
