@@ -1,6 +1,7 @@
 /**
  * P4 and P1: bytes that rot on a disk and a disk that is replaced. The right bytes are served, what
- * is damaged is rebuilt without an operator, and what was rebuilt is proven by taking away the rest.
+ * is damaged is rebuilt without an operator, and what was rebuilt is proven by taking away the
+ * rest.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

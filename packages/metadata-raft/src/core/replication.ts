@@ -220,8 +220,8 @@ export function handleHeartbeat(state: RaftState, heartbeat: Heartbeat): void {
 }
 
 /**
- * A heartbeat commits no further than this node acknowledged to this leader. So an entry is gone that
- * was durable once, although the start took the end of the log for torn (pitfall 9).
+ * A heartbeat commits no further than this node acknowledged to this leader. So an entry is gone
+ * that was durable once, although the start took the end of the log for torn (pitfall 9).
  */
 function noteLoss(state: RaftState, heartbeat: Heartbeat): void {
   state.repairIndex = heartbeat.lastLogIndex;
