@@ -587,6 +587,33 @@ describe('reduced groups', () => {
     cluster.setNode('n2', 'down');
     expect(await retireAfter(LONG_MS)).toEqual([]);
   });
+
+  it('R2: stay when an outage took them into use between two looks', async () => {
+    cluster.setGroup(3, { state: 'sealed' });
+    const sealed = new SealedGroups();
+    await retireGroups(cluster.context(), sealed);
+    cluster.nowMs += LONG_MS;
+    cluster.setGroup(3, { state: 'active' });
+    cluster.setGroup(3, { state: 'sealed' });
+    await retireGroups(cluster.context(), sealed);
+    expect(cluster.rootCommands).toEqual([]);
+  });
+
+  it('R2: stay when they are taken into use while their disks are listed', async () => {
+    cluster.setGroup(3, { state: 'sealed' });
+    cluster.gate = (call) => {
+      if (call !== 'ListOutbox') return;
+      cluster.setGroup(3, { state: 'active' });
+      cluster.setGroup(3, { state: 'sealed' });
+    };
+    expect(await retireAfter(LONG_MS)).toEqual([]);
+  });
+
+  it('R2: stay while a disk is lost: it may return, and has not said that it is empty', async () => {
+    cluster.setGroup(3, { state: 'sealed' });
+    for (const diskId of REDUCED.slots) cluster.setDisk(diskId, 'lost');
+    expect(await retireAfter(LONG_MS)).toEqual([]);
+  });
 });
 
 describe('the fake', () => {

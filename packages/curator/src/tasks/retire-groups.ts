@@ -1,3 +1,4 @@
+import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
 import type { PlacementGroup } from '@azimuth/placement';
 import type { OutboxKind } from '@azimuth/proto';
 
@@ -8,25 +9,30 @@ import { listOutbox } from '../outbox';
 
 const KINDS: readonly OutboxKind[] = ['repair', 'garbage', 'restripe'];
 
-/** Since when this curator has seen a group sealed without a break. */
+/**
+ * Since when this curator has seen a group sealed without a break. Every change of a group makes
+ * another object of it in the view, so a group that an outage brought back into use between two
+ * looks starts anew; so does every group when the view was read as a whole, which costs only time.
+ */
 export class SealedGroups {
-  readonly #sinceMs = new Map<number, number>();
+  readonly #since = new Map<number, { readonly group: PlacementGroup; readonly sinceMs: number }>();
 
   /** Reduced groups that were sealed for long enough, by the monotonic clock. */
   old(context: CuratorContext): readonly PlacementGroup[] {
     const nowMs = context.clock.monotonicMs();
     const { groups } = context.view.map();
-    for (const pgId of this.#sinceMs.keys()) {
-      if (groups.get(pgId)?.state !== 'sealed') this.#sinceMs.delete(pgId);
+    for (const [pgId, { group }] of this.#since) {
+      if (groups.get(pgId) !== group) this.#since.delete(pgId);
     }
     const retired = [...groups.values()].filter(
       ({ isReduced, state, backfill }) => isReduced && state === 'sealed' && backfill === null,
     );
-    for (const { pgId } of retired) {
-      if (!this.#sinceMs.has(pgId)) this.#sinceMs.set(pgId, nowMs);
+    for (const group of retired) {
+      if (!this.#since.has(group.pgId)) this.#since.set(group.pgId, { group, sinceMs: nowMs });
     }
     return retired.filter(
-      ({ pgId }) => nowMs - (this.#sinceMs.get(pgId) ?? nowMs) > context.settings.sealedAgeMinMs,
+      ({ pgId }) =>
+        nowMs - (this.#since.get(pgId)?.sinceMs ?? nowMs) > context.settings.sealedAgeMinMs,
     );
   }
 }
@@ -34,20 +40,26 @@ export class SealedGroups {
 /**
  * Removes reduced groups that are drained. A group goes only when it has been sealed for longer
  * than a commit may name a blob of it, when every one of its disks has listed nothing, and when no
- * outbox names it: a blob whose group is gone could never be read again.
+ * outbox names it: a blob whose group is gone could never be read again. What was found holds for
+ * the group as it was looked at, so a group that changed meanwhile stays.
  */
 export async function retireGroups(context: CuratorContext, sealed: SealedGroups): Promise<void> {
   for (const group of sealed.old(context)) {
     if (!(await isEmpty(context, group)) || (await isInAnOutbox(context, group.pgId))) continue;
+    const isStale = context.view.ageMs() > WATCH_AGE_MAX_MS;
+    if (isStale || context.view.map().groups.get(group.pgId) !== group) continue;
     await context.metadata.root('RemoveGroup', { pgId: group.pgId }, { signal: context.signal });
     context.logger.info({ pgId: group.pgId }, 'a drained reduced group was removed');
   }
 }
 
+/**
+ * A lost disk cannot say that it is empty, and may return with what it holds: its slot is moved by
+ * backfill first.
+ */
 async function isEmpty(context: CuratorContext, group: PlacementGroup): Promise<boolean> {
-  const map = context.view.map();
-  const disks = disksOfGroup(group).filter((diskId) => map.disks.get(diskId)?.state !== 'lost');
-  const readable = readableDisks(map, disks);
+  const disks = disksOfGroup(group);
+  const readable = readableDisks(context.view.map(), disks);
   if (readable.length < disks.length) return false;
   const first = await listGroup(context, group, readable).next();
   return first.done === true;
