@@ -1,4 +1,5 @@
 import type {
+  BlobWitnesses,
   HeartbeatResult,
   IndexCommandName,
   IndexCommands,
@@ -55,6 +56,16 @@ export interface MetadataClient {
   ): Promise<IndexQueries[Name]['result']>;
 
   heartbeat(heartbeat: NodeHeartbeat, options?: CallOptions): Promise<HeartbeatResult>;
+
+  /**
+   * What each metadata node that could be reached knows by itself of who references the blobs of an
+   * index group. Not linearizable: for the proof that something is unreferenced for good.
+   */
+  witnessBlobs(
+    group: string,
+    blobIds: readonly string[],
+    options?: CallOptions,
+  ): Promise<BlobWitnesses>;
 
   /** One answer for each metadata node that could be reached. */
   status(options?: CallOptions): Promise<readonly MetadataStatus[]>;

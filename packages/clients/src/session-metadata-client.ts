@@ -2,6 +2,8 @@ import { backoffMs, hasCode, isStoreErrorCode, required, StoreError } from '@azi
 import type { Clock, Logger, MetadataPeer, Random } from '@azimuth/common';
 import { COMMAND_VERSION, decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
+  BlobWitness,
+  BlobWitnesses,
   HeartbeatResult,
   IndexCommandName,
   IndexCommands,
@@ -153,8 +155,27 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     return this.#ask('root', { kind: 'watch', since, waitMs }, options, waitMs);
   }
 
+  async witnessBlobs(
+    group: string,
+    blobIds: readonly string[],
+    options?: CallOptions,
+  ): Promise<BlobWitnesses> {
+    const answers = await this.#askAll({ kind: 'witness', group, blobIds }, options);
+    return { nodeCount: this.#sessions.size, witnesses: answers as BlobWitness[] };
+  }
+
   async status(options?: CallOptions): Promise<readonly MetadataStatus[]> {
-    const body = encodeRecord({ kind: 'status' } satisfies SessionRequest);
+    return (await this.#askAll({ kind: 'status' }, options)) as MetadataStatus[];
+  }
+
+  close(): Promise<void> {
+    for (const session of this.#sessions.values()) session.close();
+    return Promise.resolve();
+  }
+
+  /** The results of the nodes that answered. Never rejects. */
+  async #askAll(request: SessionRequest, options: CallOptions | undefined): Promise<unknown[]> {
+    const body = encodeRecord(request);
     const timeoutMs = options?.timeoutMs ?? STATUS_TIMEOUT_MS;
     const answers = await Promise.allSettled(
       [...this.#sessions.values()].map((session) => session.call(body, timeoutMs)),
@@ -163,12 +184,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
       .filter((answer) => answer.status === 'fulfilled')
       .map((answer) => decodeRecord(answer.value) as SessionResponse)
       .filter((response) => response.ok)
-      .map((response) => response.result as MetadataStatus);
-  }
-
-  close(): Promise<void> {
-    for (const session of this.#sessions.values()) session.close();
-    return Promise.resolve();
+      .map((response) => response.result);
   }
 
   #propose<Result>(

@@ -128,4 +128,20 @@ describe('SessionMetadataClient', () => {
     await expect(fence(client)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     expect(new Set(proposed().map(({ command }) => command.commandId)).size).toBe(1);
   });
+
+  it('witnesses: every node is asked for itself, and silence is not an answer', async () => {
+    const witness = (nodeId: string) => ({ nodeId, appliedMs: 1, isReferenced: [true] });
+    const { client, nodes } = connect({
+      m1: () => ({ ok: true, result: witness('m1') }),
+      m2: () => failure('UNAVAILABLE'),
+      m3: () => gone(true),
+    });
+    expect(await client.witnessBlobs('index-0', ['b'])).toEqual({
+      nodeCount: 3,
+      witnesses: [witness('m1')],
+    });
+    const asked = [...nodes.values()].map(({ requests }) => requests);
+    const request = { kind: 'witness', group: 'index-0', blobIds: ['b'] };
+    expect(asked).toEqual([[request], [request], [request]]);
+  });
 });

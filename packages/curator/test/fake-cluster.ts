@@ -11,7 +11,7 @@ import { createCodec, encodeShards } from '@azimuth/erasure';
 import { isDiskReadable, stripeLayout } from '@azimuth/placement';
 import type { ClusterMap, DiskState, NodeState, PlacementGroup, Profile } from '@azimuth/placement';
 import { newBlobId } from '@azimuth/proto';
-import type { BlobRef, BucketRecord, OutboxEntry, OutboxKind } from '@azimuth/proto';
+import type { BlobRef, BlobWitness, BucketRecord, OutboxEntry, OutboxKind } from '@azimuth/proto';
 import { Registry } from 'prom-client';
 
 import type { CuratorContext, CuratorSettings } from '../src/curator-context';
@@ -44,6 +44,8 @@ export class FakeCluster {
   map: ClusterMap;
   readonly shards = new Map<string, StoredShard>();
   readonly references = new Map<string, BlobRef>();
+  /** Changes what the replica of a metadata node, of three, says; null when it says nothing. */
+  testimony: (nodeId: string, honest: BlobWitness) => BlobWitness | null = (_, honest) => honest;
   outbox: OutboxEntry[] = [];
   buckets: BucketRecord[] = [];
   readonly fenced = new Set<string>();
@@ -349,6 +351,15 @@ export class FakeCluster {
       index: (group, name, args) => call(name, { ...args, group }),
       queryIndex: (group, name, args) => call(name, { ...args, group }),
       heartbeat: () => Promise.reject(new Error('not used')),
+      witnessBlobs: async (_group, blobIds) => {
+        await Promise.resolve();
+        this.gate('witnessBlobs');
+        const isReferenced = blobIds.map((blobId) => this.references.has(blobId));
+        const witnesses = ['m1', 'm2', 'm3']
+          .map((nodeId) => this.testimony(nodeId, { nodeId, appliedMs: this.nowMs, isReferenced }))
+          .filter((witness) => witness !== null);
+        return { nodeCount: 3, witnesses };
+      },
       status: () => Promise.resolve([]),
       close: () => Promise.resolve(),
     };

@@ -489,6 +489,33 @@ describe('orphans', () => {
     await expect(tour).rejects.toThrow('TIMEOUT');
     expect(cluster.shardsOf(orphan.blobId)).toHaveLength(6);
   });
+
+  type Testimony = FakeCluster['testimony'];
+  const doubts: [string, Testimony][] = [
+    [
+      'another replica knows its owner (a byte flipped under the leader)',
+      (nodeId, honest) => (nodeId === 'm3' ? { ...honest, isReferenced: [true] } : honest),
+    ],
+    ['only a minority answers', (nodeId, honest) => (nodeId === 'm1' ? honest : null)],
+    [
+      'the others are behind the time up to which it could be committed',
+      (nodeId, honest) =>
+        nodeId === 'm1' ? honest : { ...honest, appliedMs: honest.appliedMs - 14 * HOUR_MS },
+    ],
+    ['one replica answers for all', (_nodeId, honest) => ({ ...honest, nodeId: 'm1' })],
+    ['the answers are too short', (_nodeId, honest) => ({ ...honest, isReferenced: [] })],
+  ];
+
+  it.each(doubts)('P4, R2: a blob that the leader does not know stays when %s', async (_, says) => {
+    const blob = cluster.putBlob(LARGE_BYTES, 1, old);
+    const candidates = new OrphanCandidates();
+    cluster.testimony = says;
+    for (let tour = 0; tour < 3; tour += 1) {
+      expect(await collectOrphans(cluster.context(), groupOf(1), candidates)).toBe(0);
+      cluster.nowMs += 600_000;
+    }
+    expect(cluster.shardsOf(blob.blobId)).toHaveLength(6);
+  });
 });
 
 describe('scrub findings', () => {

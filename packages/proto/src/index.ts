@@ -42,6 +42,8 @@ export type {
   WritePrecondition,
 } from './records/object-records';
 export type {
+  BlobWitness,
+  BlobWitnesses,
   ClusterMapDelta,
   ClusterMapDocument,
   DiskStatistics,

@@ -16,6 +16,7 @@ import type { CommandSetFactory } from '@azimuth/metadata-raft';
 import type { ClusterMap, ClusterSettings } from '@azimuth/placement';
 import { COMMAND_VERSION, decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
+  BlobWitnesses,
   BucketRecord,
   Command,
   HeartbeatResult,
@@ -127,6 +128,15 @@ export class MemoryMetadataClient implements MetadataClient {
     this.#heartbeats.set(heartbeat.nodeId, heartbeat);
     const node = this.#root.machine.commands.state.get('node', heartbeat.nodeId);
     return Promise.resolve({ isRegistered: node?.incarnation === heartbeat.incarnation });
+  }
+
+  async witnessBlobs(group: string, blobIds: readonly string[]): Promise<BlobWitnesses> {
+    const { machine, tail } = this.#indexGroup(group);
+    await tail;
+    const { blobs } = machine.commands.state;
+    const isReferenced = blobIds.map((blobId) => blobs.find(blobId) !== null);
+    const witness = { nodeId: 'memory', appliedMs: machine.nowMs, isReferenced };
+    return { nodeCount: 1, witnesses: [witness] };
   }
 
   status(): Promise<readonly MetadataStatus[]> {

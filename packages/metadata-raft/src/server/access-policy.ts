@@ -32,8 +32,8 @@ export function checkAccess(request: SessionRequest, peer: PeerIdentity): void {
     if (!isSelf) throw new StoreError('PERMISSION_DENIED', { request: 'heartbeat' });
   } else if (request.kind === 'propose') {
     checkCommandAccess(request.command.name, request.command.args, peer);
-  } else if (request.kind === 'query' && peer.role === 'storage') {
-    throw new StoreError('PERMISSION_DENIED', { request: 'query' });
+  } else if (peer.role === 'storage' && (request.kind === 'query' || request.kind === 'witness')) {
+    throw new StoreError('PERMISSION_DENIED', { request: request.kind });
   }
 }
 

@@ -29,6 +29,11 @@ const requestSchema = z.discriminatedUnion('kind', [
         .max(1_000),
     }),
   }),
+  z.object({
+    kind: z.literal('witness'),
+    group: text,
+    blobIds: z.array(z.string().regex(/^[0-9a-f]{32}$/)).max(1_000),
+  }),
   z.object({ kind: z.literal('status') }),
 ]);
 

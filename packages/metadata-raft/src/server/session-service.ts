@@ -2,6 +2,7 @@ import { hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
 import { encodeRecord } from '@azimuth/proto';
 import type {
+  BlobWitness,
   HeartbeatResult,
   IndexQueryName,
   MetadataStatus,
@@ -79,6 +80,8 @@ export class SessionService {
         return encodeAnswer(await this.#query(request));
       case 'heartbeat':
         return encodeAnswer(this.#heartbeat(request));
+      case 'witness':
+        return encodeAnswer(this.#witness(request));
       case 'status':
         return encodeAnswer(this.status());
     }
@@ -97,10 +100,29 @@ export class SessionService {
       const { state } = endpoint.commands;
       return await queryIndex(state, name as IndexQueryName, args as never);
     } catch (error) {
-      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
-      this.#options.onCorrupt(group, error);
-      throw new StoreError('UNAVAILABLE', { group, reason: 'the replica is being rebuilt' });
+      throw this.#afterRead(group, error);
     }
+  }
+
+  /** Reads this replica as it is, leader or not: what it says holds for its own time. */
+  #witness({ group, blobIds }: RequestOf<'witness'>): BlobWitness {
+    const { nodeId, indexes } = this.#options;
+    const endpoint = indexes.get(group);
+    if (endpoint === undefined) throw new StoreError('INVALID_ARGUMENT', { group });
+    const { machine, commands } = endpoint;
+    try {
+      const isReferenced = blobIds.map((blobId) => commands.state.blobs.find(blobId) !== null);
+      return { nodeId, appliedMs: machine.nowMs, isReferenced };
+    } catch (error) {
+      throw this.#afterRead(group, error);
+    }
+  }
+
+  /** A corrupt record ends this replica; the caller asks another one. */
+  #afterRead(group: string, error: unknown): unknown {
+    if (!hasCode(error, 'STATE_CORRUPT')) return error;
+    this.#options.onCorrupt(group, error);
+    return new StoreError('UNAVAILABLE', { group, reason: 'the replica is being rebuilt' });
   }
 
   async #watchBounded(request: RequestOf<'watch'>): Promise<WatchResult> {

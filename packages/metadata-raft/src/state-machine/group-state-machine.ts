@@ -130,6 +130,8 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   }
 
   async installSnapshot(lastIncludedIndex: number, chunks: AsyncIterable<Buffer>): Promise<void> {
+    // Until it is loaded the content vouches for no time at all.
+    this.#nowMs = 0;
     await this.#store.clear();
     let meta: Buffer | null = null;
     for await (const batch of decodeChunks(chunks)) {
@@ -143,6 +145,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   }
 
   async reset(): Promise<void> {
+    this.#nowMs = 0;
     await this.#store.clear();
     await this.#load();
   }

@@ -21,11 +21,32 @@ export type SessionRequest =
   /** Long poll on the root leader: answers when something newer than `since` is applied, or after `waitMs`. */
   | { readonly kind: 'watch'; readonly since: number; readonly waitMs: number }
   | { readonly kind: 'heartbeat'; readonly heartbeat: NodeHeartbeat }
+  /** Answered by every node from its own replica as it is: see {@link BlobWitness}. */
+  | { readonly kind: 'witness'; readonly group: string; readonly blobIds: readonly string[] }
   | { readonly kind: 'status' };
 
 export type SessionResponse =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly code: string; readonly detail: ErrorDetail };
+
+/**
+ * What one replica knows of blobs. A replica whose time is past the age up to which a blob may be
+ * committed knows for good that nothing references it; one replica alone may have lost the record
+ * to bit rot, which an untrusted store does not notice.
+ */
+export interface BlobWitness {
+  readonly nodeId: string;
+  /** Time of the last entry that the replica applied. */
+  readonly appliedMs: number;
+  /** One answer a blob id, in order. */
+  readonly isReferenced: readonly boolean[];
+}
+
+/** The answers of the metadata nodes that could be reached, and how many there are in all. */
+export interface BlobWitnesses {
+  readonly nodeCount: number;
+  readonly witnesses: readonly BlobWitness[];
+}
 
 export interface DiskStatistics {
   readonly diskId: string;
