@@ -58,6 +58,8 @@ export class BenchClient {
           method: request.method,
           path: target,
           headers: this.#headers(request, host),
+          // By default undici ends the connection after a HEAD.
+          reset: false,
           body:
             request.body === undefined
               ? null

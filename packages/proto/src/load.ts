@@ -2,28 +2,72 @@ import { join } from 'node:path';
 
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import type { MethodDefinition, PackageDefinition, ServiceDefinition } from '@grpc/proto-loader';
 
 import type { ProtoGrpcType as MetadataTypes } from './gen/metadata';
 import type { ProtoGrpcType as RaftTypes } from './gen/raft';
 import type { ProtoGrpcType as StorageTypes } from './gen/storage';
+import { decodeFrames, encodeFrames } from './wire/frames-codec';
+import { decodeMessageBatch, encodeMessageBatch } from './wire/message-batch-codec';
 
 /** `src/` and `dist/` lie equally deep, so this holds for both. */
 const PROTO_DIRECTORY = join(__dirname, '..', '..', '..', 'proto');
 
-function load(file: string): unknown {
-  const definition = loadSync(file, {
+/** The definitions of a file, with the library's own codecs. */
+export function loadDefinition(file: string): PackageDefinition {
+  return loadSync(file, {
     includeDirs: [PROTO_DIRECTORY],
     keepCase: false,
     longs: Number,
     enums: String,
     defaults: true,
   });
-  return loadPackageDefinition(definition);
 }
 
-const metadata = (load('azimuth/metadata/v1/metadata.proto') as MetadataTypes).azimuth.metadata.v1;
-const raft = (load('azimuth/raft/v1/raft.proto') as RaftTypes).azimuth.raft.v1;
-const storage = (load('azimuth/storage/v1/storage.proto') as StorageTypes).azimuth.storage.v1;
+/** The definitions with the codecs of some methods replaced. */
+function withCodecs(
+  definition: PackageDefinition,
+  service: string,
+  codecs: Readonly<Record<string, Partial<MethodDefinition<object, object>>>>,
+): PackageDefinition {
+  const methods: ServiceDefinition = {};
+  for (const [name, method] of Object.entries(definition[service] as ServiceDefinition)) {
+    methods[name] = { ...method, ...codecs[name] };
+  }
+  return { ...definition, [service]: methods };
+}
+
+const metadata = (
+  loadPackageDefinition(
+    withCodecs(
+      loadDefinition('azimuth/metadata/v1/metadata.proto'),
+      'azimuth.metadata.v1.Metadata',
+      {
+        Session: {
+          requestSerialize: encodeFrames as (frames: object) => Buffer,
+          requestDeserialize: decodeFrames,
+          responseSerialize: encodeFrames as (frames: object) => Buffer,
+          responseDeserialize: decodeFrames,
+        },
+      },
+    ),
+  ) as unknown as MetadataTypes
+).azimuth.metadata.v1;
+const raft = (
+  loadPackageDefinition(
+    withCodecs(loadDefinition('azimuth/raft/v1/raft.proto'), 'azimuth.raft.v1.Raft', {
+      Messages: {
+        requestSerialize: encodeMessageBatch as (batch: object) => Buffer,
+        requestDeserialize: decodeMessageBatch,
+      },
+    }),
+  ) as unknown as RaftTypes
+).azimuth.raft.v1;
+const storage = (
+  loadPackageDefinition(
+    loadDefinition('azimuth/storage/v1/storage.proto'),
+  ) as unknown as StorageTypes
+).azimuth.storage.v1;
 
 /** Client constructors and service definitions of `proto/`, typed by the generated types. */
 export const MetadataStub = metadata.Metadata;

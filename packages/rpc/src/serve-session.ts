@@ -38,7 +38,7 @@ class SessionServer {
   #answers: AnswerFrame[] = [];
   #inWork = 0;
   #isFlushScheduled = false;
-  #isDraining = false;
+  #isWriting = false;
   #isOver = false;
 
   constructor(call: SessionCall, handler: SessionHandler, logger: Logger, concurrencyMax: number) {
@@ -48,10 +48,6 @@ class SessionServer {
     this.#concurrencyMax = concurrencyMax;
     this.#peer = peerOf(call);
     call.on('data', (frames: Frames) => this.#receive(frames));
-    call.on('drain', () => {
-      this.#isDraining = false;
-      this.#scheduleFlush();
-    });
     call.on('end', () => this.#finish());
     call.on('cancelled', () => {
       this.#isOver = true;
@@ -87,14 +83,22 @@ class SessionServer {
     });
   }
 
+  /** While a message is being written the next one gathers: batches grow with the load. */
   #flush(): void {
-    while (this.#answers.length > 0 && !this.#isDraining && !this.#isOver) {
+    if (this.#isOver) {
+      this.#answers = [];
+      return;
+    }
+    if (this.#answers.length > 0 && !this.#isWriting) {
       const batch = this.#takeBatch();
       this.#inWork -= batch.length;
-      this.#isDraining = !this.#call.write({ frames: batch });
+      this.#isWriting = true;
+      this.#call.write({ frames: batch }, () => {
+        this.#isWriting = false;
+        if (this.#answers.length > 0) this.#scheduleFlush();
+      });
     }
-    if (this.#isOver) this.#answers = [];
-    else if (this.#inWork < this.#concurrencyMax && this.#call.isPaused()) this.#call.resume();
+    if (this.#inWork < this.#concurrencyMax && this.#call.isPaused()) this.#call.resume();
   }
 
   #takeBatch(): AnswerFrame[] {

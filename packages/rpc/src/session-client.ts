@@ -72,7 +72,7 @@ export class SessionClient {
   #nextId = 1;
   #attempt = 0;
   #isFlushScheduled = false;
-  #isDraining = false;
+  #isWriting = false;
 
   constructor(peer: PeerAddress, options: SessionClientOptions = {}) {
     this.#peer = peer;
@@ -163,15 +163,10 @@ export class SessionClient {
   #open(stub: MetadataStubClient): void {
     const stream = stub.Session();
     this.#state = { kind: 'open', stub, stream };
-    this.#isDraining = false;
+    this.#isWriting = false;
     const isCurrent = (): boolean => this.#state.kind === 'open' && this.#state.stream === stream;
     stream.on('data', (frames: Frames) => {
       if (isCurrent()) this.#receive(frames);
-    });
-    stream.on('drain', () => {
-      if (!isCurrent()) return;
-      this.#isDraining = false;
-      this.#scheduleFlush();
     });
     stream.on('error', (error) => {
       if (isCurrent()) this.#lose(toStoreError(error));
@@ -191,13 +186,20 @@ export class SessionClient {
     });
   }
 
+  /** While a message is being written the next one gathers: batches grow with the load. */
   #flush(): void {
     const state = this.#state;
-    if (state.kind !== 'open') return;
-    while (this.#outgoing.length > 0 && !this.#isDraining) {
-      const frames = this.#takeBatch();
-      if (frames.length > 0) this.#isDraining = !state.stream.write({ frames });
-    }
+    if (state.kind !== 'open' || this.#isWriting || this.#outgoing.length === 0) return;
+    const frames = this.#takeBatch();
+    if (frames.length === 0) return;
+    const { stream } = state;
+    this.#isWriting = true;
+    stream.write({ frames }, () => {
+      // What became of a stream that failed is told by its events.
+      if (this.#state.kind !== 'open' || this.#state.stream !== stream) return;
+      this.#isWriting = false;
+      if (this.#outgoing.length > 0) this.#scheduleFlush();
+    });
   }
 
   /** The next message: live calls from the head of the queue, up to FRAMES_BYTES_MAX. */

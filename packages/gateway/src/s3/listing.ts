@@ -77,14 +77,13 @@ function parseEncodingType(query: Query): 'url' | null {
 }
 
 /**
- * Encodes a key for `encoding-type=url` (K-6): UTF-8, `/` as it is, a blank as `+`, which the
- * decoders of all SDKs take.
+ * Encodes a key for `encoding-type=url` (K-6): UTF-8, `/` as it is. A blank is `%20`, which every
+ * decoder takes; `+` would stay a plus with those that are not made for forms.
  */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key)
-    .replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
-    .replaceAll('%2F', '/')
-    .replaceAll('%20', '+');
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%2F', '/');
 }
 
 /**
@@ -142,5 +141,17 @@ export function decodeToken(token: string): ListPosition {
 
 /** Ascending order of keys is the order of their UTF-8 bytes (K-1), not of UTF-16 code units. */
 export function compareKeys(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const length = Math.min(a.length, b.length);
+  for (let position = 0; position < length; position += 1) {
+    const unitA = a.charCodeAt(position);
+    const unitB = b.charCodeAt(position);
+    if (unitA !== unitB) return utf8Rank(unitA) - utf8Rank(unitB);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates stand for code points above all that one unit can hold. */
+function utf8Rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

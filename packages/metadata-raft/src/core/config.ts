@@ -9,7 +9,10 @@ export interface RaftConfig {
   /** Entry bytes in one AppendEntries; one entry always fits. */
   readonly appendBytesMax: number;
   readonly appendEntriesMax: number;
-  /** AppendEntries on the way to one follower. */
+  /**
+   * AppendEntries on the way to one follower. Two keep the disk of a follower busy; what is proposed
+   * meanwhile gathers, so that batches grow with the load and each costs one sync.
+   */
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
   /** Bytes that a leader takes on before they commit; more is OVERLOADED. */
@@ -24,7 +27,7 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   heartbeatTicks: 2,
   appendBytesMax: 1024 * 1024,
   appendEntriesMax: 1024,
-  inflightMessagesMax: 64,
+  inflightMessagesMax: 2,
   inflightBytesMax: 16 * 1024 * 1024,
   uncommittedBytesMax: 64 * 1024 * 1024,
   pendingReadsMax: 256,

@@ -42,7 +42,7 @@ export class PeerStream {
   #stream: ClientWritableStream<{ messages: OutgoingMessage[] }> | null = null;
   #queue: Queued[] = [];
   #queueBytes = 0;
-  #isBlocked = false;
+  #isWriting = false;
   #isClosed = false;
   #failures = 0;
   #cancelReconnect: (() => void) | null = null;
@@ -80,33 +80,34 @@ export class PeerStream {
     this.#stub.close();
   }
 
+  /** While a message is being written the next one gathers: batches grow with the load. */
   #flush(): void {
-    if (this.#isBlocked || this.#isClosed || this.#queue.length === 0) return;
+    if (this.#isWriting || this.#isClosed || this.#queue.length === 0) return;
     if (this.#cancelReconnect !== null) return;
     const stream = (this.#stream ??= this.#open());
-    while (this.#queue.length > 0 && !this.#isBlocked) {
-      let count = 0;
-      let sizeBytes = 0;
-      for (const queued of this.#queue) {
-        if (count > 0 && sizeBytes + queued.sizeBytes > BATCH_BYTES_MAX) break;
-        sizeBytes += queued.sizeBytes;
-        count += 1;
-      }
-      const batch = this.#queue.splice(0, count);
-      this.#queueBytes -= sizeBytes;
-      this.#isBlocked = !stream.write({ messages: batch.map(({ wire }) => wire) });
+    let count = 0;
+    let sizeBytes = 0;
+    for (const queued of this.#queue) {
+      if (count > 0 && sizeBytes + queued.sizeBytes > BATCH_BYTES_MAX) break;
+      sizeBytes += queued.sizeBytes;
+      count += 1;
     }
+    const batch = this.#queue.splice(0, count);
+    this.#queueBytes -= sizeBytes;
+    this.#isWriting = true;
+    const messages = batch.map(({ wire }) => wire);
+    stream.write({ messages }, (error?: Error | null) => {
+      // What became of a stream that failed is told by its callback.
+      if (this.#stream !== stream || (error !== undefined && error !== null)) return;
+      this.#failures = 0;
+      this.#isWriting = false;
+      this.#flush();
+    });
   }
 
   #open(): ClientWritableStream<{ messages: OutgoingMessage[] }> {
     const stream = this.#stub.Messages((error) => {
       this.#ended(stream, error);
-    });
-    stream.on('drain', () => {
-      if (this.#stream !== stream) return;
-      this.#failures = 0;
-      this.#isBlocked = false;
-      this.#flush();
     });
     // The callback reports the same; without a listener the error would be thrown.
     stream.on('error', () => undefined);
@@ -116,7 +117,7 @@ export class PeerStream {
   #ended(stream: unknown, error: Error | null): void {
     if (this.#stream !== stream || this.#isClosed) return;
     this.#stream = null;
-    this.#isBlocked = false;
+    this.#isWriting = false;
     const { clock, random, logger, address } = this.#options;
     const delayMs = backoffMs(this.#failures, RECONNECT_BACKOFF, random);
     this.#failures += 1;
