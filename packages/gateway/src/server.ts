@@ -76,9 +76,8 @@ export async function startGatewayServer(
   };
   server.on('request', serve(false));
   server.on('checkContinue', serve(true));
-  server.on('checkExpectation', (_request, response: ServerResponse) => {
-    response.writeHead(417, { connection: 'close' }).end();
-  });
+  // Clients send odd expectations; S3 serves their requests as if there were none.
+  server.on('checkExpectation', serve(false));
   server.on('clientError', (error: Error, socket: Socket) => {
     answerMalformed(error, socket, options);
   });
@@ -153,6 +152,8 @@ function codeOfParserError(code: string | undefined): S3ErrorCode {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return 'RequestHeaderSectionTooLarge';
+    case 'HPE_INVALID_EOF_STATE':
+      return 'IncompleteBody';
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return 'RequestTimeout';
     default:

@@ -28,7 +28,8 @@ const EXPIRES_SECONDS_MAX = 7 * 24 * 3600;
  * @throws S3Error AccessDenied when it is anonymous; the malformations of G-1, G-2, G-9, G-11.
  */
 export function parseSignedRequest(head: RequestHead): SignedRequest {
-  const authorization = head.headers.get('authorization');
+  // An empty header signs nothing: such a request is as anonymous as one without it.
+  const authorization = head.headers.get('authorization') || undefined;
   const isQuery = head.query.size > 0 && hasQuerySignature(head);
   if (authorization !== undefined) {
     if (isQuery) {

@@ -125,8 +125,28 @@ const UNIMPLEMENTED_HEADERS = [
 
 /** Canned ACLs that mean what is so anyway: the bucket owner owns and controls everything. */
 const ACCEPTED_ACLS: ReadonlySet<string> = new Set(['private', 'bucket-owner-full-control']);
+const REFUSED_ACLS: ReadonlySet<string> = new Set([
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'log-delivery-write',
+]);
 
-/** @throws S3Error NotImplemented with the header named, AccessControlListNotSupported. */
+/**
+ * The canned ACL of a request, null when absent.
+ *
+ * @throws S3Error InvalidArgument for a name that does not exist.
+ */
+export function parseCannedAcl(headers: Headers): string | null {
+  const acl = headers.get('x-amz-acl');
+  if (acl === undefined || acl === '') return null;
+  if (ACCEPTED_ACLS.has(acl) || REFUSED_ACLS.has(acl)) return acl;
+  throw invalidArgument('The canned ACL you specified is not valid.', 'x-amz-acl', acl);
+}
+
+/** @throws S3Error NotImplemented with the header named, AccessControlListNotSupported, InvalidArgument. */
 export function refuseUnimplementedHeaders(headers: Headers): void {
   for (const name of headers.keys()) {
     if (!name.startsWith('x-amz-')) continue;
@@ -136,10 +156,11 @@ export function refuseUnimplementedHeaders(headers: Headers): void {
     if (name.startsWith('x-amz-grant-')) throw new S3Error('AccessControlListNotSupported');
   }
   for (const name of UNIMPLEMENTED_HEADERS) {
-    if (headers.has(name)) throw new S3Error('NotImplemented', { Header: name });
+    // An empty one, which some SDKs send, promises nothing.
+    if (nonEmpty(headers.get(name)) !== null) throw new S3Error('NotImplemented', { Header: name });
   }
-  const acl = headers.get('x-amz-acl');
-  if (acl !== undefined && !ACCEPTED_ACLS.has(acl)) {
+  const acl = parseCannedAcl(headers);
+  if (acl !== null && !ACCEPTED_ACLS.has(acl)) {
     throw new S3Error('AccessControlListNotSupported');
   }
 }

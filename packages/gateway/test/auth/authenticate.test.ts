@@ -251,7 +251,7 @@ describe('header authentication', () => {
   it.each<[string, string, (headers: Record<string, string>) => void]>([
     ['an unknown key', 'InvalidAccessKeyId', edit(AWS_KEY, 'AKIAUNKNOWN')],
     ['no Authorization', 'AccessDenied', (headers) => delete headers['authorization']],
-    ['an empty one', 'InvalidArgument', edit(/.*/, '')],
+    ['an empty one, which is none', 'AccessDenied', edit(/.*/, '')],
     ['Basic', 'InvalidArgument', edit(/.*/, 'Basic dXNlcjpwYXNz')],
     ['SigV2', 'InvalidRequest', edit(/.*/, 'AWS AKIA:c2lnbmF0dXJl')],
     ['SigV4A', 'InvalidRequest', edit('AWS4-HMAC-SHA256', 'AWS4-ECDSA-P256-SHA256')],

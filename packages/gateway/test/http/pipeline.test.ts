@@ -536,6 +536,33 @@ describe('sockets', () => {
     expect(gateway.store.objects.get('bucket/k')?.toString()).toBe('hello');
   });
 
+  it.each(['200', '', 'the unexpected'])(
+    'serves "Expect: %s" as if it were not there',
+    async (expect_) => {
+      const head = signedHead('PUT', '/bucket/k', {
+        'content-length': '5',
+        expect: expect_,
+        connection: 'close',
+      });
+      expect(await sendRaw(gateway, `${head}hello`)).toMatch(/^HTTP\/1.1 200 OK/);
+    },
+  );
+
+  it('says IncompleteBody when the client stops sending in the middle', async () => {
+    const head = signedHead('PUT', '/bucket/cut', { 'content-length': '5' });
+    const received = await new Promise<string>((resolve, reject) => {
+      const socket = connect(gateway.port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      socket.on('error', reject);
+      socket.on('close', () => resolve(text));
+      socket.end(`${head}hel`);
+    });
+    expect(received).toMatch(/^HTTP\/1.1 400 /);
+    expect(codeOf(received)).toBe('IncompleteBody');
+    expect(gateway.store.objects.has('bucket/cut')).toBe(false);
+  });
+
   it.each([
     ['a wrong signature', (head: string) => head.replace('/bucket/k', '/bucket/x'), 403],
     ['a bad bucket', (head: string) => head.replace('/bucket/k', '/B/k'), 400],

@@ -77,6 +77,7 @@ describe('buckets', () => {
     ['x-amz-bucket-object-lock-enabled', 'false', null],
     ['x-amz-object-ownership', 'ObjectWriter', 'NotImplemented'],
     ['x-amz-acl', 'public-read', 'InvalidBucketAclWithObjectOwnership'],
+    ['x-amz-acl', 'everybody', 'InvalidArgument'],
     ['x-amz-acl', 'private', null],
   ])('CreateBucket with %s: %s → %s', async (name, value, code) => {
     const reply = await (

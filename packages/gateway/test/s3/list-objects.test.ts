@@ -216,12 +216,12 @@ describe('listings', () => {
     const harness = await ready('a b/é&', 'a b/z');
     const query = { 'encoding-type': 'url', prefix: 'a b/', delimiter: '&', 'start-after': 'a b' };
     const document = documentOf(await harness.send('ListObjectsV2', { query }));
-    expect(text(document, 'Prefix')).toBe('a+b/');
+    expect(text(document, 'Prefix')).toBe('a%20b/');
     expect(text(document, 'Delimiter')).toBe('%26');
-    expect(text(document, 'StartAfter')).toBe('a+b');
+    expect(text(document, 'StartAfter')).toBe('a%20b');
     expect(text(document, 'EncodingType')).toBe('url');
-    expect(texts(document, 'CommonPrefixes', 'Prefix')).toEqual(['a+b/%C3%A9%26']);
-    expect(texts(document, 'Contents', 'Key')).toEqual(['a+b/z']);
+    expect(texts(document, 'CommonPrefixes', 'Prefix')).toEqual(['a%20b/%C3%A9%26']);
+    expect(texts(document, 'Contents', 'Key')).toEqual(['a%20b/z']);
   });
 
   it('K-8: show a change at once', async () => {

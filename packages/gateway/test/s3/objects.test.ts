@@ -74,7 +74,9 @@ describe('PutObject and GetObject', () => {
     ['x-amz-meta-__proto__', 'x', 400, 'InvalidArgument'],
     ['x-amz-meta-', 'x', 400, 'InvalidArgument'],
     ['x-amz-grant-read', 'id="x"', 400, 'AccessControlListNotSupported'],
+    ['x-amz-acl', 'everybody', 400, 'InvalidArgument'],
     ['x-amz-acl', 'bucket-owner-full-control', 200, null],
+    ['x-amz-tagging', '', 200, null],
   ])('%s: %s → %d %s', async (name, value, status, code) => {
     const harness = await ready();
     const reply = await harness.put('k', 'x', { headers: { [name]: value } });

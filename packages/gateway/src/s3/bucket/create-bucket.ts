@@ -5,6 +5,7 @@ import type { Headers, S3Request } from '../../http/request';
 import type { S3Response } from '../../http/response';
 import { childrenOf, childText, parseXml, requireRoot } from '../../http/xml/xml-element';
 import { requireFreshView } from '../bucket-access';
+import { parseCannedAcl } from '../object-headers';
 import type { Operation, OperationContext } from '../operation';
 import { readDocument } from '../request-document';
 import { S3Error } from '../s3-error';
@@ -83,9 +84,9 @@ function refuseBucketHeaders(headers: Headers): void {
   if (namespace !== undefined && namespace !== 'global') {
     throw new S3Error('NotImplemented', { Header: 'x-amz-bucket-namespace' });
   }
-  const acl = headers.get('x-amz-acl');
+  const acl = parseCannedAcl(headers);
   const hasGrants = [...headers.keys()].some((name) => name.startsWith('x-amz-grant-'));
-  if (hasGrants || (acl !== undefined && acl !== 'private')) {
+  if (hasGrants || (acl !== null && acl !== 'private')) {
     throw new S3Error('InvalidBucketAclWithObjectOwnership');
   }
 }
