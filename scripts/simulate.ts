@@ -3,6 +3,7 @@
  * the first that fails.
  *
  * Usage: npm run simulate -- [--seed N] [--seeds COUNT] [--time-limit SECONDS]
+ *   [--trace]
  */
 import { parseArgs } from 'node:util';
 
@@ -14,14 +15,16 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1' },
       'time-limit': { type: 'string', default: '3600' },
+      trace: { type: 'boolean', default: false },
     },
   });
   const first = Number(values.seed);
   const count = Number(values.seeds);
+  const onTrace = (line: string): void => void process.stdout.write(`${line}\n`);
   const endMs = performance.now() + Number(values['time-limit']) * 1000;
   for (let seed = first; seed < first + count && performance.now() < endMs; seed += 1) {
     const startMs = performance.now();
-    const report = await runRaftSimulation({ seed });
+    const report = await runRaftSimulation({ seed, ...(values.trace ? { onTrace } : {}) });
     const tookMs = Math.round(performance.now() - startMs);
     process.stdout.write(`${JSON.stringify({ ...report, tookMs })}\n`);
   }

@@ -2,6 +2,7 @@ import type { Message } from '../../packages/metadata-raft/src/core/message';
 
 import { checkLinearizable } from './raft/history';
 import { RaftSimulationError, runRaftSimulation } from './raft/raft-simulation';
+import type { RaftSimulationOptions } from './raft/raft-simulation';
 
 const SEEDS = Number(process.env['AZIMUTH_SIMULATION_SEEDS'] ?? '200');
 const SEEDS_PER_TEST = 20;
@@ -28,10 +29,10 @@ describe('raft under faults of network, disk and process', () => {
 
 describe('the checkers of the simulation', () => {
   /** Runs seeds until one fails; answers its message. */
-  async function failureOf(tamper: (message: Message) => Message | null): Promise<string> {
+  async function failureOf(fault: Omit<RaftSimulationOptions, 'seed'>): Promise<string> {
     for (let seed = 1; seed <= 40; seed += 1) {
       try {
-        await runRaftSimulation({ seed, tamper, faultMs: 10_000 });
+        await runRaftSimulation({ seed, ...fault });
       } catch (error) {
         if (!(error instanceof RaftSimulationError)) throw error;
         return error.message;
@@ -41,37 +42,40 @@ describe('the checkers of the simulation', () => {
   }
 
   it('notice votes that ignore the log (paper, section 5.4.1)', async () => {
-    const message = await failureOf((sent) =>
+    const tamper = (sent: Message): Message =>
       sent.type === 'PreVote' || sent.type === 'RequestVote'
         ? { ...sent, lastLogIndex: sent.lastLogIndex + 1_000, lastLogTerm: sent.term }
-        : sent,
+        : sent;
+    expect(await failureOf({ tamper })).toMatch(
+      /^seed=\d+ steps=\d+ · replay: npm run simulate -- --seed \d+/,
     );
-    expect(message).toMatch(/^seed=\d+ steps=\d+ · replay: npm run simulate -- --seed \d+/);
   }, 60_000);
 
-  it('notice an acknowledgement that is not durable (pitfall 6)', async () => {
-    const message = await failureOf((sent) =>
+  it('notice an acknowledgement of what is not there (pitfall 6)', async () => {
+    const tamper = (sent: Message): Message =>
       sent.type === 'AppendEntriesResponse' && !sent.success && sent.conflictIndex > 0
         ? { ...sent, success: true, matchIndex: sent.prevLogIndex, logDamaged: false }
-        : sent,
-    );
-    expect(message).toMatch(/^seed=/);
+        : sent;
+    expect(await failureOf({ tamper })).toMatch(/^seed=/);
+  }, 60_000);
+
+  it('notice a log that is not synced (pitfall 6)', async () => {
+    const isSyncForgotten = (name: string): boolean => name.startsWith('wal-');
+    expect(await failureOf({ isSyncForgotten })).toMatch(/^seed=/);
+  }, 60_000);
+
+  it('notice votes that are not synced (pitfall 5)', async () => {
+    const isSyncForgotten = (name: string): boolean => name === 'raft-state';
+    expect(await failureOf({ isSyncForgotten })).toMatch(/^seed=/);
   }, 60_000);
 
   it('notice a stale read, and accept the same operations in a possible order', () => {
-    const write = {
-      kind: 'write',
-      group: 'g',
-      key: 'k',
-      startMs: 0,
-      endMs: 1,
-      version: 7,
-    } as const;
-    const read = { kind: 'read', group: 'g', key: 'k', startMs: 2, endMs: 3, version: 0 } as const;
+    const write = { kind: 'write', group: 'g', startMs: 0, endMs: 1, index: 7 } as const;
+    const read = { kind: 'read', group: 'g', startMs: 2, endMs: 3, index: 6 } as const;
     expect(() => checkLinearizable([write, read])).toThrow(/not linearizable/);
     checkLinearizable([{ ...write, endMs: 2.5 }, read]);
-    checkLinearizable([write, { ...read, version: 7 }]);
-    const unknown = { ...write, startMs: 4, endMs: Infinity, version: 5 } as const;
+    checkLinearizable([write, { ...read, index: 7 }]);
+    const unknown = { ...write, startMs: 4, endMs: Infinity, index: 5 } as const;
     expect(() => checkLinearizable([write, unknown])).toThrow(/not linearizable/);
   });
 });

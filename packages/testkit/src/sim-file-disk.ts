@@ -55,6 +55,8 @@ export class SimFileDisk {
   syncMsMax = 4;
   /** The next sync fails, and what it should have made durable is gone from the cache's memory. */
   isNextSyncFailing = false;
+  /** Names files whose sync does nothing, as if the caller had forgotten it. */
+  isSyncForgotten: (name: string) => boolean = () => false;
 
   constructor(clock: VirtualClock, random: Random) {
     this.#clock = clock;
@@ -77,7 +79,7 @@ export class SimFileDisk {
       });
     return {
       list: () => turn(() => [...this.#names.keys()]),
-      open: (name) => turn(() => this.#openFile(this.#inode(name), turn)),
+      open: (name) => turn(() => this.#openFile(name, turn)),
       remove: (name) =>
         turn(() => {
           if (this.#names.delete(name)) this.#directoryChanges.push({ type: 'unlink', name });
@@ -157,7 +159,8 @@ export class SimFileDisk {
     return inode;
   }
 
-  #openFile(inode: Inode, turn: <T>(action: () => T, delayMs?: number) => Promise<T>): SimFile {
+  #openFile(name: string, turn: <T>(action: () => T, delayMs?: number) => Promise<T>): SimFile {
+    const inode = this.#inode(name);
     const apply = (write: Write): void => {
       inode.current = applyWrite(inode.current, write);
       inode.unsynced.push(write);
@@ -173,7 +176,7 @@ export class SimFileDisk {
       truncate: (sizeBytes) => turn(() => apply({ offset: sizeBytes, bytes: null })),
       sync: () => {
         // What is written before the call is covered; what comes during it is not.
-        const covered = inode.unsynced.length;
+        const covered = this.isSyncForgotten(name) ? 0 : inode.unsynced.length;
         return turn(() => {
           if (this.isNextSyncFailing) {
             this.isNextSyncFailing = false;

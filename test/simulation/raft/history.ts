@@ -2,38 +2,37 @@
 export interface Operation {
   readonly kind: 'write' | 'read';
   readonly group: string;
-  readonly key: string;
   readonly startMs: number;
   /** Infinity when the client does not know the outcome. */
   readonly endMs: number;
   /**
-   * Its place in the order of all writes: the log index of the write itself, or of the write that
-   * was read; 0 for a register that nobody has written.
+   * Its place in the order of the log: the index at which the write took effect, or the last index
+   * that the read saw applied.
    */
-  readonly version: number;
+  readonly index: number;
 }
 
 /**
- * Checks that the operations on each register are linearizable, given the order that the log
- * claims. A write stands at its version, a read just behind the write that it saw. The order is a
- * witness exactly when no operation stands before one that had ended when it began.
+ * Checks that the operations of each group are linearizable, given the order that the log claims. A
+ * write stands at its index, a read just behind the last entry that it saw. That order explains all
+ * answers (the model says so of each); it is a witness exactly when no operation stands before one
+ * that had ended when it began.
  */
 export function checkLinearizable(operations: readonly Operation[]): void {
-  const byRegister = new Map<string, Operation[]>();
+  const byGroup = new Map<string, Operation[]>();
   for (const operation of operations) {
-    const register = `${operation.group}/${operation.key}`;
-    const list = byRegister.get(register);
-    if (list === undefined) byRegister.set(register, [operation]);
+    const list = byGroup.get(operation.group);
+    if (list === undefined) byGroup.set(operation.group, [operation]);
     else list.push(operation);
   }
-  for (const [register, list] of byRegister) checkRegister(register, list);
+  for (const list of byGroup.values()) checkGroup(list);
 }
 
-function position({ kind, version }: Operation): number {
-  return kind === 'write' ? version : version + 0.5;
+function position({ kind, index }: Operation): number {
+  return kind === 'write' ? index : index + 0.5;
 }
 
-function checkRegister(register: string, operations: readonly Operation[]): void {
+function checkGroup(operations: readonly Operation[]): void {
   const byStart = [...operations].sort((a, b) => a.startMs - b.startMs);
   const byEnd = [...operations].sort((a, b) => a.endMs - b.endMs);
   let ended = 0;
@@ -47,7 +46,7 @@ function checkRegister(register: string, operations: readonly Operation[]): void
     }
     if (latest !== null && position(operation) < position(latest)) {
       throw new Error(
-        `not linearizable: ${register}: ${JSON.stringify(operation)} began after the end of ` +
+        `not linearizable: ${JSON.stringify(operation)} began after the end of ` +
           JSON.stringify(latest),
       );
     }

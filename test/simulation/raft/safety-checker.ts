@@ -1,4 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { SessionResponse } from '@azimuth/proto';
+
 import type { GroupWrite } from '../../../packages/metadata-raft/src/log/log-storage';
+
+import { CommittedHistory } from './committed-history';
 
 interface CommittedRecord {
   readonly term: number;
@@ -16,14 +22,15 @@ export interface NodeView {
 }
 
 /**
- * The four safety properties of the paper (figure 3), over everything that ever happened in a run,
- * crashes included.
+ * The safety properties of the paper (figure 3), over everything that ever happened in a run, crashes
+ * included; and that the replicas of a state machine agree with each other and with the model.
  */
 export class SafetyChecker {
   readonly #leaders = new Map<string, string>();
   readonly #entries = new Map<string, string>();
   readonly #committed = new Map<string, CommittedRecord[]>();
-  readonly #commands = new Map<string, string>();
+  readonly #histories = new Map<string, CommittedHistory>();
+  readonly #states = new Map<string, string>();
 
   /** Log matching: (index, term) names one entry, and with it, by induction, all before it. */
   onWrite(batch: readonly GroupWrite[], previousTermOf: (write: GroupWrite) => number): void {
@@ -32,7 +39,7 @@ export class SafetyChecker {
       for (const { index, term, data } of write.entries) {
         const key = `${write.group}/${String(index)}/${String(term)}`;
         const content = `${String(previousTerm)}:${Buffer.from(data).toString('latin1')}`;
-        this.#same(this.#entries, key, content, 'log matching');
+        same(this.#entries, key, content, 'log matching');
         previousTerm = term;
       }
     }
@@ -40,15 +47,12 @@ export class SafetyChecker {
 
   /** State machine safety: nobody ever applies another entry at the same index. */
   onApply(group: string, index: number, term: number, data: Uint8Array): void {
-    const committed = this.committed(group);
+    const committed = this.#committedOf(group);
     const text = Buffer.from(data).toString('latin1');
     const known = committed[index];
     if (known === undefined) {
       committed[index] = { term, data: text };
-      if (text !== '') {
-        const id = (JSON.parse(text) as { id: string }).id;
-        this.#same(this.#commands, id, String(index), 'a command is committed once');
-      }
+      if (data.length > 0) this.history(group).commit(index, data);
     } else if (known.term !== term || known.data !== text) {
       throw new Error(
         `state machine safety: ${group}/${String(index)} is ${JSON.stringify(known)} and also ` +
@@ -57,14 +61,24 @@ export class SafetyChecker {
     }
   }
 
+  /** The answer of a replica to the entry at `index` is the one of the model. */
+  onAnswer(group: string, index: number, answer: unknown): void {
+    checkAnswer(`${group}/${String(index)}`, this.history(group).answerAt(index), answer);
+  }
+
+  /** Replicas that applied the same entries are in the same state (pitfall 27). */
+  onState(group: string, lastApplied: number, hash: string): void {
+    same(this.#states, `${group}/${String(lastApplied)}`, hash, 'the state of the replicas');
+  }
+
   /** Election safety always, leader completeness at each new leadership. */
   onNode(node: NodeView): void {
     if (node.role !== 'leader') return;
     const key = `${node.group}/${String(node.term)}`;
     const isNew = !this.#leaders.has(key);
-    this.#same(this.#leaders, key, node.id, 'election safety');
+    same(this.#leaders, key, node.id, 'election safety');
     if (!isNew) return;
-    for (const [index, entry] of this.committed(node.group).entries()) {
+    for (const [index, entry] of this.#committedOf(node.group).entries()) {
       // The array has a hole at 0.
       if ((entry as CommittedRecord | undefined) === undefined || index < node.firstIndex) continue;
       if (entry.term < node.term && node.termOf(index) !== entry.term) {
@@ -76,7 +90,16 @@ export class SafetyChecker {
     }
   }
 
-  committed(group: string): CommittedRecord[] {
+  history(group: string): CommittedHistory {
+    let history = this.#histories.get(group);
+    if (history === undefined) {
+      history = new CommittedHistory();
+      this.#histories.set(group, history);
+    }
+    return history;
+  }
+
+  #committedOf(group: string): CommittedRecord[] {
     let committed = this.#committed.get(group);
     if (committed === undefined) {
       committed = [];
@@ -84,18 +107,25 @@ export class SafetyChecker {
     }
     return committed;
   }
+}
 
-  /** Index of the committed command, or null. */
-  indexOf(commandId: string): number | null {
-    const index = this.#commands.get(commandId);
-    return index === undefined ? null : Number(index);
-  }
+/** Throws unless `answer` is what the model answers; of a refusal only the code is compared. */
+export function checkAnswer(what: string, expected: SessionResponse | null, answer: unknown): void {
+  const given = answer as SessionResponse;
+  const isEqual =
+    expected !== null && !expected.ok && !given.ok
+      ? expected.code === given.code
+      : isDeepStrictEqual(expected, given);
+  if (isEqual) return;
+  throw new Error(
+    `the answer to ${what} is ${JSON.stringify(given)}, not ${JSON.stringify(expected)}`,
+  );
+}
 
-  #same(map: Map<string, string>, key: string, value: string, property: string): void {
-    const known = map.get(key);
-    if (known === undefined) map.set(key, value);
-    else if (known !== value) {
-      throw new Error(`${property}: ${key} is ${known} and also ${value}`);
-    }
+function same(map: Map<string, string>, key: string, value: string, property: string): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, value);
+  else if (known !== value) {
+    throw new Error(`${property}: ${key} is ${known} and also ${value}`);
   }
 }

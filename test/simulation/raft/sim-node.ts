@@ -1,5 +1,6 @@
 import type { Clock, Random } from '@azimuth/common';
 import { silentLogger, StoreError } from '@azimuth/common';
+import type { Command, VersionHead } from '@azimuth/proto';
 import type { SimFileDisk, SimNetwork, VirtualClock } from '@azimuth/testkit';
 
 import { DEFAULT_RAFT_CONFIG } from '../../../packages/metadata-raft/src/core/config';
@@ -7,22 +8,25 @@ import type { Message } from '../../../packages/metadata-raft/src/core/message';
 import { createMetadataDriver } from '../../../packages/metadata-raft/src/driver/metadata-driver';
 import type { MetadataDriver } from '../../../packages/metadata-raft/src/driver/metadata-driver';
 import type { RaftGroup } from '../../../packages/metadata-raft/src/driver/state-machine';
-import type {
-  GroupMessage,
-  RaftTransport,
-  SnapshotAnswer,
-  SnapshotTransfer,
-  TransportReceiver,
-} from '../../../packages/metadata-raft/src/transport/transport';
-import { RegisterMachine } from '../../../packages/metadata-raft/test/driver/register-machine';
+import { GroupEndpoint } from '../../../packages/metadata-raft/src/server/group-endpoint';
+import { GroupStateMachine } from '../../../packages/metadata-raft/src/state-machine/group-state-machine';
+import { IndexCommandSet } from '../../../packages/metadata-raft/src/state-machine/index-commands';
+import { queryIndex } from '../../../packages/metadata-raft/src/state-machine/index-queries';
+import { MemoryKeyValueStore } from '../../../packages/metadata-raft/src/state-machine/memory-key-value-store';
+import type { TransportReceiver } from '../../../packages/metadata-raft/src/transport/transport';
 
+import { CheckedMachine } from './checked-machine';
 import type { SafetyChecker } from './safety-checker';
+import { SimKeyValueStore, tearStore } from './sim-key-value-store';
+import { SimTransport } from './sim-transport';
 
 export interface SimNodeOptions {
   readonly id: string;
   readonly voters: readonly string[];
   readonly groups: readonly string[];
   readonly clock: VirtualClock;
+  /** How far this node's wall clock is off. */
+  readonly skewMs: number;
   readonly random: Random;
   readonly network: SimNetwork;
   readonly disk: SimFileDisk;
@@ -32,22 +36,41 @@ export interface SimNodeOptions {
   readonly segmentBytesMax: number;
   readonly onFailure: (error: unknown) => void;
   readonly onTrace: (event: string) => void;
+  /** This node has become the leader of `group`. */
+  readonly onLeader: (node: SimNode, group: string) => void;
   readonly receiverOf: (id: string) => TransportReceiver | null;
   /** Bends what a node sends, so that a test can see that the checkers notice. */
   readonly tamper?: ((message: Message) => Message | null) | undefined;
 }
 
-const SNAPSHOT_TIMEOUT_MS = 3_000;
+/** What a client gets for GetVersion, and how far the log was applied when it was read. */
+export interface SimRead {
+  readonly visibleIndex: number;
+  readonly head: VersionHead | null;
+  readonly inline: string | null;
+}
+
+interface GroupOfNode {
+  readonly group: RaftGroup;
+  readonly machine: CheckedMachine;
+  readonly endpoint: GroupEndpoint<IndexCommandSet>;
+}
+
+export const BUCKET_ID = '00112233445566778899aabbccddeeff';
 
 /** One process of the simulation: it dies and comes back over the same disk. */
 export class SimNode {
   readonly id: string;
   readonly #options: SimNodeOptions;
-  readonly machines = new Map<string, RegisterMachine>();
-  readonly groups = new Map<string, RaftGroup>();
+  /** The files of the state machines; they outlive the process. */
+  readonly #stores = new Map<string, MemoryKeyValueStore>();
+  readonly #groups = new Map<string, GroupOfNode>();
   #driver: MetadataDriver | null = null;
   #life = 0;
   #boots = 0;
+  #isStarting = false;
+  #isStateTorn = false;
+  #pausedUntilMs = 0;
   /** Fenced by its own disk: it needs the operator. */
   isFenced = false;
   readonly #lastCommit = new Map<string, number>();
@@ -56,7 +79,7 @@ export class SimNode {
   constructor(options: SimNodeOptions) {
     this.id = options.id;
     this.#options = options;
-    for (const group of options.groups) this.machines.set(group, this.#newMachine(group));
+    for (const group of options.groups) this.#stores.set(group, new MemoryKeyValueStore());
   }
 
   get isUp(): boolean {
@@ -64,30 +87,141 @@ export class SimNode {
   }
 
   get receiver(): TransportReceiver | null {
-    return this.isUp ? this.#driver : null;
+    const driver = this.#driver;
+    if (driver?.isRunning !== true) return null;
+    if (this.#pausedUntilMs <= this.#options.clock.monotonicMs()) return driver;
+    return {
+      receive: (messages) => this.run(() => driver.receive(messages)),
+      receiveSnapshot: () => Promise.reject(new StoreError('UNAVAILABLE')),
+    };
   }
 
-  get logCondition(): string {
-    return this.#driver?.logCondition ?? 'down';
+  machine(name: string): CheckedMachine | null {
+    return this.#groups.get(name)?.machine ?? null;
+  }
+
+  group(name: string): RaftGroup | null {
+    return this.#groups.get(name)?.group ?? null;
+  }
+
+  isLeaderOf(name: string): boolean {
+    return this.isUp && this.group(name)?.status().role === 'leader';
+  }
+
+  get leadsAny(): boolean {
+    return this.#options.groups.some((name) => this.isLeaderOf(name));
   }
 
   /** Nothing happens while it is up already, or starting. */
   start(): void {
-    if (this.#driver !== null) return;
-    const { clock, disk, voters, random } = this.#options;
+    if (this.#driver !== null || this.#isStarting) return;
     this.#life += 1;
+    this.#isStarting = true;
     this.isFenced = false;
     const life = this.#life;
     this.#lastCommit.clear();
     this.#lastLed.clear();
+    this.#options.onTrace(`${this.id} start`);
+    this.#open(life).catch((error: unknown) => {
+      if (life === this.#life) this.#stopped(error);
+    });
+  }
+
+  /** Kills the process; with `power` everything that was not synced may go. */
+  crash(kind: 'process' | 'power'): void {
+    this.#life += 1;
+    this.#driver = null;
+    this.#isStarting = false;
+    this.#pausedUntilMs = 0;
+    this.#groups.clear();
+    this.#options.disk.crash(kind);
+    this.#options.onTrace(`${this.id} ${kind}`);
+    if (kind === 'process') return;
+    this.#boots += 1;
+    this.#isStateTorn = this.#options.random.below(2) === 0;
+  }
+
+  /** Stops the process as SIGSTOP does: whatever comes for it waits. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + forMs;
+    this.#options.onTrace(`${this.id} paused`);
+  }
+
+  /** Runs `action` in this process, now or when it goes on; never when it dies before. */
+  run(action: () => void): void {
+    this.#clockOf(this.#life).schedule(0, action);
+  }
+
+  /** @throws StoreError as the service does */
+  async submit(group: string, command: Command): Promise<Buffer> {
+    return this.#require(group).endpoint.submit(command);
+  }
+
+  /** GetVersion as the service does it. @throws StoreError */
+  async read(group: string, key: string): Promise<SimRead> {
+    const { endpoint, machine } = this.#require(group);
+    await endpoint.confirm();
+    const { visibleIndex } = machine;
+    const args = { bucketId: BUCKET_ID, key, versionId: null, withBody: true };
+    const found = await queryIndex(endpoint.commands.state, 'GetVersion', args);
+    const inline = found?.body?.inline ?? null;
+    return {
+      visibleIndex,
+      head: found?.head ?? null,
+      inline: inline === null ? null : Buffer.from(inline).toString(),
+    };
+  }
+
+  /** Feeds the state of every group to the checker. */
+  check(): void {
+    if (!this.isUp) return;
+    for (const [name, { group }] of this.#groups) {
+      const { role, term, commitIndex } = group.status();
+      if (commitIndex < (this.#lastCommit.get(name) ?? 0)) {
+        throw new Error(`the commit index of ${this.id} went back`);
+      }
+      this.#lastCommit.set(name, commitIndex);
+      if (role !== 'leader' || this.#lastLed.get(name) === term) continue;
+      this.#lastLed.set(name, term);
+      const termOf = (index: number): number | null => coreOf(group).termOf(index);
+      let firstIndex = 1;
+      if (termOf(1) === null) {
+        firstIndex = commitIndex + 1;
+        while (firstIndex > 1 && termOf(firstIndex - 1) !== null) firstIndex -= 1;
+      }
+      this.#options.checker.onNode({
+        ...{ id: this.id, group: name, role, term, commitIndex, firstIndex, termOf },
+      });
+    }
+  }
+
+  async #open(life: number): Promise<void> {
+    const { voters, groups, random, checker, disk, network, clock } = this.#options;
     const nodeClock = this.#clockOf(life);
+    if (this.#isStateTorn) {
+      for (const store of this.#stores.values()) await tearStore(store, random);
+      this.#isStateTorn = false;
+    }
+    const machines = new Map<string, CheckedMachine>();
+    for (const name of groups) {
+      const files = this.#stores.get(name) as MemoryKeyValueStore;
+      const machine = await GroupStateMachine.open(
+        new SimKeyValueStore(files, nodeClock),
+        (records, counters) => new IndexCommandSet(records, counters),
+      );
+      machines.set(name, new CheckedMachine(name, machine, checker));
+    }
+    const { tamper, receiverOf, onTrace } = this.#options;
     const driver = createMetadataDriver({
       nodeId: this.id,
       voters,
       disk: disk.mount(),
       whenEmpty: 'bootstrap',
       bootId: `boot-${String(this.#boots)}`,
-      transport: this.#transport(life),
+      transport: new SimTransport({
+        ...{ id: this.id, clock, network, tamper, receiverOf, onTrace },
+        isAlive: () => life === this.#life,
+      }),
       clock: nodeClock,
       random,
       logger: silentLogger,
@@ -99,77 +233,37 @@ export class SimNode {
       wal: { segmentBytesMax: this.#options.segmentBytesMax, cacheBytesMax: 2048 },
       onFatal: (error) => this.#stopped(error),
       onWrite: (batch) => {
-        this.#options.checker.onWrite(batch, (write) => {
+        checker.onWrite(batch, (write) => {
           const first = write.entries[0]?.index ?? 0;
           if (write.snapshot !== null && write.snapshot.index === first - 1) {
             return write.snapshot.term;
           }
-          return this.groupNode(write.group).termOf(first - 1) ?? -1;
+          return coreOf(this.#require(write.group).group).termOf(first - 1) ?? -1;
         });
       },
     });
-    this.groups.clear();
-    for (const [name, machine] of this.machines) {
-      this.groups.set(name, driver.addGroup(name, machine));
-    }
+    for (const [name, machine] of machines) this.#addGroup(driver, name, machine);
     this.#driver = driver;
-    driver.start().catch((error: unknown) => {
-      if (life === this.#life) this.#stopped(error);
+    await driver.start();
+    this.#isStarting = false;
+  }
+
+  #addGroup(driver: MetadataDriver, name: string, machine: CheckedMachine): void {
+    const group = driver.addGroup(name, machine);
+    const endpoint = new GroupEndpoint({
+      ...{ name, group, machine: machine.machine, random: this.#options.random },
+      clock: this.#clockOf(this.#life),
     });
-    this.#options.onTrace(`${this.id} start ${String(clock.monotonicMs())}`);
+    this.#groups.set(name, { group, machine, endpoint });
+    group.onLeadershipChange(({ role }) => {
+      if (role === 'leader') this.#options.onLeader(this, name);
+    });
   }
 
-  crash(kind: 'process' | 'power'): void {
-    this.#life += 1;
-    this.#driver = null;
-    this.#options.disk.crash(kind);
-    this.#options.onTrace(`${this.id} ${kind}`);
-    for (const group of this.#options.groups) {
-      const survivor = this.machines.get(group);
-      const next = this.#newMachine(group);
-      // What the dead process may still do to its object must not reach the next life.
-      if (survivor !== undefined) {
-        for (const [key, register] of survivor.registers) next.registers.set(key, register);
-        next.restoreApplied(survivor.lastApplied());
-      }
-      this.machines.set(group, next);
-      if (kind === 'power' && this.#options.random.below(2) === 0) {
-        // Unsynced state after a power cut is anything; the driver must not believe it.
-        next.registers.clear();
-      }
-    }
-    if (kind === 'power') this.#boots += 1;
-  }
-
-  groupNode(group: string): { termOf(index: number): number | null } {
-    const found = this.groups.get(group);
-    if (found === undefined) throw new Error(`no group ${group}`);
-    return (found as unknown as { node: { termOf(index: number): number | null } }).node;
-  }
-
-  /** Feeds the state of every group to the checker. */
-  check(): void {
-    if (!this.isUp) return;
-    for (const [name, group] of this.groups) {
-      const { role, term, commitIndex } = group.status();
-      if (commitIndex < (this.#lastCommit.get(name) ?? 0)) {
-        throw new Error(`the commit index of ${this.id} went back`);
-      }
-      this.#lastCommit.set(name, commitIndex);
-      if (role !== 'leader' || this.#lastLed.get(name) === term) continue;
-      this.#lastLed.set(name, term);
-      const node = this.groupNode(name);
-      let firstIndex = 1;
-      const last = commitIndex;
-      if (node.termOf(1) === null) {
-        firstIndex = last + 1;
-        while (firstIndex > 1 && node.termOf(firstIndex - 1) !== null) firstIndex -= 1;
-      }
-      this.#options.checker.onNode({
-        ...{ id: this.id, group: name, role, term, commitIndex, firstIndex },
-        termOf: (index) => node.termOf(index),
-      });
-    }
+  #require(name: string): GroupOfNode {
+    const found = this.#groups.get(name);
+    if (found === undefined) throw new StoreError('UNAVAILABLE', { group: name });
+    return found;
   }
 
   #stopped(error: unknown): void {
@@ -177,76 +271,29 @@ export class SimNode {
     else this.#options.onFailure(error);
   }
 
-  #newMachine(group: string): RegisterMachine {
-    const machine: RegisterMachine = new RegisterMachine((entry) => {
-      if (this.machines.get(group) !== machine) return;
-      this.#options.checker.onApply(group, entry.index, entry.term, entry.data);
-    });
-    return machine;
-  }
-
-  /** Nothing that a dead process scheduled may run. */
+  /** Nothing that a dead process scheduled may run, and a paused one gets to it later. */
   #clockOf(life: number): Clock {
-    const { clock } = this.#options;
+    const { clock, skewMs } = this.#options;
+    const schedule = (delayMs: number, callback: () => void): (() => void) => {
+      let cancel = (): void => undefined;
+      cancel = clock.schedule(delayMs, () => {
+        if (life !== this.#life) return;
+        const waitMs = this.#pausedUntilMs - clock.monotonicMs();
+        if (waitMs > 0) cancel = schedule(waitMs, callback);
+        else callback();
+      });
+      return () => cancel();
+    };
     return {
-      wallMs: () => clock.wallMs(),
+      wallMs: () => clock.wallMs() + skewMs,
       monotonicMs: () => clock.monotonicMs(),
-      schedule: (delayMs, callback) =>
-        clock.schedule(delayMs, () => {
-          if (life === this.#life) callback();
-        }),
+      schedule,
       sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
     };
   }
+}
 
-  #transport(life: number): RaftTransport {
-    const { network, receiverOf } = this.#options;
-    return {
-      start: () => undefined,
-      send: (to, messages) => {
-        const sent = this.#tampered(messages);
-        if (life !== this.#life || sent.length === 0) return;
-        network.send(this.id, to, () => {
-          this.#options.onTrace(`${this.id}>${to} ${sent.map(({ message: m }) => m.type).join()}`);
-          receiverOf(to)?.receive(sent);
-        });
-      },
-      sendSnapshot: (to, transfer) => this.#sendSnapshot(to, transfer),
-      close: () => Promise.resolve(),
-    };
-  }
-
-  #tampered(messages: readonly GroupMessage[]): readonly GroupMessage[] {
-    const { tamper } = this.#options;
-    if (tamper === undefined) return messages;
-    const sent: GroupMessage[] = [];
-    for (const { group, message } of messages) {
-      const bent = tamper(message);
-      if (bent !== null) sent.push({ group, message: bent });
-    }
-    return sent;
-  }
-
-  async #sendSnapshot(to: string, transfer: SnapshotTransfer): Promise<SnapshotAnswer> {
-    const { network, clock, receiverOf } = this.#options;
-    const chunks: Buffer[] = [];
-    for await (const chunk of transfer.chunks) chunks.push(chunk);
-    return new Promise((resolve, reject) => {
-      clock.schedule(SNAPSHOT_TIMEOUT_MS, () => reject(new StoreError('TIMEOUT')));
-      network.send(this.id, to, () => {
-        const receiver = receiverOf(to);
-        if (receiver === null) return;
-        const replay = async function* (): AsyncGenerator<Buffer> {
-          for (const chunk of chunks) {
-            await Promise.resolve();
-            yield chunk;
-          }
-        };
-        receiver.receiveSnapshot({ ...transfer, chunks: replay() }).then(
-          (answer) => network.send(to, this.id, () => resolve(answer)),
-          (error: unknown) => network.send(to, this.id, () => reject(error)),
-        );
-      });
-    });
-  }
+/** The core of a group, which the service does not show. */
+function coreOf(group: RaftGroup): { termOf(index: number): number | null } {
+  return (group as unknown as { node: { termOf(index: number): number | null } }).node;
 }

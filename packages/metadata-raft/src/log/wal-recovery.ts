@@ -78,6 +78,8 @@ class Scanner {
 
   scan(segment: WalSegment): void {
     const previous = this.#segments.at(-1);
+    // A segment is made when everything in front of it is synced.
+    if (this.#fault !== null) this.#fault.isProven = true;
     this.#segments.push(segment);
     const bytes = segment.file.read(0, segment.file.sizeBytes);
     const chain = decodeSegmentHeader(bytes, segment.number);

@@ -123,6 +123,17 @@ describe('recovery of the WAL', () => {
     expect(recovered.group('root').hardState().repairIndex).toBe(2);
   });
 
+  it('knows a rotten end of a segment by the next, still empty, segment (pitfall 9)', async () => {
+    const disk = new RamDisk();
+    await writeBatches(disk);
+    const bytes = disk.contents(SEGMENT);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    disk.put(SEGMENT, bytes);
+    disk.put('wal-000001-0000000002', Buffer.alloc(0));
+    const { condition } = await Wal.open({ disk, whenEmpty: 'bootstrap' });
+    expect(condition).toBe('damaged');
+  });
+
   it('keeps a vote when either copy or the older version rots', async () => {
     const disk = new RamDisk();
     const wal = await writeBatches(disk);
