@@ -60,7 +60,12 @@ function connect(answers: Readonly<Record<string, (request: SessionRequest) => A
 }
 
 const fence = (client: SessionMetadataClient) =>
-  client.index('index-0', 'FenceBucket', { bucketId: 'b', isFenced: true }, { timeoutMs: 10_000 });
+  client.index(
+    'index-0',
+    'FenceBucket',
+    { bucketId: 'b', isFenced: true, mark: 1 },
+    { timeoutMs: 10_000 },
+  );
 
 describe('SessionMetadataClient', () => {
   it('follows the hint of NOT_LEADER and remembers the leader', async () => {

@@ -443,7 +443,7 @@ export class FakeCluster {
       },
       MarkBucketDeleting: (args: unknown) => {
         this.rootCommands.push({ name: 'MarkBucketDeleting', args });
-        return null;
+        return { mark: 1 };
       },
       RemoveBucket: ({ name }: { name: string }) => {
         this.rootCommands.push({ name: 'RemoveBucket', args: { name } });

@@ -543,6 +543,7 @@ describe('abandoned bucket deletions', () => {
     owner: 'o',
     versioning: 'unversioned' as const,
     deletingSinceMs: 1,
+    deletionMark: 1,
   };
 
   it('are finished when the bucket is empty; uploads are aborted', async () => {

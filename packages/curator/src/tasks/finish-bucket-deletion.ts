@@ -37,16 +37,17 @@ async function finishDeletion(context: CuratorContext, bucket: BucketRecord): Pr
   const { name, bucketId } = bucket;
   const groups = indexGroups(context);
   const contents = [];
+  const mark = bucket.deletionMark;
   for (const group of groups) {
-    const fence = { bucketId, isFenced: true };
+    const fence = { bucketId, isFenced: true, mark };
     contents.push({ group, ...(await metadata.index(group, 'FenceBucket', fence, { signal })) });
   }
   if (contents.some(({ hasVersions }) => hasVersions)) {
     // The mark goes first: without it no one may remove the bucket once a fence is lifted.
-    const mark = { name, bucketId, isDeleting: false };
-    await metadata.root('MarkBucketDeleting', mark, { signal });
+    const takeBack = { name, bucketId, isDeleting: false as const, mark };
+    await metadata.root('MarkBucketDeleting', takeBack, { signal });
     for (const group of groups) {
-      await metadata.index(group, 'FenceBucket', { bucketId, isFenced: false }, { signal });
+      await metadata.index(group, 'FenceBucket', { bucketId, isFenced: false, mark }, { signal });
     }
     logger.info({ bucket: name }, 'an abandoned bucket deletion was undone');
     return;
@@ -54,7 +55,7 @@ async function finishDeletion(context: CuratorContext, bucket: BucketRecord): Pr
   for (const { group, hasUploads } of contents) {
     if (hasUploads) await abortUploads(context, group, bucketId);
   }
-  await metadata.root('RemoveBucket', { name, bucketId }, { signal });
+  await metadata.root('RemoveBucket', { name, bucketId, mark }, { signal });
   logger.info({ bucket: name }, 'an abandoned bucket deletion was finished');
 }
 

@@ -152,6 +152,34 @@ describe('buckets', () => {
     expect(await harness.send('DeleteBucket')).toMatchObject({ status: 204 });
   });
 
+  it('R2: keep what was written after another DeleteBucket gave up under the same mark', async () => {
+    const harness = await Harness.create(3);
+    await harness.bucket();
+    const { metadata } = harness;
+    const { name, bucketId } = (await metadata.view.bucket(BUCKET))!;
+    const at = { name, bucketId };
+    const root = metadata.root.bind(metadata);
+    let isFirst = true;
+    // The other one shares the mark, has found an object that is gone by now, and gives up.
+    metadata.root = async (command, args, options) => {
+      if (command === 'RemoveBucket' && isFirst) {
+        isFirst = false;
+        const { mark } = await root('MarkBucketDeleting', { ...at, isDeleting: true });
+        await root('MarkBucketDeleting', { ...at, isDeleting: false, mark });
+        for (const group of ['index-0', 'index-1', 'index-2']) {
+          await metadata.index(group, 'FenceBucket', { bucketId, isFenced: false, mark });
+        }
+        expect(await harness.put('a', 'acknowledged')).toMatchObject({ status: 200 });
+        await root('MarkBucketDeleting', { ...at, isDeleting: true });
+      }
+      return root(command, args, options);
+    };
+    expect(await harness.send('DeleteBucket')).toMatchObject({ code: 'BucketNotEmpty' });
+    const read = await harness.send('GetObject', { key: 'a' });
+    expect(read.bytes.toString()).toBe('acknowledged');
+    expect(await harness.put('b', 'x')).toMatchObject({ status: 200 });
+  });
+
   it('are not written by a gateway that lost its watch', async () => {
     const harness = await Harness.create();
     await harness.bucket();

@@ -1,18 +1,20 @@
 import { StoreError } from '@azimuth/common';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
+import type { IndexCommands } from '@azimuth/proto';
 
 import type { CheckedStore } from './checked-store';
 import { bucketBytes, plainKey } from './record-keys';
 
 /** What this group knows of a bucket: whether it is fenced, and how much of it is here. */
 export interface BucketUsage {
-  readonly isFenced: boolean;
+  /** The latest mark for which the bucket is fenced (`FenceBucket`); 0 when it is open. */
+  readonly fenceMark: number;
   /** Versions and delete markers (V-17). */
   readonly versions: number;
   readonly uploads: number;
 }
 
-const UNUSED: BucketUsage = { isFenced: false, versions: 0, uploads: 0 };
+const UNUSED: BucketUsage = { fenceMark: 0, versions: 0, uploads: 0 };
 
 export class BucketUsageStore {
   readonly #records: CheckedStore;
@@ -24,33 +26,38 @@ export class BucketUsageStore {
   read(bucketId: string): BucketUsage {
     const content = this.#records.get(usageKey(bucketId));
     if (content === null) return UNUSED;
-    const [isFenced, versions, uploads] = decodeRecord(content) as [boolean, number, number];
-    return { isFenced, versions, uploads };
+    const [fenceMark, versions, uploads] = decodeRecord(content) as [number, number, number];
+    return { fenceMark, versions, uploads };
   }
 
   /** @throws StoreError BUCKET_FENCED */
   checkOpen(bucketId: string): void {
-    if (this.read(bucketId).isFenced) throw new StoreError('BUCKET_FENCED');
+    if (this.read(bucketId).fenceMark > 0) throw new StoreError('BUCKET_FENCED');
   }
 
-  setFence(bucketId: string, isFenced: boolean): BucketUsage {
-    const usage = { ...this.read(bucketId), isFenced };
-    this.#write(bucketId, usage);
-    return usage;
+  /** Fences for `mark`, or opens what is fenced for it or an earlier one. */
+  setFence(args: IndexCommands['FenceBucket']['args']): BucketUsage {
+    const { bucketId, isFenced, mark } = args;
+    const usage = this.read(bucketId);
+    const opened = usage.fenceMark <= mark ? 0 : usage.fenceMark;
+    const fenceMark = isFenced ? Math.max(usage.fenceMark, mark) : opened;
+    const changed = { ...usage, fenceMark };
+    this.#write(bucketId, changed);
+    return changed;
   }
 
   add(bucketId: string, change: { readonly versions?: number; readonly uploads?: number }): void {
     if ((change.versions ?? 0) === 0 && (change.uploads ?? 0) === 0) return;
     const usage = this.read(bucketId);
     this.#write(bucketId, {
-      isFenced: usage.isFenced,
+      fenceMark: usage.fenceMark,
       versions: usage.versions + (change.versions ?? 0),
       uploads: usage.uploads + (change.uploads ?? 0),
     });
   }
 
-  #write(bucketId: string, { isFenced, versions, uploads }: BucketUsage): void {
-    this.#records.put(usageKey(bucketId), encodeRecord([isFenced, versions, uploads]));
+  #write(bucketId: string, { fenceMark, versions, uploads }: BucketUsage): void {
+    this.#records.put(usageKey(bucketId), encodeRecord([fenceMark, versions, uploads]));
   }
 }
 

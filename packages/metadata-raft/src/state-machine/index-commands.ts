@@ -181,7 +181,7 @@ export class IndexCommandSet implements CommandSet {
   }
 
   #fenceBucket(args: Args<'FenceBucket'>): Result<'FenceBucket'> {
-    const usage = this.state.usage.setFence(args.bucketId, args.isFenced);
+    const usage = this.state.usage.setFence(args);
     return { hasVersions: usage.versions > 0, hasUploads: usage.uploads > 0 };
   }
 

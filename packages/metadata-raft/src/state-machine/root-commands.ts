@@ -89,6 +89,7 @@ export class RootCommandSet implements CommandSet {
       owner: args.owner,
       versioning: 'unversioned',
       deletingSinceMs: null,
+      deletionMark: 0,
     };
     this.state.put('bucket', bucket.name, bucket, context.index);
     return bucket;
@@ -107,20 +108,26 @@ export class RootCommandSet implements CommandSet {
     return changed;
   }
 
-  #markBucketDeleting(args: Args<'MarkBucketDeleting'>, context: CommandContext): null {
+  #markBucketDeleting(
+    args: Args<'MarkBucketDeleting'>,
+    { nowMs, index }: CommandContext,
+  ): Result<'MarkBucketDeleting'> {
     const bucket = this.#requireBucket(args.name, args.bucketId);
-    const isDeleting = bucket.deletingSinceMs !== null;
-    if (isDeleting === args.isDeleting) return null;
-    const deletingSinceMs = args.isDeleting ? context.nowMs : null;
-    this.state.put('bucket', args.name, { ...bucket, deletingSinceMs }, context.index);
-    return null;
+    const isMarked = bucket.deletingSinceMs !== null;
+    const isChange = args.isDeleting ? !isMarked : isMarked && bucket.deletionMark === args.mark;
+    if (!isChange) return { mark: bucket.deletionMark };
+    const changed: BucketRecord = args.isDeleting
+      ? { ...bucket, deletingSinceMs: nowMs, deletionMark: index }
+      : { ...bucket, deletingSinceMs: null };
+    this.state.put('bucket', args.name, changed, index);
+    return { mark: changed.deletionMark };
   }
 
-  #removeBucket({ name, bucketId }: Args<'RemoveBucket'>, { index }: CommandContext): null {
+  #removeBucket({ name, bucketId, mark }: Args<'RemoveBucket'>, { index }: CommandContext): null {
     const bucket = this.state.get('bucket', name);
     if (bucket?.bucketId !== bucketId) return null;
-    if (bucket.deletingSinceMs === null) {
-      throw new StoreError('INVALID_ARGUMENT', { reason: 'the bucket is not marked' });
+    if (bucket.deletingSinceMs === null || bucket.deletionMark !== mark) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'the mark was taken back', mark });
     }
     this.state.delete('bucket', name, index);
     return null;

@@ -14,7 +14,7 @@ import {
 const KEPT_MS = COMMAND_RETRY_WINDOW_MS + CLOCK_SKEW_MAX_MS;
 
 function fence(issuedMs: number) {
-  return commandOf('FenceBucket', { bucketId: BUCKET_ID, isFenced: true }, issuedMs);
+  return commandOf('FenceBucket', { bucketId: BUCKET_ID, isFenced: true, mark: 1 }, issuedMs);
 }
 
 describe('command ledger', () => {
@@ -23,13 +23,13 @@ describe('command ledger', () => {
       const driver = await IndexDriver.open();
       const command = fence(START_MS + skewMs);
       expect(await driver.send(command)).toMatchObject({ ok: true });
-      const lift = { bucketId: BUCKET_ID, isFenced: false };
+      const lift = { bucketId: BUCKET_ID, isFenced: false, mark: 1 };
       await driver.run('FenceBucket', lift);
       for (const laterMs of [1_000, KEPT_MS - 1, KEPT_MS, KEPT_MS + 1, KEPT_MS + 2, 10 * KEPT_MS]) {
         driver.nowMs = START_MS + laterMs;
         await driver.send(command);
         await driver.run('AcknowledgeOutbox', { ids: [] });
-        expect(driver.machine.commands.state.usage.read(BUCKET_ID).isFenced).toBe(false);
+        expect(driver.machine.commands.state.usage.read(BUCKET_ID).fenceMark).toBe(0);
       }
     }
   });

@@ -98,7 +98,11 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('abort' as const), upload: fc.nat(2) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('fence' as const), isFenced: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant('fence' as const),
+      isFenced: fc.boolean(),
+      mark: fc.integer({ min: 1, max: 3 }),
+    }),
   },
   {
     weight: 2,
@@ -171,7 +175,7 @@ class Generator {
       case 'abort':
         return { name: 'AbortUpload', args: { bucketId, ...uploadAt(one.upload) } };
       case 'fence':
-        return { name: 'FenceBucket', args: { bucketId, isFenced: one.isFenced } };
+        return { name: 'FenceBucket', args: { bucketId, isFenced: one.isFenced, mark: one.mark } };
       case 'report': {
         const blobId = this.#someBlob(one.blob)?.blobId ?? 'f'.repeat(32);
         const missing = [{ blobId, shardIndexes: one.shards }];

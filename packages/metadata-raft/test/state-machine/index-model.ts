@@ -50,7 +50,8 @@ export class IndexModel {
   readonly garbage: string[] = [];
   readonly repairs = new Map<string, Set<number>>();
   readonly restripes = new Set<string>();
-  isFenced = false;
+  /** Marks for which the bucket is fenced. */
+  fences = new Set<number>();
 
   /** The result, or `{ code }` of the refusal. */
   apply({ name, args }: ModelCommand, index: number, nowMs: number): unknown {
@@ -106,7 +107,7 @@ export class IndexModel {
       case 'AbortUpload':
         return this.#abortUpload(args);
       case 'FenceBucket':
-        this.isFenced = (args as Args<'FenceBucket'>).isFenced;
+        this.#fence(args as Args<'FenceBucket'>);
         return { hasVersions: this.versions.size > 0, hasUploads: this.uploads.size > 0 };
       case 'ReportMissingShards':
         for (const { blobId, shardIndexes } of (args as Args<'ReportMissingShards'>).missing) {
@@ -281,8 +282,14 @@ export class IndexModel {
     else this.versions.set(key, left);
   }
 
+  /** A fence for an earlier mark ends with the later one's. */
+  #fence({ isFenced, mark }: Args<'FenceBucket'>): void {
+    if (isFenced) this.fences.add(mark);
+    else this.fences = new Set([...this.fences].filter((other) => Math.max(...this.fences) > mark));
+  }
+
   #checkOpen(): void {
-    if (this.isFenced) throw new Refusal('BUCKET_FENCED');
+    if (this.fences.size > 0) throw new Refusal('BUCKET_FENCED');
   }
 
   #checkCondition(key: string, precondition: Args<'CommitVersion'>['precondition']): void {

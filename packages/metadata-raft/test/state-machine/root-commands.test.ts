@@ -103,17 +103,39 @@ describe('root state machine', () => {
     const driver = await openCluster();
     const at = { name: 'photos', bucketId: BUCKET_ID };
     await driver.run('CreateBucket', { ...at, owner: 'me' });
-    expect(await driver.run('RemoveBucket', at)).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await driver.run('MarkBucketDeleting', { ...at, isDeleting: true });
-    const other = { name: 'photos', bucketId: 'f'.repeat(32) };
+    const refused = { code: 'INVALID_ARGUMENT' };
+    expect(await driver.run('RemoveBucket', { ...at, mark: 0 })).toMatchObject(refused);
+    const marked = await driver.run('MarkBucketDeleting', { ...at, isDeleting: true });
+    const { mark } = (marked as { result: { mark: number } }).result;
+    const removal = { ...at, mark };
+    const other = { name: 'photos', bucketId: 'f'.repeat(32), mark };
     expect(await driver.run('RemoveBucket', other)).toMatchObject({ ok: true });
     expect(
       queryRoot(driver.machine.commands.state, 'GetBucket', { name: 'photos' }),
     ).not.toBeNull();
     for (let times = 0; times < 2; times += 1) {
-      expect(await driver.run('RemoveBucket', at)).toMatchObject({ ok: true });
+      expect(await driver.run('RemoveBucket', removal)).toMatchObject({ ok: true });
     }
     expect(queryRoot(driver.machine.commands.state, 'GetBucket', { name: 'photos' })).toBeNull();
+  });
+
+  it('a mark that was taken back never removes the bucket, whoever marks it again', async () => {
+    const driver = await openCluster();
+    const at = { name: 'photos', bucketId: BUCKET_ID };
+    await driver.run('CreateBucket', { ...at, owner: 'me' });
+    const mark = async (): Promise<number> => {
+      const response = await driver.run('MarkBucketDeleting', { ...at, isDeleting: true });
+      return (response as { result: { mark: number } }).result.mark;
+    };
+    const first = await mark();
+    expect(await mark()).toBe(first);
+    await driver.run('MarkBucketDeleting', { ...at, isDeleting: false, mark: first });
+    const second = await mark();
+    expect(second).toBeGreaterThan(first);
+    const refused = { code: 'INVALID_ARGUMENT' };
+    expect(await driver.run('RemoveBucket', { ...at, mark: first })).toMatchObject(refused);
+    await driver.run('MarkBucketDeleting', { ...at, isDeleting: false, mark: first });
+    expect(await driver.run('RemoveBucket', { ...at, mark: second })).toMatchObject({ ok: true });
   });
 
   it('disks a node no longer has are lost; a disk of another node is refused', async () => {

@@ -10,6 +10,8 @@ export interface BucketRecord {
   readonly versioning: VersioningState;
   /** Set while DeleteBucket fences the index groups; the curator finishes or lifts it. */
   readonly deletingSinceMs: number | null;
+  /** Root log index of the last mark; 0 before the first. One mark is one attempt to delete. */
+  readonly deletionMark: number;
 }
 
 /** A lease in the root group: one holder until `expiresMs` of the leader's clock. */

@@ -73,13 +73,24 @@ export interface RootCommands {
     { readonly name: string; readonly versioning: VersioningState },
     BucketRecord
   >;
-  /** Marks (true) or unmarks the bucket as being deleted. */
+  /**
+   * Marks the bucket as being deleted and answers the mark; of a bucket that is marked already the
+   * mark it has. Or takes back `mark`, unless another one has taken its place.
+   */
   readonly MarkBucketDeleting: Of<
-    { readonly name: string; readonly bucketId: string; readonly isDeleting: boolean },
+    { readonly name: string; readonly bucketId: string } & (
+      { readonly isDeleting: true } | { readonly isDeleting: false; readonly mark: number }
+    ),
+    { readonly mark: number }
+  >;
+  /**
+   * Removes the bucket; since `mark` was given all index groups must have been fenced for it and
+   * found empty. Idempotent. Errors: INVALID_ARGUMENT when the mark was taken back meanwhile.
+   */
+  readonly RemoveBucket: Of<
+    { readonly name: string; readonly bucketId: string; readonly mark: number },
     null
   >;
-  /** Removes the bucket; all index groups must hold its fence. Idempotent. */
-  readonly RemoveBucket: Of<{ readonly name: string; readonly bucketId: string }, null>;
   /**
    * A storage node started. Its entry becomes `up`; disks it no longer has become `lost`; new disks
    * appear. Errors: INVALID_ARGUMENT when a disk id belongs to another node or zone is unknown.
@@ -183,12 +194,14 @@ export interface IndexCommands {
   /** Errors: UPLOAD_NOT_FOUND. */
   readonly AbortUpload: Of<ObjectAddress & { readonly uploadId: string }, null>;
   /**
-   * Fences a bucket: no command may add to it from now on; or lifts the fence. Answers what is left
-   * in this group at that instant. Uploads do not count as content: they are aborted by the fence
-   * owner before RemoveBucket.
+   * Fences a bucket: no command may add to it from now on; or lifts the fence, unless it was set for
+   * a later mark. A fence is lifted only after its mark was taken back, so that nobody who still
+   * holds that mark can remove what was added since. Answers what is left in this group at that
+   * instant. Uploads do not count as content: they are aborted by the fence owner before
+   * RemoveBucket.
    */
   readonly FenceBucket: Of<
-    { readonly bucketId: string; readonly isFenced: boolean },
+    { readonly bucketId: string; readonly isFenced: boolean; readonly mark: number },
     { readonly hasVersions: boolean; readonly hasUploads: boolean }
   >;
   /** Removes outbox entries that were worked off. Unknown ids are ignored. */

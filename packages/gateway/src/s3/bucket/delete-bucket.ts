@@ -27,14 +27,14 @@ export const deleteBucket: Operation = {
     // Writers of a bucket that is clearly in use should not even notice the attempt.
     if (await hasObjects(bucket, request, context)) throw notEmpty(bucket, true);
 
-    await setMark(bucket, true, context);
-    const isEmpty = await fence(bucket, context);
+    const { mark } = await markDeleting({ bucket, isDeleting: true }, context);
+    const isEmpty = await fence(bucket, mark, context);
     if (!isEmpty) {
-      await liftFences(bucket, context);
+      await giveUp(bucket, mark, context);
       throw notEmpty(bucket, await hasObjects(bucket, request, context));
     }
     await abortUploads(bucket, context);
-    await context.metadata.root('RemoveBucket', { name: bucket.name, bucketId: bucket.bucketId });
+    await remove(bucket, mark, context);
     return { status: 204 };
   },
 };
@@ -52,30 +52,59 @@ async function hasObjects(
 }
 
 /** Answers whether no group has a version left. */
-async function fence(bucket: BucketRecord, context: OperationContext): Promise<boolean> {
-  const { bucketId } = bucket;
+async function fence(
+  { bucketId }: BucketRecord,
+  mark: number,
+  context: OperationContext,
+): Promise<boolean> {
   const answers = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, (group) =>
-    context.metadata.index(group, 'FenceBucket', { bucketId, isFenced: true }),
+    context.metadata.index(group, 'FenceBucket', { bucketId, isFenced: true, mark }),
   );
   return answers.every((answer) => !answer.hasVersions);
 }
 
-async function liftFences(bucket: BucketRecord, context: OperationContext): Promise<void> {
+/**
+ * Takes the mark back and then lifts its fences. In this order: whoever still works under the mark
+ * found groups empty that are written to again, and must not be able to remove the bucket.
+ */
+async function giveUp(
+  bucket: BucketRecord,
+  mark: number,
+  context: OperationContext,
+): Promise<void> {
   const { bucketId } = bucket;
+  await markDeleting({ bucket, isDeleting: false, mark }, context);
   await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, (group) =>
-    context.metadata.index(group, 'FenceBucket', { bucketId, isFenced: false }),
+    context.metadata.index(group, 'FenceBucket', { bucketId, isFenced: false, mark }),
   );
-  await setMark(bucket, false, context);
 }
 
-async function setMark(
+async function remove(
   bucket: BucketRecord,
-  isDeleting: boolean,
+  mark: number,
   context: OperationContext,
 ): Promise<void> {
   const { name, bucketId } = bucket;
   try {
-    await context.metadata.root('MarkBucketDeleting', { name, bucketId, isDeleting });
+    await context.metadata.root('RemoveBucket', { name, bucketId, mark });
+  } catch (error) {
+    if (!hasCode(error, 'INVALID_ARGUMENT')) throw error;
+    // Another DeleteBucket shared the mark, found something, and took the mark back.
+    await giveUp(bucket, mark, context);
+    throw notEmpty(bucket, true);
+  }
+}
+
+async function markDeleting(
+  change: { readonly bucket: BucketRecord } & (
+    { readonly isDeleting: true } | { readonly isDeleting: false; readonly mark: number }
+  ),
+  context: OperationContext,
+): Promise<{ readonly mark: number }> {
+  const { bucket, ...rest } = change;
+  const { name, bucketId } = bucket;
+  try {
+    return await context.metadata.root('MarkBucketDeleting', { name, bucketId, ...rest });
   } catch (error) {
     if (hasCode(error, 'BUCKET_NOT_FOUND')) {
       throw new S3Error('NoSuchBucket', { BucketName: name }, { cause: error });
