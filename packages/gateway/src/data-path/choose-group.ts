@@ -38,7 +38,7 @@ export async function chooseGroup(
     const map = freshMap(context);
     const group =
       map === null ? null : chooseWriteGroup(map, { kind, isSuspect, excluded, random });
-    if (map !== null && group !== null) return { map, group, isSuspect };
+    if (map !== null && group !== null) return { map, group, kind, isSuspect };
     const leftMs = request.deadlineMs - clock.monotonicMs();
     if (leftMs <= 0) return lastResort(context, map, kind);
     await view.waitForChange(Math.min(POLL_MS, leftMs));
@@ -54,7 +54,7 @@ function lastResort(
   const isSuspect = (): boolean => false;
   const group = chooseWriteGroup(map, { kind, isSuspect, random });
   if (group === null) throw new StoreError('QUORUM_NOT_REACHED', { reason: 'no group', kind });
-  return { map, group, isSuspect };
+  return { map, group, kind, isSuspect };
 }
 
 /** Null while the view is too old to write by: a zone may have been given up meanwhile. */

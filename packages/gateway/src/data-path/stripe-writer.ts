@@ -1,14 +1,28 @@
 import type { ShardWriter } from '@azimuth/clients';
 import { hasCode, required, StoreError } from '@azimuth/common';
 import type { StoreErrorCode } from '@azimuth/common';
-import { isDiskWritable, isZoneSafe, stripeLayout } from '@azimuth/placement';
-import type { ClusterMap, DiskId, PlacementGroup, StripeLayout } from '@azimuth/placement';
+import {
+  isDiskReadable,
+  isDiskWritable,
+  isZoneSafe,
+  kindOfProfile,
+  stripeLayout,
+} from '@azimuth/placement';
+import type {
+  ClusterMap,
+  DiskId,
+  GroupKind,
+  PlacementGroup,
+  StripeLayout,
+} from '@azimuth/placement';
 import type { BlobRef } from '@azimuth/proto';
 
 import type { DataPathContext } from './data-path-context';
 
 /** How long shards that are not durable yet are waited for once the others are safe without them. */
 const STRAGGLER_WAIT_MS = 500;
+/** How often a write in progress looks whether its nodes are still up. */
+const NODE_CHECK_INTERVAL_MS = 250;
 
 /** These say nothing about the disk. */
 const NOT_THE_DISK: readonly StoreErrorCode[] = ['CANCELLED', 'OVERLOADED', 'INTERNAL'];
@@ -16,6 +30,8 @@ const NOT_THE_DISK: readonly StoreErrorCode[] = ['CANCELLED', 'OVERLOADED', 'INT
 /** Where a group was chosen from, and which disks the choice avoided. */
 export interface ChosenGroup {
   readonly map: ClusterMap;
+  /** What the body's size asks for; the group may be of the other kind for want of one of this. */
+  readonly kind: GroupKind;
   readonly group: PlacementGroup;
   isSuspect(diskId: DiskId): boolean;
 }
@@ -38,6 +54,8 @@ export interface Stripe {
  *
  * W1: it succeeds only with acknowledged shards that still decode after the loss of any one zone.
  * W2: once the shards that have not failed cannot reach W1 any more, it fails at once.
+ * W3: a shard is not waited for once the leader has marked its node down: a frozen node resets no
+ *     connection, and its time-outs are longer than the leader takes to open groups without it.
  */
 export class StripeWriter {
   readonly blob: BlobRef;
@@ -48,7 +66,10 @@ export class StripeWriter {
   readonly #signal: AbortSignal | undefined;
   /** The end of the last block handed to each shard: blocks of a shard leave in order. */
   readonly #tails = new Map<number, Promise<void>>();
+  /** Shards that are durable. */
+  readonly #acked = new Set<number>();
   readonly #onAbort = (): void => this.#fail(new StoreError('CANCELLED'));
+  #cancelNodeCheck: (() => void) | null = null;
   #failure: StoreError | null = null;
   #onFailure: ((error: StoreError) => void) | null = null;
 
@@ -69,7 +90,8 @@ export class StripeWriter {
       sizeBytes: blob.sizeBytes,
       profile: group.profile,
       blockBytes,
-      isReduced: group.isReduced,
+      // Either way it moves to where it belongs once there is such a group again.
+      isReduced: group.isReduced || kindOfProfile(group.profile) !== chosen.kind,
     };
     this.layout = stripeLayout(blob.sizeBytes, group.profile, blockBytes);
     group.slots.forEach((diskId, shardIndex) => {
@@ -78,6 +100,7 @@ export class StripeWriter {
     this.#checkReachable(null);
     if (signal?.aborted === true) this.#onAbort();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#scheduleNodeCheck();
   }
 
   /** Encodes a stripe and sends its blocks. The memory is free again when the promise has settled. */
@@ -112,12 +135,12 @@ export class StripeWriter {
    * @throws StoreError QUORUM_NOT_REACHED
    */
   async finish(): Promise<readonly number[]> {
-    const acked = await this.#collectAcks();
+    await this.#collectAcks();
     this.#throwFailure();
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
     const missing: number[] = [];
     this.#chosen.group.slots.forEach((_diskId, shardIndex) => {
-      if (acked.has(shardIndex)) return;
+      if (this.#acked.has(shardIndex)) return;
       missing.push(shardIndex);
       this.#writers.get(shardIndex)?.abort();
     });
@@ -157,16 +180,16 @@ export class StripeWriter {
     }
   }
 
-  #collectAcks(): Promise<ReadonlySet<number>> {
+  #collectAcks(): Promise<void> {
     const { map, group } = this.#chosen;
-    const acked = new Set<number>();
+    const acked = this.#acked;
     return new Promise((resolve) => {
       let pending = this.#writers.size;
       let cancelWait: (() => void) | null = null;
       const end = (): void => {
         this.#onFailure = null;
         cancelWait?.();
-        resolve(acked);
+        resolve();
       };
       this.#onFailure = end;
       if (this.#failure !== null || pending === 0) end();
@@ -203,6 +226,24 @@ export class StripeWriter {
     this.#checkReachable(error);
   }
 
+  #scheduleNodeCheck(): void {
+    if (this.#failure !== null) return;
+    this.#cancelNodeCheck = this.#context.clock.schedule(NODE_CHECK_INTERVAL_MS, () => {
+      this.#dropShardsOfDownNodes();
+      this.#scheduleNodeCheck();
+    });
+  }
+
+  #dropShardsOfDownNodes(): void {
+    const map = this.#context.view.map();
+    if (map.version === this.#chosen.map.version) return;
+    for (const shardIndex of [...this.#writers.keys()]) {
+      const diskId = required(this.#chosen.group.slots[shardIndex], 'disk of the slot');
+      if (this.#acked.has(shardIndex) || isDiskReadable(map, diskId)) continue;
+      this.#drop(shardIndex, new StoreError('UNAVAILABLE', { diskId, reason: 'its node is down' }));
+    }
+  }
+
   #checkReachable(cause: unknown): void {
     const { map, group } = this.#chosen;
     if (isZoneSafe(map, group, this.#writers.keys())) return;
@@ -213,9 +254,15 @@ export class StripeWriter {
   #fail(error: StoreError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
     for (const writer of this.#writers.values()) writer.abort();
     this.#onFailure?.(error);
+  }
+
+  #stopListening(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#cancelNodeCheck?.();
+    this.#cancelNodeCheck = null;
   }
 
   #throwFailure(): void {

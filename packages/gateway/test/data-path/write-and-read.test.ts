@@ -208,6 +208,18 @@ describe('the acknowledgement rule', () => {
     },
   );
 
+  it.each([2 * STRIPE, 5 * STRIPE + 1])(
+    'a large body of %i bytes in a replica group, for want of another, is to be re-striped',
+    async (sizeBytes) => {
+      const map = makeMap(makeGroups().filter(({ profile }) => profile.k === 1));
+      const fixture = makeFixture({ map });
+      const large = await fixture.write(makeBody(sizeBytes));
+      expect(large.data.blobs[0]).toMatchObject({ profile: { k: 1 }, isReduced: true });
+      const small = await fixture.write(makeBody(INLINE_MAX + 1));
+      expect(small.data.blobs[0]).toMatchObject({ profile: { k: 1 }, isReduced: false });
+    },
+  );
+
   it('copies in two zones of three are enough, and the third is named missing', async () => {
     const fixture = makeFixture();
     fixture.storage.faults.set('c0', { kind: 'refuse', code: 'UNAVAILABLE' });
@@ -223,6 +235,19 @@ describe('the acknowledgement rule', () => {
     fixture.storage.faults.set('c1', { kind: 'slow', delayMs: 2_900 });
     await fixture.write(makeBody(1_000 + INLINE_MAX));
     expect(fixture.clock.monotonicMs()).toBeLessThan(4_000);
+  });
+
+  it('W3: a write does not wait for a frozen node that the leader has marked down', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 2)) });
+    fixture.storage.faults.set('c0', { kind: 'frozen' }).set('c1', { kind: 'frozen' });
+    fixture.clock.schedule(1_000, () => {
+      fixture.view.current = withoutZoneC(fixture.view.current);
+    });
+    const startedMs = fixture.clock.monotonicMs();
+    const buffered = fixture.write(makeBody(2 * STRIPE - 100));
+    expect((await buffered).data.blobs[0]).toMatchObject({ pgId: 21, isReduced: true });
+    // The time-out of the client is three seconds.
+    expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(2_000);
   });
 
   it('a buffered body moves to a reduced group once the leader opens one', async () => {
