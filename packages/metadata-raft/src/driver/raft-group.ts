@@ -317,6 +317,8 @@ export class DriverGroup implements RaftGroup {
     const { node, host } = this.#require();
     const snapshot = host.snapshots.at(this.name, index);
     assert(snapshot !== null, 'an adopted snapshot has no file');
+    // It reads what is about to be replaced.
+    await this.#compacting;
     await this.stateMachine.installSnapshot(index, host.snapshots.read(this.name, index));
     assert(this.stateMachine.lastApplied() === index, 'the snapshot was not taken over');
     node.applied(index);

@@ -76,14 +76,20 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.commands = create(this.#records, this.#counters);
   }
 
+  /** A store that is damaged already is emptied: its content comes from a snapshot and the log. */
   static async open<T extends CommandSet>(
     store: KeyValueStore,
     create: CommandSetFactory<T>,
   ): Promise<GroupStateMachine<T>> {
     const machine = new GroupStateMachine(store, create);
-    // Without its index record the store is new, or the install of a snapshot was cut short.
-    if (store.get(META_KEY) === undefined) await store.clear();
-    await machine.#load();
+    try {
+      // Without its index record the store is new, or the install of a snapshot was cut short.
+      if (store.get(META_KEY) === undefined) await store.clear();
+      await machine.#load();
+    } catch (error) {
+      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+      await machine.reset();
+    }
     return machine;
   }
 
@@ -102,21 +108,20 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   /** @throws StoreError STATE_CORRUPT: the store is condemned and this replica must be opened anew */
   async apply(entries: readonly CommittedEntry[]): Promise<readonly (Buffer | null)[]> {
+    const index = this.#lastApplied + entries.length;
     let answers: (Buffer | null)[];
     this.#records.beginBatch();
     try {
       answers = entries.map((entry, position) => {
-        const index = this.#lastApplied + 1 + position;
-        assert(entry.index === index, 'entry does not follow the last applied');
-        return entry.data.length === 0 ? null : this.#applyEntry(index, entry.data);
+        const expected = this.#lastApplied + 1 + position;
+        assert(entry.index === expected, 'entry does not follow the last applied');
+        return entry.data.length === 0 ? null : this.#applyEntry(expected, entry.data);
       });
+      this.#putMeta(index);
+      await this.#records.write();
     } catch (error) {
-      if (hasCode(error, 'STATE_CORRUPT')) this.condemn();
-      throw error;
+      throw this.#condemnIfCorrupt(error);
     }
-    const index = this.#lastApplied + entries.length;
-    this.#putMeta(index);
-    await this.#records.write();
     this.#lastApplied = index;
     this.commands.afterApply(index);
     return answers;
@@ -125,7 +130,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   createSnapshot(): Promise<StateMachineSnapshot> {
     return Promise.resolve({
       lastIncludedIndex: this.#lastApplied,
-      chunks: snapshotChunks(this.#store),
+      chunks: this.#soundChunks(snapshotChunks(this.#store)),
     });
   }
 
@@ -165,6 +170,20 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   close(): Promise<void> {
     return this.#store.close();
+  }
+
+  /** Without the mark on the store each start would come to the same damage again. */
+  async *#soundChunks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      throw this.#condemnIfCorrupt(error);
+    }
+  }
+
+  #condemnIfCorrupt(error: unknown): unknown {
+    if (hasCode(error, 'STATE_CORRUPT')) this.condemn();
+    return error;
   }
 
   #applyEntry(index: number, data: Uint8Array): Buffer {

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import type { AbstractIterator } from 'abstract-level';
 import { Level } from 'level';
 
+import { StoreError } from '@azimuth/common';
+
 import type {
   KeyRange,
   KeyValueOperation,
@@ -51,16 +53,24 @@ export class LevelKeyValueStore implements KeyValueStore {
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.#database.getSync(key);
+    try {
+      return this.#database.getSync(key);
+    } catch (error) {
+      throw namedCorruption(error);
+    }
   }
 
-  write(operations: readonly KeyValueOperation[]): Promise<void> {
+  async write(operations: readonly KeyValueOperation[]): Promise<void> {
     const batch = this.#database.batch();
     for (const { key, value } of operations) {
       if (value === null) batch.del(key);
       else batch.put(key, value);
     }
-    return batch.write({ sync: false });
+    try {
+      await batch.write({ sync: false });
+    } catch (error) {
+      throw namedCorruption(error);
+    }
   }
 
   range(range: KeyRange): RangeReader {
@@ -98,8 +108,12 @@ class LevelRangeReader implements RangeReader {
     this.#iterator = database.iterator<Buffer, Buffer>(options);
   }
 
-  next(limit: number): Promise<readonly KeyValuePair[]> {
-    return this.#iterator.nextv(limit);
+  async next(limit: number): Promise<readonly KeyValuePair[]> {
+    try {
+      return await this.#iterator.nextv(limit);
+    } catch (error) {
+      throw namedCorruption(error);
+    }
   }
 
   seek(target: Buffer): void {
@@ -109,6 +123,12 @@ class LevelRangeReader implements RangeReader {
   close(): Promise<void> {
     return this.#iterator.close();
   }
+}
+
+/** What LevelDB itself finds damaged is rebuilt as what our own checksums find. */
+function namedCorruption(error: unknown): unknown {
+  if ((error as { code?: unknown }).code !== 'LEVEL_CORRUPTION') return error;
+  return new StoreError('STATE_CORRUPT', { store: 'level' }, error);
 }
 
 async function openDatabase(directory: string): Promise<Level<Buffer, Buffer>> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -93,6 +93,61 @@ describe('key-value stores', () => {
     expect(discarded).toEqual(['condemned']);
     expect(rebuilt.lastApplied()).toBe(0);
     await rebuilt.close();
+  });
+
+  it('P4: damage that a snapshot meets condemns the store, so that the next start rebuilds it', async () => {
+    const store = await openLevel();
+    const driver = await IndexDriver.open(store);
+    await driver.run('CommitVersion', put('a', 'text'));
+    const [[key, value] = []] = await store.range(EVERYTHING).next(1);
+    const flipped = Buffer.from(value!);
+    flipped[0]! ^= 0x10;
+    await store.write([{ key: key!, value: flipped }]);
+    const { chunks } = await driver.machine.createSnapshot();
+    const read = async () => {
+      for await (const chunk of chunks) expect(chunk).toBeDefined();
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    await store.close();
+    await (await openIndex(await openLevel())).close();
+    expect(discarded).toEqual(['condemned']);
+  });
+
+  async function damagedTable(fill: (bytes: Buffer) => void): Promise<void> {
+    const driver = await IndexDriver.open(await openLevel());
+    for (let count = 0; count < 500; count += 1) {
+      await driver.run('CommitVersion', put(`key-${count}`, 'text'));
+    }
+    await driver.machine.close();
+    // A restart turns the log of LevelDB into a table.
+    await (await openIndex(await openLevel())).close();
+    const table = readdirSync(join(directory, 'store')).find((name) => name.endsWith('.ldb'))!;
+    const path = join(directory, 'store', table);
+    const bytes = readFileSync(path);
+    fill(bytes);
+    writeFileSync(path, bytes);
+  }
+
+  it('P4: damage that LevelDB finds by itself condemns the store too', async () => {
+    await damagedTable((bytes) => bytes.fill(0xff, 0, bytes.length >> 3));
+    const driver = await IndexDriver.open(await openLevel());
+    expect(driver.machine.lastApplied()).toBe(500);
+    const { chunks } = await driver.machine.createSnapshot();
+    const read = async () => {
+      for await (const chunk of chunks) expect(chunk).toBeDefined();
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    await driver.machine.close();
+    await (await openIndex(await openLevel())).close();
+    expect(discarded).toEqual(['condemned']);
+  });
+
+  it('P4: a store whose first record cannot be read starts empty instead of not at all', async () => {
+    await damagedTable((bytes) => bytes.fill(0xff, 0, bytes.length - 100));
+    const machine = await openIndex(await openLevel());
+    expect(machine.lastApplied()).toBe(0);
+    expect(machine.nowMs).toBe(0);
+    await machine.close();
   });
 
   it('pitfall 23: an install that was cut short leaves an empty store, not half a state', async () => {
