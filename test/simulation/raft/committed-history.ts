@@ -16,8 +16,8 @@ interface Current {
 }
 
 /**
- * What the committed commands of one group mean, by the reference model of the index. A command that
- * a client sent again is executed once (pitfall 26).
+ * What the committed commands of one group mean, by the reference model of the index. A command
+ * that a client sent again is executed once (pitfall 26).
  */
 export class CommittedHistory {
   readonly #model = new IndexModel();

@@ -22,8 +22,9 @@ export interface NodeView {
 }
 
 /**
- * The safety properties of the paper (figure 3), over everything that ever happened in a run, crashes
- * included; and that the replicas of a state machine agree with each other and with the model.
+ * The safety properties of the paper (figure 3), over everything that ever happened in a run,
+ * crashes included; and that the replicas of a state machine agree with each other and with the
+ * model.
  */
 export class SafetyChecker {
   readonly #leaders = new Map<string, string>();

@@ -62,8 +62,8 @@ export class SimKeyValueStore implements KeyValueStore {
 }
 
 /**
- * What a power cut may leave of a store that is never synced: some records, under an index that says
- * that all of them are there. Nobody may believe it.
+ * What a power cut may leave of a store that is never synced: some records, under an index that
+ * says that all of them are there. Nobody may believe it.
  */
 export async function tearStore(store: MemoryKeyValueStore, random: Random): Promise<void> {
   const pairs = await store.range(EVERYTHING).next(KEYS_MAX);

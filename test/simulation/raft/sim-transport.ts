@@ -55,7 +55,10 @@ export class SimTransport implements RaftTransport {
         if (receiver === null) return;
         receiver.receiveSnapshot({ ...transfer, chunks: replay(chunks) }).then(
           (answer) => network.send(to, id, () => resolve(answer)),
-          (error: unknown) => network.send(to, id, () => reject(error)),
+          (error: unknown) => {
+            const failure = error instanceof Error ? error : new StoreError('INTERNAL', {}, error);
+            network.send(to, id, () => reject(failure));
+          },
         );
       });
     });

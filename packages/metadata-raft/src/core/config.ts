@@ -10,8 +10,8 @@ export interface RaftConfig {
   readonly appendBytesMax: number;
   readonly appendEntriesMax: number;
   /**
-   * AppendEntries on the way to one follower. Two keep the disk of a follower busy; what is proposed
-   * meanwhile gathers, so that batches grow with the load and each costs one sync.
+   * AppendEntries on the way to one follower. Two keep the disk of a follower busy; what is
+   * proposed meanwhile gathers, so that batches grow with the load and each costs one sync.
    */
   readonly inflightMessagesMax: number;
   readonly inflightBytesMax: number;
