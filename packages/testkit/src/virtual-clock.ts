@@ -65,6 +65,7 @@ export class VirtualClock implements Clock {
    * `afterEach`. Failures of either end the run.
    */
   async runUntil(untilMs: number, afterEach: () => void = () => undefined): Promise<void> {
+    await drainMicrotasks();
     for (;;) {
       const next = this.#heap[0];
       if (next === undefined || next.atMs > untilMs) break;

@@ -40,6 +40,15 @@ export class Nemesis {
     if (swarm.syncFailures) this.#repeat(0.1, () => this.#failSync());
   }
 
+  /** Kills `node` just after its vote left, so that a forgotten vote can be cast again (pitfall 5). */
+  onVote(node: SimNode): void {
+    const { clock, random, swarm } = this.#options;
+    if (!this.#isActive || random.next() >= swarm.crashesAfterVote) return;
+    clock.schedule(random.next(), () => {
+      if (this.#isActive && node.isUp) this.#crash(node, 5 + random.next() * 50);
+    });
+  }
+
   /** From now on nothing fails, and everything that is down comes back. */
   heal(): void {
     const { network, disks, nodes } = this.#options;
@@ -73,15 +82,18 @@ export class Nemesis {
   }
 
   #crashOne(): void {
-    const { clock, random, swarm, nodes } = this.#options;
     const node = this.#victim();
-    if (!node.isUp && !node.isFenced) return;
+    if (node.isUp || node.isFenced) this.#crash(node, 100 + this.#options.random.next() * 3_000);
+  }
+
+  #crash(node: SimNode, downMs: number): void {
+    const { clock, random, swarm, nodes } = this.#options;
     this.crashes += 1;
     const isPower = random.next() < swarm.powerShare;
     node.crash(isPower ? 'power' : 'process');
     // It rots by itself, not together with a power cut that forgets how far the log was synced.
     if (swarm.flips && node.id === ROTTING_NODE && nodes.size > 1 && !isPower) this.#rot();
-    clock.schedule(100 + random.next() * 3_000, () => {
+    clock.schedule(downMs, () => {
       if (this.#isActive) node.start();
     });
   }

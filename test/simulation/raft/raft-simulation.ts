@@ -129,6 +129,7 @@ class RaftSimulation {
       onFailure: (error) => this.#fail(error),
       onTrace: (event) => this.#trace(event),
       onLeader: (node, group) => this.#clients.onLeader(node, group),
+      onVote: (node) => this.#nemesis.onVote(node),
       receiverOf: (to) => this.#nodes.get(to)?.receiver ?? null,
     });
   }

@@ -38,6 +38,8 @@ export interface SimNodeOptions {
   readonly onTrace: (event: string) => void;
   /** This node has become the leader of `group`. */
   readonly onLeader: (node: SimNode, group: string) => void;
+  /** This node has voted for another. */
+  readonly onVote: (node: SimNode) => void;
   readonly receiverOf: (id: string) => TransportReceiver | null;
   /** Bends what a node sends, so that a test can see that the checkers notice. */
   readonly tamper?: ((message: Message) => Message | null) | undefined;
@@ -221,6 +223,7 @@ export class SimNode {
       transport: new SimTransport({
         ...{ id: this.id, clock, network, tamper, receiverOf, onTrace },
         isAlive: () => life === this.#life,
+        onVote: () => this.#options.onVote(this),
       }),
       clock: nodeClock,
       random,

@@ -18,6 +18,8 @@ export interface SimTransportOptions {
   readonly network: SimNetwork;
   readonly isAlive: () => boolean;
   readonly receiverOf: (id: string) => TransportReceiver | null;
+  /** A vote has left, so it must not be forgotten. */
+  readonly onVote: () => void;
   readonly onTrace: (event: string) => void;
   readonly tamper: ((message: Message) => Message | null) | undefined;
 }
@@ -35,9 +37,10 @@ export class SimTransport implements RaftTransport {
   }
 
   send(to: string, messages: readonly GroupMessage[]): void {
-    const { id, network, isAlive, receiverOf, onTrace } = this.#options;
+    const { id, network, isAlive, receiverOf, onTrace, onVote } = this.#options;
     const sent = this.#tampered(messages);
     if (!isAlive() || sent.length === 0) return;
+    if (sent.some(({ message }) => isVote(message))) onVote();
     network.send(id, to, () => {
       onTrace(`${id}>${to} ${sent.map(({ message }) => describe(message)).join()}`);
       receiverOf(to)?.receive(sent);
@@ -78,6 +81,10 @@ export class SimTransport implements RaftTransport {
     }
     return sent;
   }
+}
+
+function isVote(message: Message): boolean {
+  return message.type === 'RequestVoteResponse' && message.voteGranted;
 }
 
 async function* replay(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {

@@ -12,6 +12,8 @@ export interface Swarm {
   readonly syncMsMax: number;
   readonly skewMsMax: number;
   readonly crashesPerSecond: number;
+  /** How often a node that has just voted dies at once, and soon comes back. */
+  readonly crashesAfterVote: number;
   readonly powerShare: number;
   readonly partitionsPerSecond: number;
   readonly pausesPerSecond: number;
@@ -36,6 +38,7 @@ export function swarmOf(random: Random): Swarm {
     syncMsMax: oneOf(1, 4, 4, 40),
     skewMsMax: oneOf(0, 0, 20_000),
     crashesPerSecond: oneOf(0, 0.1, 0.4, 0.8),
+    crashesAfterVote: oneOf(0, 0, 0.5),
     powerShare: oneOf(0, 0.5, 1),
     partitionsPerSecond: oneOf(0, 0.2, 0.5),
     pausesPerSecond: oneOf(0, 0, 0.3),

@@ -29,6 +29,7 @@ export interface NodeState {
 }
 
 export const STATE_FILE_NAME = 'raft-state';
+const NEW_FILE_NAME = 'raft-state.new';
 const FORMAT_VERSION = 1;
 const MAGIC = 0x415a5253; // 'AZRS'
 const HEADER_BYTES = 24;
@@ -51,11 +52,12 @@ export class StateStorage {
     this.#sequence = sequence;
   }
 
-  /** Creates the file, durably. */
+  /** Creates the file, durably: it is there with its content or not at all. */
   static async create(disk: LogDisk, state: NodeState): Promise<StateStorage> {
-    const file = await disk.open(STATE_FILE_NAME);
+    const file = await disk.open(NEW_FILE_NAME);
     const storage = new StateStorage(file, 0);
     await storage.save(state);
+    await disk.rename(NEW_FILE_NAME, STATE_FILE_NAME);
     await disk.syncDirectory();
     return storage;
   }

@@ -96,7 +96,7 @@ export class Wal implements LogStorage {
   static async open(options: WalOptions): Promise<WalOpening> {
     const names = await options.disk.list();
     if (!names.includes(STATE_FILE_NAME)) {
-      if (names.some((name) => parseSegmentName(name) !== null)) {
+      if (await hasRecords(options.disk, names)) {
         throw new StoreError('STATE_CORRUPT', { file: STATE_FILE_NAME });
       }
       return { wal: await Wal.#create(options), condition: 'created' };
@@ -401,6 +401,23 @@ export class Wal implements LogStorage {
     }
     await this.#disk.syncDirectory();
   }
+}
+
+/**
+ * True when a segment was ever written to. The first one without a record is left over from a start
+ * that was cut short before the state file was there, so before this node had promised anything.
+ */
+async function hasRecords(disk: LogDisk, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    const parsed = parseSegmentName(name);
+    if (parsed === null) continue;
+    if (parsed.epoch > 1 || parsed.number > 1) return true;
+    const file = await disk.open(name);
+    const { sizeBytes } = file;
+    await file.close();
+    if (sizeBytes > SEGMENT_HEADER_BYTES) return true;
+  }
+  return false;
 }
 
 function batchBytes(writes: readonly GroupWrite[]): number {

@@ -2,6 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { seededRandom } from '@azimuth/common';
+import { SimFileDisk, VirtualClock } from '@azimuth/testkit';
+
 import { openFileLogDisk } from '../../src/log/file-log-disk';
 import type { LogDisk } from '../../src/log/log-disk';
 import type { LogStorage } from '../../src/log/log-storage';
@@ -158,6 +161,26 @@ describe('recovery of the WAL', () => {
     await expect(open(disk)).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
   });
 
+  it.each(['process', 'power'] as const)(
+    'opens after a first start that was cut short anywhere (%s)',
+    async (kind) => {
+      for (let crashMs = 0; crashMs < 16; crashMs += 0.5) {
+        const clock = new VirtualClock();
+        const disk = new SimFileDisk(clock, seededRandom(crashMs * 2));
+        void Wal.open({ disk: disk.mount(), whenEmpty: 'bootstrap' });
+        await clock.runUntil(crashMs);
+        disk.crash(kind);
+        const opening = Wal.open({ disk: disk.mount(), whenEmpty: 'bootstrap' });
+        await clock.runUntil(crashMs + 100);
+        const { wal, condition } = await opening;
+        expect(['created', 'whole']).toContain(condition);
+        const written = wal.write([write([entry(1, 1)])]);
+        await clock.runUntil(crashMs + 200);
+        await written;
+      }
+    },
+  );
+
   it('abstains after a lost disk until it is repaired (pitfall 17)', async () => {
     const disk = new RamDisk();
     const first = await Wal.open({ disk, whenEmpty: 'rejoin' });
@@ -202,9 +225,9 @@ describe('recovery of the WAL', () => {
       `write ${SEGMENT}`,
       `sync ${SEGMENT}`,
       'sync directory',
-      'write raft-state',
+      'write raft-state.new',
     ]);
-    expect(order.slice(-2)).toEqual(['sync raft-state', 'sync directory']);
+    expect(order.slice(-2)).toEqual(['sync raft-state.new', 'sync directory']);
   });
 
   it('works over real files', async () => {
