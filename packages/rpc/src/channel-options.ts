@@ -14,7 +14,7 @@ export const CONNECT_TIMEOUT_MS = 2_000;
 const KEEPALIVE_INTERVAL_MS = 700;
 const KEEPALIVE_TIMEOUT_MS = 1_500;
 
-export const SHARED_CHANNEL_OPTIONS: ChannelOptions = {
+const SHARED_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,
@@ -27,6 +27,17 @@ export const SHARED_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.service_config_disable_resolution': 1,
   // The default of 64 KiB holds a connection to 65 MB/s at 1 ms.
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
+};
+
+/**
+ * The client's pings notice a silent peer soon enough for both; the server's only free what belongs
+ * to clients that are gone.
+ */
+const SERVER_KEEPALIVE_INTERVAL_MS = 10_000;
+
+export const SERVER_CHANNEL_OPTIONS: ChannelOptions = {
+  ...SHARED_CHANNEL_OPTIONS,
+  'grpc.keepalive_time_ms': SERVER_KEEPALIVE_INTERVAL_MS,
 };
 
 export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {

@@ -12,7 +12,7 @@ import type {
 import { assert, required, StoreError, systemClock } from '@azimuth/common';
 import type { Logger } from '@azimuth/common';
 
-import { SHARED_CHANNEL_OPTIONS } from './channel-options';
+import { SERVER_CHANNEL_OPTIONS } from './channel-options';
 import { serverCredentials } from './credentials';
 import { identityOfCertificate } from './identity';
 import type { PeerIdentity, Role, TlsMaterial } from './identity';
@@ -68,7 +68,7 @@ export async function startRpcServer(
   options: ServerOptions,
   registrations: readonly Registration[],
 ): Promise<RpcServer> {
-  const server = new Server(SHARED_CHANNEL_OPTIONS);
+  const server = new Server(SERVER_CHANNEL_OPTIONS);
   for (const registration of registrations) {
     server.addService(registration.service, guardAll(registration, options));
   }

@@ -25,6 +25,8 @@ import { decodeRequest } from './session-request';
 const REQUESTS_MAX = 8_192;
 const WATCHES_MAX = 4_096;
 const WATCH_MS_MAX = 10_000;
+/** Watches end at multiples of this, so that those which end together share one confirmation. */
+const WATCH_GRID_MS = 250;
 
 type RequestOf<Kind extends SessionRequest['kind']> = Extract<SessionRequest, { kind: Kind }>;
 
@@ -139,15 +141,20 @@ export class SessionService {
   async #watch({ since, waitMs }: RequestOf<'watch'>): Promise<WatchResult> {
     const { root, clock } = this.#options;
     const { commands } = root;
-    const deadlineMs = clock.monotonicMs() + Math.min(Math.max(0, waitMs), WATCH_MS_MAX);
+    const waitMsBounded = Math.min(Math.max(0, waitMs), WATCH_MS_MAX);
+    let deadlineMs = clock.monotonicMs() + waitMsBounded;
+    if (waitMsBounded > WATCH_GRID_MS) deadlineMs -= deadlineMs % WATCH_GRID_MS;
     for (;;) {
+      const waitableMs = deadlineMs - clock.monotonicMs();
+      const isCurrent = isInitialized(commands) && commands.state.counters.mapVersion === since;
+      // Nothing is said before the wait, so nothing has to be confirmed before it.
+      if (waitableMs > 0 && isCurrent && root.isLeader) await this.#nextChange(waitableMs);
       await root.confirm();
-      const isInitialized = commands.state.settings() !== null;
-      const result = isInitialized ? watchResult(commands, since) : null;
+      const result = isInitialized(commands) ? watchResult(commands, since) : null;
       const leftMs = deadlineMs - clock.monotonicMs();
       if (result !== null && (result.kind !== 'unchanged' || leftMs <= 0)) return result;
       if (leftMs <= 0) throw new StoreError('UNAVAILABLE', { reason: 'not initialized yet' });
-      await this.#nextChange(leftMs);
+      if (result === null) await this.#nextChange(leftMs);
     }
   }
 
@@ -212,6 +219,10 @@ export class SessionService {
     this.#options.logger.error({ error }, 'request failed unexpectedly');
     return encodeRecord({ ok: false, code: 'INTERNAL', detail: {} } satisfies SessionResponse);
   }
+}
+
+function isInitialized(commands: RootCommandSet): boolean {
+  return commands.state.settings() !== null;
 }
 
 function encodeAnswer(result: unknown): Buffer {
