@@ -39,6 +39,7 @@ export interface DevStatus {
     readonly garbageEntries: number;
     readonly restripeEntries: number;
   };
+  readonly raftGroups: readonly { readonly group: string; readonly leader: string | null }[];
   readonly storage: readonly {
     readonly nodeId: string;
     readonly state: string;
