@@ -103,7 +103,14 @@ function parseFields(text: string): AuthorizationFields {
   let credential = '';
   let signedHeaders = '';
   let signatureHex = '';
-  for (const part of text.split(',')) {
+  const parts = text.split(',');
+  if (parts.length < 3) {
+    throw malformedHeader(
+      'the authorization header requires three components: Credential, SignedHeaders, and ' +
+        'Signature.',
+    );
+  }
+  for (const part of parts) {
     const field = part.trim();
     const equals = field.indexOf('=');
     const name = field.slice(0, equals);
@@ -113,9 +120,9 @@ function parseFields(text: string): AuthorizationFields {
     else if (name === 'Signature' && signatureHex === '') signatureHex = value;
     else throw malformedHeader('it has a field that is unknown, empty or given twice.');
   }
-  if (credential === '' || signedHeaders === '' || signatureHex === '') {
-    throw malformedHeader('it needs Credential, SignedHeaders and Signature.');
-  }
+  if (credential === '') throw malformedHeader('missing Credential.');
+  if (signedHeaders === '') throw malformedHeader('missing SignedHeaders.');
+  if (signatureHex === '') throw malformedHeader('missing Signature.');
   return { credential, signedHeaders, signatureHex };
 }
 

@@ -205,7 +205,13 @@ export class Pipeline {
 
   #errorResponse(exchange: Exchange, error: S3Error): S3Response {
     const { status, headers } = error;
-    if (exchange.request.method === 'HEAD' || status === 304) return { status, headers };
+    if (exchange.request.method === 'HEAD') {
+      // There is no document to name the region that a client should have signed for.
+      const isRegionAsked = exchange.head?.bucket != null && (status === 400 || status === 403);
+      const region = { 'x-amz-bucket-region': this.#options.context.region };
+      return { status, headers: isRegionAsked ? { ...headers, ...region } : headers };
+    }
+    if (status === 304) return { status, headers };
     const document = errorDocument(error, {
       resource: resourceOf(exchange),
       requestId: exchange.requestId,

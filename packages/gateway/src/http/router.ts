@@ -282,7 +282,8 @@ export function routeRequest(head: RequestHead): string {
   if (route === undefined) throw methodNotAllowed(head.method, scope, subresource);
   for (const name of route.required ?? []) {
     if (!head.query.has(name)) {
-      throw invalidArgument(`This operation needs the parameter ${name}`, name, '');
+      const message = `This operation does not accept ${subresource} without ${name}`;
+      throw invalidArgument(message, subresource, head.query.get(subresource) ?? '');
     }
   }
   if (subresource === 'list-type' && head.query.get('list-type') !== '2') {

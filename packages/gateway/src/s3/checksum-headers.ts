@@ -147,6 +147,11 @@ function decodeChecksum(algorithm: ChecksumAlgorithm, text: string, where: strin
   return digest;
 }
 
+/** True for what a checksum of that algorithm is as text. */
+export function isChecksumText(algorithm: ChecksumAlgorithm, text: string): boolean {
+  return decodeBase64(text, CHECKSUMS[algorithm].sizeBytes) !== null;
+}
+
 /** Strict: exactly the text that encoding the bytes would give. */
 function decodeBase64(text: string, sizeBytes: number): Buffer | null {
   const bytes = Buffer.from(text, 'base64');

@@ -121,6 +121,17 @@ describe('a request', () => {
     expect(deleted.headers['x-amz-request-id']).toMatch(/^[0-9A-F]{16}$/);
   });
 
+  it('names the region in a refused HEAD, where clients look for it (G-2)', async () => {
+    const anonymous = await sendRaw(
+      gateway,
+      `HEAD /bucket HTTP/1.1\r\nhost: ${gateway.host}\r\nconnection: close\r\n\r\n`,
+    );
+    expect(anonymous).toMatch(/^HTTP\/1.1 403 /);
+    expect(anonymous).toContain('x-amz-bucket-region: eu-test-1');
+    const missing = await call('HEAD', '/bucket/missing');
+    expect(missing.headers).not.toHaveProperty('x-amz-bucket-region');
+  });
+
   it('says 503 with Retry-After for what passes by itself, never 500', async () => {
     const answer = await call('PUT', '/bucket/k', { headers: { 'x-amz-copy-source': '/b/k' } });
 

@@ -352,6 +352,35 @@ describe('checksums of multipart uploads', () => {
     expect(await upload.complete([part])).toMatchObject({ status: 200 });
   });
 
+  it.each([
+    ['two checksums', ['CRC32', 'SHA1'], 400, 'InvalidArgument'],
+    ['another algorithm', ['SHA1'], 400, 'BadDigest'],
+    ['what is no checksum', ['CRC32 bad'], 400, 'InvalidArgument'],
+    ['a wrong one', ['CRC32 wrong'], 400, 'InvalidPart'],
+    ['an empty element', ['CRC32 empty'], 200, null],
+    ['the right one', ['CRC32'], 200, null],
+  ])('KC-6: completing with %s in a part', async (_what, elements, status, code) => {
+    const headers = { 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT' };
+    const upload = await Upload.create(await ready(), { headers });
+    const { etag, checksum } = await upload.part(1, SECOND, 'CRC32');
+    const values: Readonly<Record<string, string>> = {
+      CRC32: checksum![1],
+      'CRC32 bad': 'not base64',
+      'CRC32 wrong': 'AAAAAA==',
+      'CRC32 empty': '',
+      SHA1: (await digestBytes('SHA1', SECOND)).toString('base64'),
+    };
+    const named = elements.map((name) => {
+      const element = `Checksum${name.split(' ')[0]!}`;
+      return `<${element}>${values[name]!}</${element}>`;
+    });
+    const body =
+      '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>' +
+      `<ETag>${etag.replaceAll('"', '')}</ETag>${named.join('')}</Part></CompleteMultipartUpload>`;
+    const reply = await upload.send('CompleteMultipartUpload', { body });
+    expect(reply).toMatchObject({ status, code });
+  });
+
   it('KC-6: FULL_OBJECT computes what a part did not bring', async () => {
     const harness = await ready();
     const headers = { 'x-amz-checksum-algorithm': 'CRC64NVME' };

@@ -122,7 +122,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       [...store.operations, ...(options.operations ?? [])].map((each) => [each.name, each]),
     ),
     // The operations above use nothing of it.
-    context: {} as OperationContext,
+    context: { region: REGION } as OperationContext,
     authenticator: new Authenticator(singleCredentialStore(credential), REGION),
     authorizer: rootAuthorizer,
     domains: ['localhost', 's3.example.test'],

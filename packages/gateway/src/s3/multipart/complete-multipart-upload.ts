@@ -162,23 +162,22 @@ async function completedDraft(
   };
 }
 
-/** @throws S3Error InvalidPart (M-3), InvalidRequest for a checksum that is missing (KC-6). */
+/**
+ * @throws S3Error InvalidPart (M-3), InvalidRequest for a checksum that is missing, BadDigest for one
+ *   of another algorithm than the upload's (KC-6).
+ */
 function requireStoredPart(
   named: NamedPart,
   upload: UploadRecord,
   parts: ReadonlyMap<number, CompletedPart>,
 ): CompletedPart {
+  requireNamedChecksum(named, upload);
   const stored = parts.get(named.partNumber);
-  const isComposite = upload.checksumType === 'COMPOSITE';
-  if (isComposite && upload.checksumAlgorithm !== null) {
-    if (!named.checksums.has(upload.checksumAlgorithm)) {
-      throw missingChecksum(upload, named.partNumber);
-    }
-  }
-  const namedChecksum =
-    stored?.checksum == null ? undefined : named.checksums.get(stored.checksum.algorithm);
-  const isChecksumRight = namedChecksum === undefined || namedChecksum === stored?.checksum?.value;
-  if (stored === undefined || stored.etag !== named.etag || !isChecksumRight) {
+  const { checksum } = named;
+  const isChecksumWrong =
+    checksum?.algorithm === stored?.checksum?.algorithm &&
+    checksum?.value !== stored?.checksum?.value;
+  if (stored === undefined || stored.etag !== named.etag || isChecksumWrong) {
     throw new S3Error('InvalidPart', {
       UploadId: upload.uploadId,
       PartNumber: named.partNumber,
@@ -186,6 +185,18 @@ function requireStoredPart(
     });
   }
   return stored;
+}
+
+function requireNamedChecksum({ partNumber, checksum }: NamedPart, upload: UploadRecord): void {
+  const { checksumAlgorithm, checksumType } = upload;
+  if (checksumAlgorithm === null) return;
+  if (checksum === null) {
+    if (checksumType === 'COMPOSITE') throw missingChecksum(upload, partNumber);
+  } else if (checksum.algorithm !== checksumAlgorithm) {
+    const name = checksum.algorithm.toLowerCase();
+    const message = `The ${name} you specified for part ${partNumber} did not match what we received.`;
+    throw new S3Error('BadDigest', {}, { message });
+  }
 }
 
 /** M-2: only here is it known which part is the last. */

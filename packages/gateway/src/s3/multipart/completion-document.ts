@@ -8,7 +8,7 @@ import {
   parseXml,
   requireRoot,
 } from '../../http/xml/xml-element';
-import { CHECKSUM_ALGORITHMS, checksumElement } from '../checksum-headers';
+import { CHECKSUM_ALGORITHMS, checksumElement, isChecksumText } from '../checksum-headers';
 import { parseEntityTags } from '../precondition';
 import { PART_NUMBER_MAX } from '../part-number';
 import { invalidArgument, S3Error } from '../s3-error';
@@ -21,8 +21,13 @@ export interface NamedPart {
   readonly partNumber: number;
   /** Without quotes. */
   readonly etag: string;
-  /** Base64, by algorithm; mostly one or none. */
-  readonly checksums: ReadonlyMap<ChecksumAlgorithm, string>;
+  readonly checksum: NamedChecksum | null;
+}
+
+/** The value is base64 of the right length. */
+export interface NamedChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly value: string;
 }
 
 /** Checksums of the API that this gateway does not store. */
@@ -61,16 +66,30 @@ function parsePart(part: XmlElement): NamedPart {
   childrenOf(part, PART_CHILDREN);
   const etag = childText(part, 'ETag')?.trim();
   if (etag === undefined) throw malformedXml();
-  const checksums = new Map<ChecksumAlgorithm, string>();
-  for (const algorithm of CHECKSUM_ALGORITHMS) {
-    const value = childText(part, checksumElement(algorithm));
-    if (value !== null) checksums.set(algorithm, value.trim());
-  }
   return {
     partNumber: parseNumber(childText(part, 'PartNumber')),
     etag: parseEntityTags(etag)?.[0]?.value ?? '',
-    checksums,
+    checksum: parseChecksum(part),
   };
+}
+
+/** An empty element is none: some libraries write out every member. */
+function parseChecksum(part: XmlElement): NamedChecksum | null {
+  const named: NamedChecksum[] = [];
+  for (const algorithm of CHECKSUM_ALGORITHMS) {
+    const value = childText(part, checksumElement(algorithm))?.trim() ?? '';
+    if (value !== '') named.push({ algorithm, value });
+  }
+  const [checksum] = named;
+  if (checksum === undefined) return null;
+  if (named.length > 1 || !isChecksumText(checksum.algorithm, checksum.value)) {
+    throw invalidArgument(
+      'Invalid Base64 or multiple checksums present in request',
+      'Checksum',
+      checksum.value,
+    );
+  }
+  return checksum;
 }
 
 function parseNumber(text: string | null): number {
