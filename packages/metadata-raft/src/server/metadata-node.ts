@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Clock, Logger, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
-import { serveSession, startRpcServer } from '@azimuth/rpc';
+import { serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { readBootId } from '../driver/boot-record';
 import { MetadataDriver } from '../driver/metadata-driver';
 import { openFileLogDisk } from '../log/file-log-disk';
+import type { LogDisk } from '../log/log-disk';
 import { GroupStateMachine } from '../state-machine/group-state-machine';
 import type { CommandSet, CommandSetFactory } from '../state-machine/group-state-machine';
 import { IndexCommandSet } from '../state-machine/index-commands';
@@ -18,6 +19,7 @@ import { createRpcTransport } from '../transport/rpc-transport';
 import type { RaftPeer } from '../transport/rpc-transport';
 import { Controller } from './controller';
 import { GroupEndpoint } from './group-endpoint';
+import { meaningOfEmptyLog } from './lost-log';
 import { NodeMonitor } from './node-monitor';
 import { SessionService } from './session-service';
 
@@ -113,12 +115,13 @@ export class MetadataNode {
       indexes.set(name, machine);
     }
     const transport = createRpcTransport(options);
+    const disk = await openFileLogDisk(join(dataDirectory, 'log'));
     let node: MetadataNode | null = null;
     const driver = new MetadataDriver({
       nodeId: options.nodeId,
       voters: options.peers.map(({ nodeId }) => nodeId),
-      disk: await openFileLogDisk(join(dataDirectory, 'log')),
-      whenEmpty: options.whenEmpty,
+      disk,
+      whenEmpty: await askPeers(options, disk),
       bootId: readBootId(),
       transport,
       ...{ clock, random, logger },
@@ -181,6 +184,29 @@ export class MetadataNode {
         },
       },
     };
+  }
+}
+
+/** What an empty log means, by the setting and by what the other nodes know. */
+async function askPeers(
+  options: MetadataNodeOptions,
+  disk: LogDisk,
+): Promise<MetadataNodeOptions['whenEmpty']> {
+  const { tls, clusterId, clock, random, logger, nodeId, whenEmpty } = options;
+  const sessions = options.peers
+    .filter((peer) => peer.nodeId !== nodeId)
+    .map(({ host, port, nodeId: expectedNodeId }) => {
+      const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };
+      return new SessionClient({ ...address, expectedNodeId }, { clock, random });
+    });
+  try {
+    const meaning = await meaningOfEmptyLog(whenEmpty, disk, sessions);
+    if (meaning !== whenEmpty) {
+      logger.warn({}, 'the log is gone but the cluster has one; abstaining until repaired');
+    }
+    return meaning;
+  } finally {
+    for (const session of sessions) session.close();
   }
 }
 
