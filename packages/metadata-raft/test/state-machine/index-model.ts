@@ -51,7 +51,7 @@ export class IndexModel {
   readonly repairs = new Map<string, Set<number>>();
   readonly restripes = new Set<string>();
   /** Marks for which the bucket is fenced. */
-  fences = new Set<number>();
+  readonly fences = new Set<number>();
 
   /** The result, or `{ code }` of the refusal. */
   apply({ name, args }: ModelCommand, index: number, nowMs: number): unknown {
@@ -107,7 +107,7 @@ export class IndexModel {
       case 'AbortUpload':
         return this.#abortUpload(args);
       case 'FenceBucket':
-        this.#fence(args as Args<'FenceBucket'>);
+        this.#fence(args);
         return { hasVersions: this.versions.size > 0, hasUploads: this.uploads.size > 0 };
       case 'ReportMissingShards':
         for (const { blobId, shardIndexes } of (args as Args<'ReportMissingShards'>).missing) {
@@ -285,7 +285,7 @@ export class IndexModel {
   /** A fence for an earlier mark ends with the later one's. */
   #fence({ isFenced, mark }: Args<'FenceBucket'>): void {
     if (isFenced) this.fences.add(mark);
-    else this.fences = new Set([...this.fences].filter((other) => Math.max(...this.fences) > mark));
+    else if (Math.max(...this.fences) <= mark) this.fences.clear();
   }
 
   #checkOpen(): void {
