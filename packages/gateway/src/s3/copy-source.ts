@@ -1,3 +1,4 @@
+import { isBucketName } from '../http/bucket-name';
 import { decodePercent } from '../http/percent-encoding';
 import type { Headers } from '../http/request';
 import { checkKeyLength } from './bucket-access';
@@ -43,6 +44,9 @@ export function parseCopySource(headers: Headers): CopySource {
       COPY_SOURCE_HEADER,
       header,
     );
+  }
+  if (!isBucketName(bucket)) {
+    throw invalidArgument('Invalid copy source bucket name', COPY_SOURCE_HEADER, header);
   }
   checkKeyLength(key);
   return { bucket, key, versionId };

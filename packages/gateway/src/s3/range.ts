@@ -19,14 +19,16 @@ const UNSATISFIABLE: RangeDecision = { kind: 'unsatisfiable' };
  * only; a malformed header is ignored, as the RFC asks.
  */
 export function decideRange(header: string | undefined, sizeBytes: number): RangeDecision {
-  const match = /^bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*$/i.exec(header ?? '');
+  const match = /^bytes=([0-9]*)-([0-9]*)$/i.exec(header ?? '');
   if (match === null) return WHOLE;
   const [, first = '', last = ''] = match;
 
   if (first === '') {
     if (last === '') return WHOLE;
+    if (Number(last) === 0) return UNSATISFIABLE;
+    // Satisfiable, but a 206 could not name it: the end of nothing is the empty whole.
+    if (sizeBytes === 0) return WHOLE;
     const suffixBytes = Math.min(Number(last), sizeBytes);
-    if (suffixBytes === 0) return UNSATISFIABLE;
     return { kind: 'partial', range: { from: sizeBytes - suffixBytes, to: sizeBytes } };
   }
 

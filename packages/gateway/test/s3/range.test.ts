@@ -20,10 +20,15 @@ describe('ranges', () => {
     (header) => expect(decideRange(header, 10).kind).toBe('unsatisfiable'),
   );
 
-  it('no range of an empty object can be satisfied', () => {
-    expect(decideRange('bytes=0-', 0).kind).toBe('unsatisfiable');
-    expect(decideRange('bytes=-1', 0).kind).toBe('unsatisfiable');
-  });
+  it.each([
+    ['bytes=0-', 'unsatisfiable'],
+    ['bytes=0-0', 'unsatisfiable'],
+    ['bytes=-0', 'unsatisfiable'],
+    ['bytes=-1', 'whole'],
+    ['bytes=a-z', 'whole'],
+  ])('%s of an empty object: %s (RFC 9110, section 14.1.2)', (header, kind) =>
+    expect(decideRange(header, 0).kind).toBe(kind),
+  );
 
   it.each([
     undefined,
@@ -34,6 +39,11 @@ describe('ranges', () => {
     'bytes=a-b',
     'items=0-1',
     'bytes=0-1,3-4',
+    'bytes= -1',
+    'bytes=0 -1',
+    'bytes=--1',
+    'bytes=0--1',
+    'bytes=100-x',
   ])('ignores %s (RFC 9110, section 14.2)', (header) =>
     expect(decideRange(header, 10).kind).toBe('whole'),
   );
