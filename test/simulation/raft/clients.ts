@@ -33,6 +33,9 @@ interface UnknownWrite {
 const THINK_MS_MAX = 250;
 const ANSWER_TIMEOUT_MS = 900;
 const ATTEMPTS_MAX = 4;
+/** A client on the same machine as the node. */
+const LOCAL = 'local';
+const RIVALS_MS = 40;
 
 /**
  * Clients that write, delete and read versions through the service's own entry points, and send a
@@ -50,6 +53,7 @@ export class Clients {
   constructor(options: ClientsOptions) {
     this.#options = options;
     for (let client = 1; client <= options.swarm.clients; client += 1) this.#think(`c${client}`);
+    this.#useRivals();
   }
 
   get unknownCount(): number {
@@ -66,7 +70,7 @@ export class Clients {
 
   /** A new leader is asked before it can have committed anything (pitfall 2). */
   onLeader(node: SimNode, group: string): void {
-    if (this.#isActive) this.#watch(this.#readAt('local', node, group, this.#anyKey()));
+    if (this.#isActive) this.#watch(this.#readAt(LOCAL, node, group, this.#anyKey()));
   }
 
   /** Throws unless everything that clients saw is linearizable; answers when the last began. */
@@ -97,7 +101,27 @@ export class Clients {
     const { random, swarm } = this.#options;
     const group = swarm.groups[random.below(swarm.groups.length)] as string;
     if (random.below(2) === 0) await this.#write(client, group);
-    else await this.#readEverywhere(client, group);
+    else await this.#readAt(client, this.#choose(group), group, this.#anyKey());
+  }
+
+  /**
+   * While two nodes believe to lead, writes go to the new leader and reads to the old one: only what
+   * is done in this short time can tell a linearizable read from one that is not.
+   */
+  #useRivals(): void {
+    const { clock, swarm, nodes } = this.#options;
+    clock.schedule(RIVALS_MS, () => {
+      if (!this.#isActive) return;
+      for (const group of swarm.groups) {
+        const termOf = (node: SimNode): number => node.group(group)?.status().term ?? 0;
+        const leaders = [...nodes.values()].filter((node) => node.isLeaderOf(group));
+        const [newest, ...stale] = leaders.sort((a, b) => termOf(b) - termOf(a));
+        if (newest === undefined || stale.length === 0) continue;
+        this.#watch(this.#write(LOCAL, group, newest));
+        for (const node of stale) this.#watch(this.#readAt(LOCAL, node, group, this.#anyKey()));
+      }
+      this.#useRivals();
+    });
   }
 
   #anyKey(): string {
@@ -114,14 +138,16 @@ export class Clients {
     return from[random.below(from.length)] as SimNode;
   }
 
-  async #write(client: string, group: string): Promise<void> {
+  /** Writes at `only`, once; or where the leader seems to be, until there is an answer. */
+  async #write(client: string, group: string, only?: SimNode): Promise<void> {
     const { clock, checker } = this.#options;
     const command = this.#makeCommand(client);
     const { commandId } = command;
     const startMs = clock.monotonicMs();
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const attemptsMax = only === undefined ? ATTEMPTS_MAX : 1;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       if (attempt > 0) this.retries += 1;
-      const answer = await this.#call(client, this.#choose(group), (node) =>
+      const answer = await this.#call(client, only ?? this.#choose(group), (node) =>
         node.submit(group, command),
       );
       if (answer === null) continue;
@@ -166,15 +192,6 @@ export class Clients {
     return { ifMatch: [etag], ifNoneMatch: null };
   }
 
-  /** Asks everybody who believes to lead; at most one of them may answer with what is true. */
-  async #readEverywhere(client: string, group: string): Promise<void> {
-    const { nodes } = this.#options;
-    const key = this.#anyKey();
-    const leaders = [...nodes.values()].filter((node) => node.isLeaderOf(group));
-    const asked = leaders.length > 1 ? leaders : [this.#choose(group)];
-    await Promise.all(asked.map((node) => this.#readAt(client, node, group, key)));
-  }
-
   async #readAt(client: string, node: SimNode, group: string, key: string): Promise<void> {
     const { clock, checker } = this.#options;
     const startMs = clock.monotonicMs();
@@ -191,8 +208,8 @@ export class Clients {
   }
 
   /**
-   * One request and its answer; either may be lost, doubled or late. A `local` client needs no
-   * network. Null when it was refused, failed, or there was no answer in time.
+   * One request and its answer; either may be lost, doubled or late, except those of {@link LOCAL}.
+   * Null when it was refused, failed, or there was no answer in time.
    */
   #call<T>(
     client: string,
@@ -201,7 +218,7 @@ export class Clients {
   ): Promise<T | null> {
     const { clock, network, onFailure } = this.#options;
     const send = (from: string, to: string, deliver: () => void): void => {
-      if (client === 'local') clock.schedule(0, deliver);
+      if (client === LOCAL) clock.schedule(0, deliver);
       else network.send(from, to, deliver);
     };
     return new Promise((resolve) => {
