@@ -129,7 +129,7 @@ export class SimDisk implements Disk {
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     this.#requirePower();
-    if (mode === 'create') {
+    if (mode.startsWith('create')) {
       if (this.#names.has(path)) throw systemError('EEXIST', path);
       this.#count('create');
       const inode: Inode = {

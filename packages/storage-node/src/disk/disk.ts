@@ -21,8 +21,12 @@ export interface Disk {
   freeSpace(): Promise<FreeSpace>;
 }
 
-/** `create` makes a file that must not exist yet; `write` opens an existing one. */
-export type OpenMode = 'read' | 'create' | 'write';
+/**
+ * `create` makes a file that must not exist yet; `write` opens an existing one. `create-uncached` is
+ * `create` for bytes that nobody reads soon: where the file system can, aligned writes from
+ * `AlignedBuffers` go from there to the disk without a copy in the page cache.
+ */
+export type OpenMode = 'read' | 'create' | 'create-uncached' | 'write';
 
 export interface FreeSpace {
   readonly capacityBytes: number;

@@ -1,13 +1,19 @@
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { DIRECT_ALIGNMENT_BYTES } from './aligned-buffers';
 import type { Disk, DiskFile, FreeSpace, OpenMode } from './disk';
+import { isSystemError } from './disk';
 
+const CREATE_FLAGS = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL;
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   read: fs.constants.O_RDONLY,
-  create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
+  create: CREATE_FLAGS,
+  'create-uncached': CREATE_FLAGS,
   write: fs.constants.O_RDWR,
 };
+/** Absent where the system has no such flag. */
+const { O_DIRECT } = fs.constants as { readonly O_DIRECT?: number };
 
 /** The real file system under `root`, which must exist. */
 export class FileDisk implements Disk {
@@ -18,13 +24,10 @@ export class FileDisk implements Disk {
   }
 
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
-    const descriptor = await new Promise<number>((resolve, reject) => {
-      fs.open(join(this.#root, path), OPEN_FLAGS[mode], 0o640, (error, fd) => {
-        if (error === null) resolve(fd);
-        else reject(error);
-      });
-    });
-    return new OpenFile(descriptor);
+    const fullPath = join(this.#root, path);
+    const descriptor = await openDescriptor(fullPath, OPEN_FLAGS[mode]);
+    if (mode !== 'create-uncached') return new OpenFile(descriptor, null);
+    return new OpenFile(descriptor, await openDirect(fullPath));
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -57,6 +60,25 @@ export class FileDisk implements Disk {
   }
 }
 
+function openDescriptor(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, 0o640, (error, descriptor) => {
+      if (error === null) resolve(descriptor);
+      else reject(error);
+    });
+  });
+}
+
+/** Null where the file system knows no direct writes (EINVAL), or for any other reason: it is a hint. */
+async function openDirect(path: string): Promise<number | null> {
+  if (O_DIRECT === undefined) return null;
+  try {
+    return await openDescriptor(path, fs.constants.O_WRONLY | O_DIRECT);
+  } catch {
+    return null;
+  }
+}
+
 async function syncDirectoryAt(path: string): Promise<void> {
   const handle = await fs.promises.open(path, 'r');
   try {
@@ -72,24 +94,47 @@ async function syncDirectoryAt(path: string): Promise<void> {
  */
 class OpenFile implements DiskFile {
   readonly #descriptor: number;
+  /** The same file without page cache; null when there is none. A sync of either covers both. */
+  #direct: number | null;
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, direct: number | null) {
     this.#descriptor = descriptor;
+    this.#direct = direct;
   }
 
   async write(buffers: readonly Uint8Array[], offsetBytes: number): Promise<void> {
     let rest = buffers;
     let position = offsetBytes;
     while (rest.length > 0) {
-      const written = await this.#writeOnce(rest, position);
+      const written = await this.#writeAligned(rest, position);
       position += written;
       rest = dropBytes(rest, written);
     }
   }
 
-  #writeOnce(buffers: readonly Uint8Array[], position: number): Promise<number> {
+  async #writeAligned(buffers: readonly Uint8Array[], position: number): Promise<number> {
+    const direct = this.#direct;
+    if (direct === null || !isAligned(buffers, position)) {
+      return this.#writeOnce(this.#descriptor, buffers, position);
+    }
+    try {
+      return await this.#writeOnce(direct, buffers, position);
+    } catch (error) {
+      if (!isSystemError(error, 'EINVAL')) throw error;
+      // This file system asks for more than our alignment.
+      this.#direct = null;
+      await this.#closeOne(direct);
+      return this.#writeOnce(this.#descriptor, buffers, position);
+    }
+  }
+
+  #writeOnce(
+    descriptor: number,
+    buffers: readonly Uint8Array[],
+    position: number,
+  ): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.writev(this.#descriptor, buffers, position, (error, written) => {
+      fs.writev(descriptor, buffers, position, (error, written) => {
         if (error === null) resolve(written);
         else reject(error);
       });
@@ -133,8 +178,15 @@ class OpenFile implements DiskFile {
     });
   }
 
-  close(): Promise<void> {
-    return this.#call((callback) => fs.close(this.#descriptor, callback));
+  async close(): Promise<void> {
+    const direct = this.#direct;
+    this.#direct = null;
+    if (direct !== null) await this.#closeOne(direct);
+    await this.#closeOne(this.#descriptor);
+  }
+
+  #closeOne(descriptor: number): Promise<void> {
+    return this.#call((callback) => fs.close(descriptor, callback));
   }
 
   #call(start: (callback: (error: NodeJS.ErrnoException | null) => void) => void): Promise<void> {
@@ -145,6 +197,15 @@ class OpenFile implements DiskFile {
       });
     });
   }
+}
+
+/** Of addresses only the offset in their memory is known: `AlignedBuffers` sees to the rest. */
+function isAligned(buffers: readonly Uint8Array[], position: number): boolean {
+  const isMultiple = (value: number): boolean => value % DIRECT_ALIGNMENT_BYTES === 0;
+  return (
+    isMultiple(position) &&
+    buffers.every(({ byteOffset, byteLength }) => isMultiple(byteOffset) && isMultiple(byteLength))
+  );
 }
 
 /** What is left of `buffers` after their first `count` bytes. */

@@ -2,6 +2,7 @@ import { crc32c } from '@node-rs/crc32';
 
 import { hasCode, StoreError } from '@azimuth/common';
 
+import { DIRECT_ALIGNMENT_BYTES } from '../disk/aligned-buffers';
 import type { DiskFile } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
 import type { RecordEntry, RecordHead, SegmentBinding } from './segment-format';
@@ -19,7 +20,7 @@ import type { Segment } from './segment-table';
 import { segmentPath } from './segment-table';
 
 /** Chunks are gathered up to this before they are written: sockets deliver 64 KiB at a time. */
-const WRITE_BYTES = 1024 * 1024;
+export const WRITE_BYTES = 512 * 1024;
 /** With this much unwritten the sender is asked to wait. */
 export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES;
 
@@ -35,8 +36,10 @@ export class OwnSegmentWriter {
   readonly #head: RecordHead;
   readonly #header: Buffer;
   readonly #file: DiskFile;
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
+  /** The one being filled; its first byte belongs at a multiple of `WRITE_BYTES`. */
+  #buffer: Buffer | null = null;
+  #fillBytes = 0;
+  readonly #full: Buffer[] = [];
   #writtenBytes = 0;
   #writing: Promise<void> | null = null;
   #failure: Error | null = null;
@@ -64,7 +67,7 @@ export class OwnSegmentWriter {
     const segment = newSegment(context.table.takeNumber(), 'own');
     const binding = newBinding(context, segment.number);
     try {
-      const file = await context.disk.open(segmentPath(segment), 'create');
+      const file = await context.disk.open(segmentPath(segment), 'create-uncached');
       return new OwnSegmentWriter(context, segment, binding, head, file);
     } catch (error) {
       if (!isSystemError(error, 'ENOSPC')) throw error;
@@ -80,15 +83,12 @@ export class OwnSegmentWriter {
   push(chunk: Uint8Array): Promise<void> | undefined {
     this.#throwIfFailed();
     this.#gather(chunk);
-    if (this.#gatheredBytes < WRITE_BYTES) return undefined;
-    this.#writing ??= this.#write();
-    return this.#gatheredBytes >= UNWRITTEN_BYTES_MAX ? this.#writing : undefined;
+    const isBehind = this.#full.length * WRITE_BYTES >= UNWRITTEN_BYTES_MAX;
+    return isBehind && this.#writing !== null ? this.#writing : undefined;
   }
 
   /** Writes what is left and makes the shard durable, its file's name included. */
   async commit(table: Buffer, sequence: number): Promise<Appended> {
-    await this.#writing;
-    this.#throwIfFailed();
     const { shardSizeBytes } = this.#head.attributes;
     const tableChecksum = crc32c(table);
     const entry: RecordEntry = {
@@ -100,15 +100,16 @@ export class OwnSegmentWriter {
     const recordsEndBytes = SEGMENT_HEADER_BYTES + recordBytes(shardSizeBytes);
     this.#gather(table);
     this.#gather(encodeRecordEnd(this.#header, { sequence, tableChecksum }, shardSizeBytes));
-    await this.#write();
-    this.#throwIfFailed();
+    await this.#writeRest();
     await syncOrFence(this.#context, this.#file);
     await this.#context.directorySync.run();
     // Behind the sync, so that a footer vouches for a durable record. Should the power take it, the
     // next start reads the record instead.
-    this.#gather(encodeFooter([entry], this.#binding, recordsEndBytes));
-    await this.#write();
-    if (!hasCode(this.#failure, 'DISK_FULL')) this.#throwIfFailed();
+    try {
+      await this.#writePiece(encodeFooter([entry], this.#binding, recordsEndBytes));
+    } catch (error) {
+      if (!hasCode(error, 'DISK_FULL')) throw error;
+    }
     await this.#file.close();
     this.#segment.sizeBytes = this.#writtenBytes;
     this.#segment.isSealed = true;
@@ -119,32 +120,70 @@ export class OwnSegmentWriter {
 
   /** Removes the file. Never throws: what stays behind is removed at the next start. */
   async discard(): Promise<void> {
-    await this.#writing?.catch(() => undefined);
+    await this.#writing;
+    this.#giveBuffers();
     await this.#file.close().catch(() => undefined);
     await this.#context.disk.unlink(segmentPath(this.#segment)).catch(() => undefined);
   }
 
+  /** Copies, while the bytes are still in the cache from their checksum. */
   #gather(bytes: Uint8Array): void {
-    this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.byteLength;
+    let from = 0;
+    while (from < bytes.byteLength) {
+      this.#buffer ??= this.#context.writeBuffers.take();
+      const to = Math.min(bytes.byteLength, from + WRITE_BYTES - this.#fillBytes);
+      this.#buffer.set(bytes.subarray(from, to), this.#fillBytes);
+      this.#fillBytes += to - from;
+      from = to;
+      if (this.#fillBytes < WRITE_BYTES) continue;
+      this.#full.push(this.#buffer);
+      this.#buffer = null;
+      this.#fillBytes = 0;
+      this.#writing ??= this.#writeFull();
+    }
   }
 
   /** Never rejects, so that a failure between two chunks is not unhandled; `#failure` keeps it. */
-  async #write(): Promise<void> {
-    while (this.#gatheredBytes > 0 && this.#failure === null) {
-      const buffers = this.#gathered;
-      const bytes = this.#gatheredBytes;
-      this.#gathered = [];
-      this.#gatheredBytes = 0;
+  async #writeFull(): Promise<void> {
+    while (this.#failure === null) {
+      const [buffer] = this.#full;
+      if (buffer === undefined) break;
       try {
-        await writeOrFence(this.#context, this.#file, buffers, this.#writtenBytes);
-        this.#writtenBytes += bytes;
+        await this.#writePiece(buffer);
       } catch (error) {
         this.#failure = error as Error;
       }
-      if (this.#gatheredBytes < WRITE_BYTES) break;
+      this.#full.shift();
+      this.#context.writeBuffers.give(buffer);
     }
     this.#writing = null;
+  }
+
+  /** What is left of a whole file: the blocks of it first, so that only the last one is copied. */
+  async #writeRest(): Promise<void> {
+    await this.#writing;
+    this.#throwIfFailed();
+    const rest = this.#buffer?.subarray(0, this.#fillBytes);
+    if (rest !== undefined) {
+      const blocksBytes = rest.byteLength - (rest.byteLength % DIRECT_ALIGNMENT_BYTES);
+      if (blocksBytes > 0) await this.#writePiece(rest.subarray(0, blocksBytes));
+      if (blocksBytes < rest.byteLength) await this.#writePiece(rest.subarray(blocksBytes));
+    }
+    this.#giveBuffers();
+  }
+
+  async #writePiece(bytes: Uint8Array): Promise<void> {
+    await writeOrFence(this.#context, this.#file, [bytes], this.#writtenBytes);
+    this.#writtenBytes += bytes.byteLength;
+  }
+
+  /** Only while nothing is being written. */
+  #giveBuffers(): void {
+    const { writeBuffers } = this.#context;
+    for (const buffer of this.#full.splice(0)) writeBuffers.give(buffer);
+    if (this.#buffer !== null) writeBuffers.give(this.#buffer);
+    this.#buffer = null;
+    this.#fillBytes = 0;
   }
 
   #throwIfFailed(): void {

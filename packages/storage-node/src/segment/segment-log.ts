@@ -1,6 +1,7 @@
 import type { Clock, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
 
+import type { AlignedBuffers } from '../disk/aligned-buffers';
 import type { Disk, DiskFile } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
 import type { DiskHealth } from '../disk/disk-health';
@@ -23,6 +24,8 @@ export interface SegmentContext {
   readonly health: DiskHealth;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of `WRITE_BYTES` each, for segments of one large shard. */
+  readonly writeBuffers: AlignedBuffers;
   /** Makes new names in the segment directory durable. */
   readonly directorySync: GroupSync;
   /** Called when the file system has no room left, whatever it said before. */

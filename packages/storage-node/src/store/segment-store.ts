@@ -4,6 +4,7 @@ import type { ShardAttributes, ShardListEntry } from '@azimuth/clients';
 import type { Clock, Logger, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
 
+import { AlignedBuffers } from '../disk/aligned-buffers';
 import type { Disk } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
 import { DiskHealth } from '../disk/disk-health';
@@ -20,7 +21,7 @@ import { Findings } from '../scrubber/findings';
 import type { ScrubSource } from '../scrubber/scrubber';
 import type { CompactionAccess } from '../segment/compaction';
 import { chooseSegment, compactSegment } from '../segment/compaction';
-import { OwnSegmentWriter } from '../segment/own-segment-writer';
+import { OwnSegmentWriter, WRITE_BYTES } from '../segment/own-segment-writer';
 
 import type { RecordHead } from '../segment/segment-format';
 import {
@@ -124,6 +125,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
       health: this.#health,
       clock,
       random,
+      writeBuffers: new AlignedBuffers(WRITE_BYTES),
       directorySync: new GroupSync(() => this.#syncDirectory()),
       onNoSpace: () => this.#space.markFull(),
       onSync: (seconds) => observer.synced(seconds),
