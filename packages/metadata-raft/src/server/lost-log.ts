@@ -19,7 +19,7 @@ export interface PeerSession {
  */
 export async function meaningOfEmptyLog(
   whenEmpty: 'bootstrap' | 'rejoin',
-  disk: LogDisk,
+  disk: Pick<LogDisk, 'list'>,
   peers: readonly PeerSession[],
 ): Promise<'bootstrap' | 'rejoin'> {
   const isEmpty = !(await disk.list()).includes(STATE_FILE_NAME);

@@ -1,11 +1,10 @@
 import { StoreError } from '@azimuth/common';
 import { encodeRecord } from '@azimuth/proto';
 
-import type { LogDisk } from '../../src/log/log-disk';
 import { meaningOfEmptyLog } from '../../src/server/lost-log';
 import type { PeerSession } from '../../src/server/lost-log';
 
-const diskWith = (...names: string[]) => ({ list: () => Promise.resolve(names) }) as LogDisk;
+const diskWith = (...names: string[]) => ({ list: () => Promise.resolve(names) });
 const peer = (...commitIndexes: number[]): PeerSession => ({
   call: () => {
     const groups = commitIndexes.map((commitIndex) => ({ commitIndex }));
