@@ -153,13 +153,18 @@ export class DevProcess {
 }
 
 /** True when the URL answers 200 in time. */
-export function probe(url: string): Promise<boolean> {
+async function probe(url: string): Promise<boolean> {
+  return (await probeStatus(url)) === 200;
+}
+
+/** The status with which the URL answers; null when it does not, or not in time. */
+export function probeStatus(url: string): Promise<number | null> {
   return new Promise((resolve) => {
     const request = get(url, { timeout: PROBE_TIMEOUT_MS, agent: false }, (response) => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode ?? null);
     });
     request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(false));
+    request.on('error', () => resolve(null));
   });
 }

@@ -4,12 +4,12 @@ import type { Server, Socket } from 'node:net';
 import { StoreError } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
 
-import { probe } from './dev-process';
+import { probeStatus } from './dev-process';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const HEALTH_INTERVAL_MS = 500;
-/** So many failed probes in a row, and connections to the gateway are cut: it may be frozen. */
-const FAILED_PROBES_MAX = 2;
+/** So many probes in a row without any answer, and connections to the gateway are cut. */
+const SILENT_PROBES_MAX = 2;
 const CONNECTIONS_MAX = 4_096;
 const REFUSAL_BODY =
   '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>ServiceUnavailable</Code>' +
@@ -25,14 +25,17 @@ export interface FrontDoorGateway {
 }
 
 interface Target extends FrontDoorGateway {
-  failedProbes: number;
+  /** Answered its last probe with 200. */
+  isReady: boolean;
+  silentProbes: number;
   readonly connections: Set<Socket>;
 }
 
 /**
  * The TCP front door of a region: each connection goes to the next gateway that is well, and on to
  * another one when that refuses or stays silent. When a gateway stops answering its probes, the
- * connections through it are cut, so that clients try again elsewhere instead of waiting.
+ * connections through it are cut, so that clients try again elsewhere instead of waiting. One that
+ * answers that it is not ready keeps them: it says 503 itself, in the words of S3.
  */
 export class FrontDoor {
   readonly #targets: readonly Target[];
@@ -46,7 +49,8 @@ export class FrontDoor {
   private constructor(gateways: readonly FrontDoorGateway[], clock: Clock) {
     this.#targets = gateways.map((gateway) => ({
       ...gateway,
-      failedProbes: 0,
+      isReady: true,
+      silentProbes: 0,
       connections: new Set<Socket>(),
     }));
     this.#clock = clock;
@@ -100,7 +104,7 @@ export class FrontDoor {
         join(client, upstream, target);
         return;
       }
-      target.failedProbes = FAILED_PROBES_MAX;
+      target.isReady = false;
     }
     client.end(REFUSAL);
     client.resume();
@@ -111,7 +115,7 @@ export class FrontDoor {
     const start = this.#next;
     this.#next = (start + 1) % Math.max(1, this.#targets.length);
     const turned = [...this.#targets.slice(start), ...this.#targets.slice(0, start)];
-    const isWell = (target: Target): boolean => target.failedProbes === 0;
+    const isWell = ({ isReady }: Target): boolean => isReady;
     return [...turned.filter(isWell), ...turned.filter((target) => !isWell(target))];
   }
 
@@ -124,12 +128,10 @@ export class FrontDoor {
   }
 
   async #probe(target: Target): Promise<void> {
-    if (await probe(target.readyUrl)) {
-      target.failedProbes = 0;
-      return;
-    }
-    target.failedProbes += 1;
-    if (target.failedProbes < FAILED_PROBES_MAX) return;
+    const status = await probeStatus(target.readyUrl);
+    target.isReady = status === 200;
+    target.silentProbes = status === null ? target.silentProbes + 1 : 0;
+    if (target.silentProbes < SILENT_PROBES_MAX) return;
     for (const connection of target.connections) connection.destroy();
   }
 }
