@@ -133,6 +133,21 @@ describe('azimuth dev: the launcher', () => {
     expect(await fetchText(region().endpoint)).toContain('<Code>ServiceUnavailable</Code>');
   });
 
+  it('tells metadata nodes to rejoin once the cluster has been ready (pitfall 17)', async () => {
+    const config = (): { whenEmpty: string } =>
+      JSON.parse(readFileSync(join(directory, 'us-east-1/a-metadata-1/config.json'), 'utf8'));
+    const overrides = { gateway: { adminPort: 99_999 } };
+    const failing = make({ shape: { zones: 1 }, overrides });
+    await expect(failing.start()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(config().whenEmpty).toBe('bootstrap');
+    const first = make({ shape: { zones: 1 } });
+    await first.start();
+    expect(config().whenEmpty).toBe('rejoin');
+    await first.stop();
+    await make().start();
+    expect(config().whenEmpty).toBe('rejoin');
+  });
+
   it('finds its identity, credentials and shape again at the next start', async () => {
     const first = make({ shape: { zones: 1 } });
     await first.start();

@@ -11,6 +11,7 @@ const plan: DevRegionPlan = {
   secretKey: 'a-secret-of-length',
   bulkMode: 'secure',
   logLevel: 'warn',
+  isFormed: false,
   overrides: { curator: { garbageGraceMs: 5 } },
   ports: new Map(
     devNodes(shape).map((node) => [
@@ -48,6 +49,14 @@ describe('layout of a development cluster (architecture: one of each a zone)', (
   it('applies overrides to their role alone', () => {
     expect(configs.get('b-curator-1')).toMatchObject({ garbageGraceMs: 5 });
     expect(configs.get('b-gateway-1')).not.toHaveProperty('garbageGraceMs');
+  });
+
+  it('lets an empty metadata node found the cluster once, and rejoin ever after (pitfall 17)', () => {
+    expect(configs.get('a-metadata-1')).toMatchObject({ whenEmpty: 'bootstrap' });
+    for (const node of devNodes(shape)) {
+      const { whenEmpty } = nodeConfig({ ...plan, isFormed: true }, node);
+      expect(whenEmpty).toBe(node.role === 'metadata' ? 'rejoin' : undefined);
+    }
   });
 
   it('keeps the data of every node apart', () => {

@@ -106,6 +106,11 @@ export interface DevRegionPlan {
   readonly bulkMode: 'crc' | 'secure';
   readonly logLevel: string;
   readonly ports: ReadonlyMap<string, DevPorts>;
+  /**
+   * The region has been ready once. From then on a metadata node without data is one that lost it, and
+   * must not vote as if it were new (pitfall 17).
+   */
+  readonly isFormed: boolean;
   /** By role, then key; applied last. */
   readonly overrides: Readonly<Partial<Record<DevRole, Readonly<Record<string, unknown>>>>>;
   /** `nodeDirectory(nodeId)` is where a node keeps everything. */
@@ -164,6 +169,7 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
     case 'metadata':
       return {
         dataDirectory: `${directory}/data`,
+        whenEmpty: plan.isFormed ? 'rejoin' : 'bootstrap',
         zones: zoneNames(plan.shape),
         indexGroups: plan.shape.indexGroups,
         ...defaultProfiles(plan.shape),

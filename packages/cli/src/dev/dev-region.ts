@@ -10,7 +10,7 @@ import type { ControlAction } from './control-socket';
 import { devNodes, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
 import type { DevNode, DevPorts, DevRegionPlan, DevRole } from './dev-layout';
 import { DevProcess } from './dev-process';
-import { ADMIN_NODE_ID } from './dev-state';
+import { ADMIN_NODE_ID, markRegionFormed } from './dev-state';
 import { findFreePorts } from './free-ports';
 import { FrontDoor } from './front-door';
 
@@ -60,11 +60,7 @@ export class DevRegion {
     const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory };
     for (const node of devNodes(plan.shape)) {
       mkdirSync(nodeDirectory(node.nodeId), { recursive: true, mode: 0o700 });
-      writeJsonAtomically(
-        join(nodeDirectory(node.nodeId), 'config.json'),
-        nodeConfig(plan, node),
-        0o600,
-      );
+      writeNodeConfig(plan, node);
     }
     const adminConfig = { ...sharedConfig(plan, ADMIN_NODE_ID, 'none'), logLevel: 'silent' };
     writeJsonAtomically(join(nodeDirectory(ADMIN_NODE_ID), 'config.json'), adminConfig, 0o600);
@@ -92,6 +88,14 @@ export class DevRegion {
     );
     for (const process of this.#processes) process.start();
     await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
+    if (!this.#plan.isFormed) this.#noteFormed();
+  }
+
+  /** For the next start of a process, be it by this launcher or by another. */
+  #noteFormed(): void {
+    markRegionFormed(this.#options.directory);
+    const plan = { ...this.#plan, isFormed: true };
+    for (const node of devNodes(plan.shape)) writeNodeConfig(plan, node);
   }
 
   /** Closes everything: first those that use others, then those that hold data. */
@@ -215,6 +219,11 @@ export class DevRegion {
       logs: late.map(({ logFile }) => logFile).join(', '),
     });
   }
+}
+
+function writeNodeConfig(plan: DevRegionPlan, node: DevNode): void {
+  const path = join(plan.nodeDirectory(node.nodeId), 'config.json');
+  writeJsonAtomically(path, nodeConfig(plan, node), 0o600);
 }
 
 function isDataRole(role: DevRole): boolean {

@@ -21,6 +21,8 @@ export const ADMIN_NODE_ID = 'admin';
 export interface RegionState extends RootCredentials {
   readonly clusterId: string;
   readonly shape: DevShape;
+  /** See `DevRegionPlan`. */
+  readonly isFormed: boolean;
 }
 
 /**
@@ -36,15 +38,14 @@ export async function openRegionState(
   sources: { readonly clock: Clock; readonly random: Random },
 ): Promise<RegionState> {
   mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY });
-  const path = join(directory, 'region.json');
-  const kept = existsSync(path)
-    ? (JSON.parse(readFileSync(path, 'utf8')) as RegionState)
-    : undefined;
+  const path = statePath(directory);
+  const kept = existsSync(path) ? readState(path) : undefined;
   if (kept !== undefined) refuseOtherShape(kept.shape, requested.shape);
   const state: RegionState = {
     ...generateCredentials(sources.random),
     clusterId: sources.random.bytes(16).toString('hex'),
     shape: { ...SHAPE_DEFAULT, ...requested.shape },
+    isFormed: false,
     ...kept,
     ...requested.credentials,
   };
@@ -54,6 +55,20 @@ export async function openRegionState(
   writeJsonAtomically(path, state, PRIVATE_FILE);
   await ensureIdentities(directory, state, sources.clock);
   return state;
+}
+
+/** Remembers that the region has been ready once. */
+export function markRegionFormed(directory: string): void {
+  const path = statePath(directory);
+  writeJsonAtomically(path, { ...readState(path), isFormed: true }, PRIVATE_FILE);
+}
+
+function statePath(directory: string): string {
+  return join(directory, 'region.json');
+}
+
+function readState(path: string): RegionState {
+  return JSON.parse(readFileSync(path, 'utf8')) as RegionState;
 }
 
 function refuseOtherShape(kept: DevShape, requested: Partial<DevShape>): void {
