@@ -16,7 +16,7 @@ import { renderTable } from './report';
 import { BenchClient } from './s3-client';
 import type { S3Target } from './s3-client';
 import type { ServerProcess } from './server-usage';
-import { nameOf, runCell } from './workload';
+import { measureIdle, nameOf, runCell } from './workload';
 import type { BenchRun, Cell, CellResult, Operation } from './workload';
 
 const HELP = `npm run bench -- [options]
@@ -28,8 +28,13 @@ const HELP = `npm run bench -- [options]
   --concurrency LIST    default 1,16
   --operations LIST     default PUT,GET,HEAD,LIST
   --seconds N           for each cell; default 5
+  --warm-up N           seconds of the same load before each cell, not counted; default 2
   --bulk-mode MODE      crc or secure, for a cluster of its own; default crc
 `;
+
+const IDLE_SECONDS = 3;
+
+type Timing = Pick<BenchRun, 'secondsPerCell' | 'warmUpSeconds'>;
 
 interface Subject {
   readonly target: S3Target;
@@ -51,6 +56,7 @@ async function main(): Promise<void> {
       concurrency: { type: 'string', default: '1,16' },
       operations: { type: 'string', default: 'PUT,GET,HEAD,LIST' },
       seconds: { type: 'string', default: '5' },
+      'warm-up': { type: 'string', default: '2' },
       'bulk-mode': { type: 'string', default: 'crc' },
     },
   });
@@ -65,11 +71,14 @@ async function main(): Promise<void> {
   );
   const subject = await openSubject(values);
   try {
-    const results = await measure(subject, cells, Number(values.seconds));
-    process.stdout.write(
-      `${describe(subject, Number(values.seconds))}\n\n${renderTable(results)}\n`,
-    );
-    process.stdout.write(`\n${describeMemory(results)}\n`);
+    const idle = await measureIdle(subject.processes(), IDLE_SECONDS);
+    const timing = {
+      secondsPerCell: Number(values.seconds),
+      warmUpSeconds: Number(values['warm-up']),
+    };
+    const results = await measure(subject, cells, timing);
+    process.stdout.write(`${describe(subject, timing)}\n\n${renderTable(results)}\n`);
+    process.stdout.write(`\n${describeMemory(results)}\n${describeIdle(idle)}\n`);
     if (results.some(({ errors }) => errors > 0)) process.exitCode = 1;
   } finally {
     await subject.stop();
@@ -96,7 +105,7 @@ function planCells(
 async function measure(
   subject: Subject,
   cells: readonly Cell[],
-  secondsPerCell: number,
+  timing: Timing,
 ): Promise<readonly CellResult[]> {
   const connections = Math.max(...cells.map(({ concurrency }) => concurrency));
   const client = new BenchClient(subject.target, connections);
@@ -107,7 +116,7 @@ async function measure(
     client,
     bucket,
     processes: () => subject.processes(),
-    secondsPerCell,
+    ...timing,
     written: new Map(),
   };
   const results: CellResult[] = [];
@@ -185,7 +194,7 @@ function readCluster(directory: string): RunningCluster {
   };
 }
 
-function describe(subject: Subject, secondsPerCell: number): string {
+function describe(subject: Subject, { secondsPerCell, warmUpSeconds }: Timing): string {
   const [cpu] = cpus();
   let commit = 'unknown';
   try {
@@ -195,7 +204,8 @@ function describe(subject: Subject, secondsPerCell: number): string {
   }
   return (
     `${subject.name}; commit ${commit}; Node ${process.version}; ` +
-    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}; ${secondsPerCell} s a cell; ` +
+    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}; ${secondsPerCell} s a cell ` +
+    `after ${warmUpSeconds} s of warm-up; ` +
     `CPU of all server processes`
   );
 }
@@ -209,6 +219,13 @@ function describeMemory(results: readonly CellResult[]): string {
   }
   const parts = [...peaks].map(([role, bytes]) => `${role} ${(bytes / 2 ** 20).toFixed(0)} MiB`);
   return parts.length === 0 ? '' : `Largest resident process seen: ${parts.join(', ')}.`;
+}
+
+function describeIdle(idle: ReadonlyMap<string, number>): string {
+  if (idle.size === 0) return '';
+  const sum = [...idle.values()].reduce((total, value) => total + value, 0);
+  const parts = Array.from(idle, ([role, value]) => `${role} ${value.toFixed(3)}`);
+  return `Idle before the first cell: ${sum.toFixed(3)} CPU-s/s (${parts.join(', ')}).`;
 }
 
 function parseSize(text: string): number {

@@ -34,6 +34,8 @@ export interface BenchRun {
   readonly bucket: string;
   readonly processes: () => readonly ServerProcess[];
   readonly secondsPerCell: number;
+  /** Before each cell the same load runs for so long without being counted. */
+  readonly warmUpSeconds: number;
   /** Highest object number written, by size. */
   readonly written: Map<number, number>;
 }
@@ -58,37 +60,98 @@ export async function runCell(
   cell: Cell,
   onProgress: (text: string) => void,
 ): Promise<CellResult> {
-  const latency = build({ highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: 3 });
-  let operations = 0;
-  let bytes = 0;
-  let errors = 0;
+  const counter = new CellCounter(cell, onProgress);
+  // To its end, so that nothing of it is left when counting begins.
+  if (run.warmUpSeconds > 0) await load(run, cell, run.warmUpSeconds, null);
   const before = await readUsage(run.processes());
-  const startedMs = performance.now();
-  const endMs = startedMs + run.secondsPerCell * 1000;
+  counter.start();
+  await load(run, cell, run.secondsPerCell, counter);
+  const seconds = counter.stop();
+  const after = await readUsage(run.processes());
+  const { operations, bytes, errors, latency } = counter;
+  return { cell, seconds, operations, bytes, errors, latency, ...usedBetween(before, after) };
+}
+
+/** What the servers use without any request, as CPU-seconds per second by role. */
+export async function measureIdle(
+  processes: readonly ServerProcess[],
+  seconds: number,
+): Promise<ReadonlyMap<string, number>> {
+  const before = await readUsage(processes);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const { cpuSecondsByRole } = usedBetween(before, await readUsage(processes));
+  return new Map(Array.from(cpuSecondsByRole, ([role, used]) => [role, used / seconds]));
+}
+
+class CellCounter {
+  readonly latency = build({
+    highestTrackableValue: 120_000_000,
+    numberOfSignificantValueDigits: 3,
+  });
+  operations = 0;
+  bytes = 0;
+  errors = 0;
+  readonly #cell: Cell;
+  readonly #onProgress: (text: string) => void;
+  #startedMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(cell: Cell, onProgress: (text: string) => void) {
+    this.#cell = cell;
+    this.#onProgress = onProgress;
+  }
+
+  start(): void {
+    this.#startedMs = performance.now();
+    this.#timer = setInterval(() => {
+      const rate = this.operations / this.#seconds();
+      this.#onProgress(`${nameOf(this.#cell)}: ${rate.toFixed(0)} op/s, ${this.errors} errors`);
+    }, 500);
+  }
+
+  /** Returns the seconds since the start. */
+  stop(): number {
+    clearInterval(this.#timer);
+    return this.#seconds();
+  }
+
+  count(beganMs: number, answer: S3Answer): void {
+    this.latency.recordValue(Math.round((performance.now() - beganMs) * 1000));
+    this.operations += 1;
+    this.bytes += this.#cell.operation === 'PUT' ? this.#cell.sizeBytes : answer.bytes;
+  }
+
+  fail(error: unknown): void {
+    this.errors += 1;
+    if (this.errors === 1) this.#onProgress(`${String(error)}\n`);
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#startedMs) / 1000;
+  }
+}
+
+/** Every worker ends its last operation, however long it takes. */
+async function load(
+  run: BenchRun,
+  cell: Cell,
+  seconds: number,
+  counter: CellCounter | null,
+): Promise<void> {
+  const endMs = performance.now() + seconds * 1000;
   const worker = async (): Promise<void> => {
     while (performance.now() < endMs) {
-      const began = performance.now();
+      const beganMs = performance.now();
       try {
         const answer = await runOnce(run, cell);
         if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text.slice(0, 300)}`);
-        latency.recordValue(Math.round((performance.now() - began) * 1000));
-        operations += 1;
-        bytes += cell.operation === 'PUT' ? cell.sizeBytes : answer.bytes;
+        counter?.count(beganMs, answer);
       } catch (error) {
-        errors += 1;
-        if (errors === 1) onProgress(`${String(error)}\n`);
+        counter?.fail(error);
       }
     }
   };
-  const timer = setInterval(() => {
-    const seconds = (performance.now() - startedMs) / 1000;
-    onProgress(`${nameOf(cell)}: ${(operations / seconds).toFixed(0)} op/s, ${errors} errors`);
-  }, 500);
   await Promise.all(Array.from({ length: cell.concurrency }, worker));
-  clearInterval(timer);
-  const seconds = (performance.now() - startedMs) / 1000;
-  const after = await readUsage(run.processes());
-  return { cell, seconds, operations, bytes, errors, latency, ...usedBetween(before, after) };
 }
 
 async function runOnce(run: BenchRun, cell: Cell): Promise<S3Answer> {
