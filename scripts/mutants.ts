@@ -133,6 +133,12 @@ const MUTANTS: readonly Mutant[] = [
     replace: 'canVote &&',
   },
   {
+    name: 'a node that lost its disk votes (pitfall 17)',
+    file: 'log/wal.ts',
+    find: 'const repairIndex = this.#isRejoining ? 1 : 0;',
+    replace: 'const repairIndex = 0;',
+  },
+  {
     name: 'damage is taken for the end of the log (pitfall 9)',
     file: 'log/wal-recovery.ts',
     find: 'const isDamaged = this.#fault?.isProven === true || ackedBatch > batch || segmentCount === 0;',

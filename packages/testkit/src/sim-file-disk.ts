@@ -117,6 +117,13 @@ export class SimFileDisk {
     for (const inode of inodes) this.#losePower(inode);
   }
 
+  /** An empty disk takes the place of this one; the process that had it must be dead. */
+  replace(): void {
+    this.#names.clear();
+    this.#durableNames.clear();
+    this.#directoryChanges = [];
+  }
+
   /** Turns one bit over, as a rotten medium does. False when the file is shorter. */
   flip(name: string, offset: number, mask = 1): boolean {
     const inode = this.#names.get(name);

@@ -17,7 +17,7 @@ export interface NemesisOptions {
   readonly onTrace: (event: string) => void;
 }
 
-/** Only this disk rots, so that every acknowledged entry has a whole copy in a majority. */
+/** Only this disk rots or is lost, so that every acknowledged entry has a whole copy in a majority. */
 const ROTTING_NODE = 'n1';
 
 /** Causes the faults of a seed until it is told to heal everything. */
@@ -91,6 +91,9 @@ export class Nemesis {
     this.crashes += 1;
     const isPower = random.next() < swarm.powerShare;
     node.crash(isPower ? 'power' : 'process');
+    if (node.id === ROTTING_NODE && nodes.size > 1 && swarm.diskLosses && random.below(3) === 0) {
+      node.replaceDisk();
+    }
     // It rots by itself, not together with a power cut that forgets how far the log was synced.
     if (swarm.flips && node.id === ROTTING_NODE && nodes.size > 1 && !isPower) this.#rot();
     clock.schedule(downMs, () => {

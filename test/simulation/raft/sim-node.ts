@@ -72,6 +72,7 @@ export class SimNode {
   #boots = 0;
   #isStarting = false;
   #isStateTorn = false;
+  #isDiskReplaced = false;
   #pausedUntilMs = 0;
   /** Fenced by its own disk: it needs the operator. */
   isFenced = false;
@@ -141,6 +142,15 @@ export class SimNode {
     if (kind === 'process') return;
     this.#boots += 1;
     this.#isStateTorn = this.#options.random.below(2) === 0;
+  }
+
+  /** The dead process finds an empty disk, and is told so by the operator, when it starts again. */
+  replaceDisk(): void {
+    this.#options.disk.replace();
+    this.#isDiskReplaced = true;
+    this.#isStateTorn = false;
+    for (const name of this.#options.groups) this.#stores.set(name, new MemoryKeyValueStore());
+    this.#options.onTrace(`${this.id} disk replaced`);
   }
 
   /** Stops the process as SIGSTOP does: whatever comes for it waits. */
@@ -218,7 +228,7 @@ export class SimNode {
       nodeId: this.id,
       voters,
       disk: disk.mount(),
-      whenEmpty: 'bootstrap',
+      whenEmpty: this.#isDiskReplaced ? 'rejoin' : 'bootstrap',
       bootId: `boot-${String(this.#boots)}`,
       transport: new SimTransport({
         ...{ id: this.id, clock, network, tamper, receiverOf, onTrace },

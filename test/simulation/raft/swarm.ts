@@ -19,6 +19,8 @@ export interface Swarm {
   readonly pausesPerSecond: number;
   readonly transfersPerSecond: number;
   readonly flips: boolean;
+  /** A crash of that one node with a rotting disk may lose the disk. */
+  readonly diskLosses: boolean;
   readonly syncFailures: boolean;
   readonly compactionBytesMin: number;
   readonly trailingEntries: number;
@@ -44,6 +46,7 @@ export function swarmOf(random: Random): Swarm {
     pausesPerSecond: oneOf(0, 0, 0.3),
     transfersPerSecond: oneOf(0, 0, 0.3),
     flips: oneOf(true, false, false),
+    diskLosses: oneOf(true, false, false),
     syncFailures: oneOf(true, false, false),
     compactionBytesMin: oneOf(2_000, 10_000, 1_000_000),
     trailingEntries: oneOf(0, 5, 50),
