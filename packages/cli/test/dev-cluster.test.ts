@@ -134,8 +134,9 @@ describe('azimuth dev: the launcher', () => {
   });
 
   it('tells metadata nodes to rejoin once the cluster has been ready (pitfall 17)', async () => {
+    const path = join(directory, 'us-east-1/a-metadata-1/config.json');
     const config = (): { whenEmpty: string } =>
-      JSON.parse(readFileSync(join(directory, 'us-east-1/a-metadata-1/config.json'), 'utf8'));
+      JSON.parse(readFileSync(path, 'utf8')) as { whenEmpty: string };
     const overrides = { gateway: { adminPort: 99_999 } };
     const failing = make({ shape: { zones: 1 }, overrides });
     await expect(failing.start()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
