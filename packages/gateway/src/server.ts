@@ -34,8 +34,11 @@ export interface GatewayServer {
   close(): Promise<void>;
 }
 
-/** Default of 16 KiB costs a read call and an event per chunk of a large body. */
-const SOCKET_BUFFER_BYTES = 512 * 1024;
+/**
+ * One read of the socket. Chunks kept beyond it while a body waits for the network outlive the young
+ * generation, and their memory then comes back only by marking the whole heap.
+ */
+const SOCKET_BUFFER_BYTES = 64 * 1024;
 /** Request line and headers; the 8 KiB of G-13 for headers alone are checked when they are parsed. */
 const HEADER_BYTES_MAX = 16 * 1024;
 const CONNECTIONS_CHECK_MS_MAX = 5_000;

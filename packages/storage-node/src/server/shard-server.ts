@@ -10,7 +10,7 @@ import { StoreError } from '@azimuth/common';
 import type { PeerIdentity, Role, TlsMaterial } from '@azimuth/rpc';
 import { identityOfCertificate } from '@azimuth/rpc';
 
-import { UNWRITTEN_BYTES_MAX } from '../segment/own-segment-writer';
+import { UNWRITTEN_BYTES_MAX, WRITE_BYTES } from '../segment/own-segment-writer';
 import { SHARD_SIZE_BYTES_MAX } from '../segment/segment-format';
 import { READ_PIECE_BYTES } from '../store/segment-shard-reader';
 import type { ShardStore } from '../store/shard-store';
@@ -55,7 +55,11 @@ export interface ShardServer {
 /** Who may read and write shards in mode `secure`; in mode `crc` sessions go to the same roles. */
 export const BULK_ROLES: readonly Role[] = ['gateway', 'curator', 'admin'];
 
-const SOCKET_BUFFER_BYTES = 512 * 1024;
+/**
+ * One read of the socket. Chunks kept beyond it while a body waits for the disk outlive the young
+ * generation, and their memory then comes back only by marking the whole heap.
+ */
+const SOCKET_BUFFER_BYTES = 64 * 1024;
 /** Above the 60 s after which clients drop idle connections, so that they never meet a closing one. */
 const KEEP_ALIVE_MS = 65_000;
 /** A peer that sends or takes nothing for so long is gone. */
@@ -227,7 +231,7 @@ class ShardRequestHandler {
     if (request.headers['content-length'] !== String(wireBytes)) {
       throw new StoreError('SHARD_SIZE_MISMATCH', { expectedBytes: wireBytes });
     }
-    const heldBytes = Math.min(wireBytes, UNWRITTEN_BYTES_MAX + SOCKET_BUFFER_BYTES);
+    const heldBytes = Math.min(wireBytes, UNWRITTEN_BYTES_MAX + WRITE_BYTES);
     const release = this.#inFlight.reserve(heldBytes);
     try {
       const upload = await store.beginPut(id, attributes);
