@@ -28,7 +28,7 @@ interface BadRequest {
   readonly name: string;
   readonly status: number;
   readonly code: string;
-  send(target: Target): Promise<RawAnswer>;
+  readonly send: (target: Target) => Promise<RawAnswer>;
 }
 
 const put = (key: string, headers: Record<string, string> = {}, body: Buffer = BODY) =>
