@@ -117,8 +117,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'a pre-vote ignores the log (thesis, section 9.6)',
     file: 'core/election.ts',
-    find: 'canVote && !isDamaged(state) && state.log',
-    replace: 'canVote && !isDamaged(state) && isPreVote || state.log',
+    find: 'state.log.isUpToDate(request.lastLogTerm, request.lastLogIndex);',
+    replace: '(isPreVote || state.log.isUpToDate(request.lastLogTerm, request.lastLogIndex));',
   },
   {
     name: 'a vote ignores the log (paper, section 5.4.1)',

@@ -77,6 +77,15 @@ describe('elections', () => {
     expect(node.persist()).toMatchObject([{ voteGranted: true }]);
   });
 
+  it('refuses the pre-vote of a candidate whose log is behind (thesis, section 9.6)', () => {
+    const node = loneNode([{ index: 1, term: 2, data: Buffer.from('a') }]);
+    const preVote = { type: 'PreVote', from: 'n2', to: 'n1', term: 3 } as const;
+    node.node.step({ ...preVote, lastLogIndex: 5, lastLogTerm: 1, leadershipTransfer: false });
+    expect(node.persist()).toMatchObject([{ type: 'PreVoteResponse', voteGranted: false }]);
+    node.node.step({ ...preVote, lastLogIndex: 1, lastLogTerm: 2, leadershipTransfer: false });
+    expect(node.persist()).toMatchObject([{ type: 'PreVoteResponse', voteGranted: true }]);
+  });
+
   it('abstains and does not campaign with a damaged log (pitfall 9)', () => {
     const node = loneNode([], { repairIndex: 5 });
     node.node.step(voteRequest);
