@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, get } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
-import { createServer } from 'node:net';
+import type { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
 import { systemClock, systemRandom } from '@azimuth/common';

@@ -22,7 +22,6 @@ import type { ScrubSource } from '../scrubber/scrubber';
 import type { CompactionAccess } from '../segment/compaction';
 import { chooseSegment, compactSegment } from '../segment/compaction';
 import { OwnSegmentWriter, WRITE_BYTES } from '../segment/own-segment-writer';
-
 import type { RecordHead } from '../segment/segment-format';
 import {
   encodeRecordEnd,
