@@ -44,6 +44,9 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
   are kept and returned; they do not change yet how the bytes are stored.
 - **Encryption, object lock, tags and ACL headers** are refused. The canned ACLs \`private\` and
   \`bucket-owner-full-control\` say what is so anyway and are accepted.
+- **No object has tags**, because none can be given: \`GetObjectTagging\` answers an empty set.
+- **No bucket can be versioned yet**, so \`ListObjectVersions\` lists one version, \`null\`, for each key. Were a bucket
+  versioned all the same, it would refuse rather than leave versions out.
 - **Keys that XML 1.0 cannot hold** (control characters) are listed as character references, as AWS
   does. Ask with \`encoding-type=url\`, as the SDKs do.
 `;

@@ -14,8 +14,10 @@ import { uploadPart } from './multipart/upload-part';
 import { copyObject } from './object/copy-object';
 import { deleteObject } from './object/delete-object';
 import { deleteObjects } from './object/delete-objects';
+import { getObjectTagging } from './object/get-object-tagging';
 import { getObject } from './object/get-object';
 import { headObject } from './object/head-object';
+import { listObjectVersions } from './object/list-object-versions';
 import { listObjectsV2 } from './object/list-objects-v2';
 import { listObjects } from './object/list-objects';
 import { putObject } from './object/put-object';
@@ -42,10 +44,12 @@ const SUPPORTED: readonly Operation[] = [
   getBucketLocation,
   getBucketVersioning,
   getObject,
+  getObjectTagging,
   headBucket,
   headObject,
   listBuckets,
   listMultipartUploads,
+  listObjectVersions,
   listObjects,
   listObjectsV2,
   listParts,
@@ -86,10 +90,8 @@ const PLANNED = [
   'GetObjectLegalHold',
   'GetObjectLockConfiguration',
   'GetObjectRetention',
-  'GetObjectTagging',
   'GetPublicAccessBlock',
   'ListBucketInventoryConfigurations',
-  'ListObjectVersions',
   'PostObject',
   'PutBucketAcl',
   'PutBucketCors',

@@ -14,10 +14,11 @@ export function versionIdOf(query: Query): string | null {
   return text === undefined ? null : parseVersionId(text);
 }
 
-export function parseVersionId(text: string): string {
-  if (text === '') throw invalidArgument('Version id cannot be the empty string', 'versionId', '');
+/** The same for a text from elsewhere; `name` is the argument that errors blame. */
+export function parseVersionId(text: string, name = 'versionId'): string {
+  if (text === '') throw invalidArgument('Version id cannot be the empty string', name, '');
   if (text !== NULL_VERSION && !/^[0-9A-Za-z]{32}$/.test(text)) {
-    throw invalidArgument('Invalid version id specified', 'versionId', text);
+    throw invalidArgument('Invalid version id specified', name, text);
   }
   return text;
 }

@@ -40,6 +40,18 @@ describe('DeleteObjects', () => {
     expect(texts(document, 'Error', 'Code')).toEqual(['KeyTooLongError']);
   });
 
+  it('V-2, V-18: the version null of an object without versioning is the object', async () => {
+    const harness = await ready('a', 'b');
+    const body =
+      '<Delete><Object><Key>a</Key><VersionId>null</VersionId></Object>' +
+      '<Object><Key>b</Key><VersionId>null</VersionId></Object></Delete>';
+    const document = documentOf(await send(harness, body));
+    expect(texts(document, 'Deleted', 'Key')).toEqual(['a', 'b']);
+    expect(texts(document, 'Deleted', 'VersionId')).toEqual(['null', 'null']);
+    expect(await harness.get('a')).toMatchObject({ code: 'NoSuchKey' });
+    expect(await harness.send('DeleteBucket')).toMatchObject({ status: 204 });
+  });
+
   it('V-18: versions and markers are named', async () => {
     const harness = await ready();
     await harness.setVersioning('enabled');

@@ -6,6 +6,7 @@ import { element, optionalElement, textElement } from '../../http/xml/xml-writer
 import { isoDate } from '../http-date';
 import { quoteEtag } from '../object-headers';
 import { accountElement } from '../owner-element';
+import { NULL_VERSION } from '../version-id';
 
 type Encode = (key: string) => string;
 
@@ -25,6 +26,28 @@ export function contentsElements(
       textElement('Size', entry.sizeBytes),
       principal === null ? null : accountElement('Owner', entry.owner, principal),
       textElement('StorageClass', entry.storageClass),
+    ]),
+  );
+}
+
+/** `<Version>` of each entry of a bucket without versioning. */
+export function versionElements(
+  entries: readonly ListEntry[],
+  encode: Encode,
+  principal: S3Request['principal'],
+): XmlFragment[] {
+  return entries.map((entry) =>
+    element('Version', [
+      textElement('ETag', quoteEtag(entry.etag)),
+      optionalElement('ChecksumAlgorithm', entry.checksumAlgorithm),
+      optionalElement('ChecksumType', entry.checksumType),
+      textElement('Size', entry.sizeBytes),
+      textElement('StorageClass', entry.storageClass),
+      textElement('Key', encode(entry.key)),
+      textElement('VersionId', NULL_VERSION),
+      textElement('IsLatest', true),
+      textElement('LastModified', isoDate(entry.lastModifiedMs)),
+      accountElement('Owner', entry.owner, principal),
     ]),
   );
 }
