@@ -62,9 +62,12 @@ function writeFiles(directory: string): void {
   }
 }
 
+/** Debian's packages before any other copies: those have other versions on every machine. */
+const PATH = `/usr/bin:/bin:${process.env['PATH'] ?? ''}`;
+
 /** A clean environment: what the caller has set for AWS must not leak into the clients. */
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): string {
-  const { PATH, HOME, LANG } = process.env;
+  const { HOME, LANG } = process.env;
   return execFileSync(command, args, {
     env: { PATH, HOME, LANG: LANG ?? 'C.UTF-8', ...env },
     encoding: 'utf8',
@@ -158,7 +161,7 @@ const SCENARIOS: readonly (readonly [string, Scenario])[] = [
 ];
 
 function isInstalled(command: string): boolean {
-  return spawnSync('which', [command]).status === 0;
+  return spawnSync('which', [command], { env: { PATH } }).status === 0;
 }
 
 function runScenarios(target: Target): number {
