@@ -135,7 +135,12 @@ async function openDatabase(directory: string): Promise<Level<Buffer, Buffer>> {
   const storeDirectory = join(directory, 'store');
   const database = new Level<Buffer, Buffer>(storeDirectory, BUFFER_ENCODING);
   // Passed to classic-level, whose options the type of `level` does not name.
-  const options = { writeBufferSize: WRITE_BUFFER_BYTES, cacheSize: CACHE_BYTES };
+  // Heads are small and inline bodies are often compressed already: Snappy would cost more than it saves.
+  const options = {
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    cacheSize: CACHE_BYTES,
+    compression: false,
+  };
   await database.open(options);
   syncDirectory(storeDirectory);
   syncDirectory(directory);
