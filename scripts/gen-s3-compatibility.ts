@@ -29,9 +29,9 @@ accepted and then ignored.
 
 const DEVIATIONS = `## Where Azimuth differs on purpose
 
-- **Signature Version 4 only**, in the header or presigned, as AWS does for every bucket made since June 2020. The
-  AWS CLI 1 and boto3 still presign with version 2 in \`us-east-1\` unless told otherwise:
-  \`aws configure set default.s3.signature_version s3v4\`, or \`Config(signature_version='s3v4')\`.
+- **Signature Version 4 only**, in the header or presigned, as AWS does for every bucket made since
+  June 2020. The AWS CLI 1 and boto3 still presign with version 2 in \`us-east-1\` unless told
+  otherwise: \`aws configure set default.s3.signature_version s3v4\`, or \`Config(signature_version='s3v4')\`.
 - **No checksum by default.** An object that comes without \`x-amz-checksum-*\` gets none (AWS
   computes CRC-64/NVME). What a client sends, as a header or as a trailer, is verified, stored and
   returned: CRC32, CRC32C, CRC64NVME, SHA1, SHA256.

@@ -1,7 +1,7 @@
 /**
- * P2 and P3: the zone of the leader freezes under load and thaws again; a single node is lost. Reads
- * fail for at most 5 s, writes for at most 10 s, nothing stale is ever read, and protection comes
- * back without an operator.
+ * P2 and P3: the zone of the leader freezes under load and thaws again; a single node is lost.
+ * Reads fail for at most 5 s, writes for at most 10 s, nothing stale is ever read, and protection
+ * comes back without an operator.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Three index groups and shard bytes over mutual TLS: the same promises. A zone goes and returns;
- * then two zones go: nothing is acknowledged that is not safe, and nothing is lost when they return.
+ * then two zones go: nothing is acknowledged that is not safe, and nothing is lost when they
+ * return.
  */
 import {
   CreateBucketCommand,

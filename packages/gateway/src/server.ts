@@ -35,8 +35,8 @@ export interface GatewayServer {
 }
 
 /**
- * One read of the socket. Chunks kept beyond it while a body waits for the network outlive the young
- * generation, and their memory then comes back only by marking the whole heap.
+ * One read of the socket. Chunks kept beyond it while a body waits for the network outlive the
+ * young generation, and their memory then comes back only by marking the whole heap.
  */
 const SOCKET_BUFFER_BYTES = 64 * 1024;
 /** Request line and headers; the 8 KiB of G-13 for headers alone are checked when they are parsed. */

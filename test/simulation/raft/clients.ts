@@ -105,8 +105,8 @@ export class Clients {
   }
 
   /**
-   * While two nodes believe to lead, writes go to the new leader and reads to the old one: only what
-   * is done in this short time can tell a linearizable read from one that is not.
+   * While two nodes believe to lead, writes go to the new leader and reads to the old one: only
+   * what is done in this short time can tell a linearizable read from one that is not.
    */
   #useRivals(): void {
     const { clock, swarm, nodes } = this.#options;

@@ -107,8 +107,8 @@ export interface DevRegionPlan {
   readonly logLevel: string;
   readonly ports: ReadonlyMap<string, DevPorts>;
   /**
-   * The region has been ready once. From then on a metadata node without data is one that lost it, and
-   * must not vote as if it were new (pitfall 17).
+   * The region has been ready once. From then on a metadata node without data is one that lost it,
+   * and must not vote as if it were new (pitfall 17).
    */
   readonly isFormed: boolean;
   /** By role, then key; applied last. */

@@ -24,7 +24,8 @@ export interface RangeReader {
 /**
  * What a state machine keeps its records in: ordered, atomic, not trusted. Durability is not asked
  * of it, because everything in it can be made again from a snapshot and the log; but a write is
- * never visible in part, also after a crash. Every read and write may throw StoreError STATE_CORRUPT.
+ * never visible in part, also after a crash. Every read and write may throw StoreError
+ * STATE_CORRUPT.
  */
 export interface KeyValueStore {
   get(key: Buffer): Buffer | undefined;

@@ -194,10 +194,10 @@ export interface IndexCommands {
   /** Errors: UPLOAD_NOT_FOUND. */
   readonly AbortUpload: Of<ObjectAddress & { readonly uploadId: string }, null>;
   /**
-   * Fences a bucket: no command may add to it from now on; or lifts the fence, unless it was set for
-   * a later mark. A fence is lifted only after its mark was taken back, so that nobody who still
-   * holds that mark can remove what was added since. Answers what is left in this group at that
-   * instant. Uploads do not count as content: they are aborted by the fence owner before
+   * Fences a bucket: no command may add to it from now on; or lifts the fence, unless it was set
+   * for a later mark. A fence is lifted only after its mark was taken back, so that nobody who
+   * still holds that mark can remove what was added since. Answers what is left in this group at
+   * that instant. Uploads do not count as content: they are aborted by the fence owner before
    * RemoveBucket.
    */
   readonly FenceBucket: Of<

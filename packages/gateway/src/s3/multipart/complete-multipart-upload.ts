@@ -163,8 +163,8 @@ async function completedDraft(
 }
 
 /**
- * @throws S3Error InvalidPart (M-3), InvalidRequest for a checksum that is missing, BadDigest for one
- *   of another algorithm than the upload's (KC-6).
+ * @throws S3Error InvalidPart (M-3), InvalidRequest for a checksum that is missing, BadDigest for
+ *   one of another algorithm than the upload's (KC-6).
  */
 function requireStoredPart(
   named: NamedPart,
