@@ -6,13 +6,11 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
+import { pause } from './stored-objects';
 import { makeClient, Workload } from './workload';
 
 const ROUNDS = 3;
 const SEED = Number(process.env['AZIMUTH_SEED'] ?? 7_001);
-
-const pause = (delayMs: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, delayMs));
 
 describe(`kill -9 of everything under load (AZIMUTH_SEED=${SEED})`, () => {
   let cluster: DevCluster;

@@ -6,15 +6,13 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
+import { pause } from './stored-objects';
 import { makeClient, Workload } from './workload';
 
 const CLIENTS = 10;
 const READ_WINDOW_MS_MAX = 5_000;
 const WRITE_WINDOW_MS_MAX = 10_000;
 const SEED = Number(process.env['AZIMUTH_SEED'] ?? 20_261_122);
-
-const pause = (delayMs: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, delayMs));
 
 describe(`zone loss under load (AZIMUTH_SEED=${SEED})`, () => {
   let cluster: DevCluster;
