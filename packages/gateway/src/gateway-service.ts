@@ -6,9 +6,10 @@ import type { Clock, Logger, Random, Service } from '@azimuth/common';
 import { startAdminServer } from '@azimuth/common';
 import type { Registry } from 'prom-client';
 
+import { accountDirectory } from './auth/accounts';
 import { Authenticator } from './auth/authenticate';
-import { rootAuthorizer } from './auth/authorize';
-import { requireStrongCredentials, rootPrincipal, singleCredentialStore } from './auth/credentials';
+import { ownerAuthorizer } from './auth/authorize';
+import { clusterRootPrincipal, requireStrongCredentials, singleCredentialStore } from './auth/credentials';
 import type { DataPath } from './data-path/data-path';
 import type { GatewayConfig } from './gateway-config';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
@@ -53,16 +54,18 @@ export async function startGateway(
   const hostId = createHash('sha256')
     .update(`${config.clusterId}/${config.nodeId}`)
     .digest('base64url');
+  const clusterRoot = clusterRootPrincipal(config.clusterId);
+  const accounts = accountDirectory(view, clusterRoot);
   const credentials = singleCredentialStore({
     accessKeyId: config.accessKey,
     secretKey: config.secretKey,
-    principal: rootPrincipal(config.clusterId),
+    principal: clusterRoot,
   });
   const pipeline = new Pipeline({
     operations: OPERATIONS,
-    context: { metadata, view, dataPath, clock, random, region },
+    context: { metadata, view, dataPath, clock, random, region, accounts },
     authenticator: new Authenticator(credentials, region),
-    authorizer: rootAuthorizer,
+    authorizer: ownerAuthorizer,
     domains: [...config.domains, LOCAL_DOMAIN],
     hostId,
     requestIds,

@@ -2,13 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { StoreError } from '@azimuth/common';
 
-/** Whoever a signature proves to be asking. */
-export interface Principal {
-  readonly accountId: string;
-  readonly displayName: string;
-  /** The account that owns the cluster; may do everything that no rule of S3 itself forbids. */
-  readonly isRoot: boolean;
-}
+import type { Principal } from './principal';
+import { rootOfAccount } from './principal';
 
 export interface Credential {
   readonly accessKeyId: string;
@@ -21,6 +16,7 @@ export interface CredentialStore {
   lookup(accessKeyId: string): Promise<Credential | null>;
 }
 
+const ACCOUNT_ID_DIGITS = 12;
 const ACCESS_KEY_LENGTH_MIN = 8;
 const SECRET_KEY_LENGTH_MIN = 16;
 const SECRET_KEY_CHARACTERS_MIN = 6;
@@ -68,10 +64,18 @@ export function requireStrongCredentials(accessKeyId: string, secretKey: string)
   }
 }
 
-/** The id of the root account: the same on every gateway, whatever its key is at the time. */
-export function rootPrincipal(clusterId: string): Principal {
-  const accountId = createHash('sha256').update(`azimuth root account\n${clusterId}`).digest('hex');
-  return { accountId, displayName: 'root', isRoot: true };
+/**
+ * The root of the account that owns the cluster: its ids are the same on every gateway, whatever
+ * its key is at the time.
+ */
+export function clusterRootPrincipal(clusterId: string): Principal {
+  const digest = createHash('sha256').update(`azimuth root account\n${clusterId}`).digest();
+  const number = digest.readUIntBE(0, 6) % 10 ** ACCOUNT_ID_DIGITS;
+  return rootOfAccount({
+    accountId: String(number).padStart(ACCOUNT_ID_DIGITS, '0'),
+    canonicalId: digest.toString('hex'),
+    displayName: 'root',
+  });
 }
 
 /** The one key of the configuration. */

@@ -4,7 +4,8 @@ import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
 
 import type { Authenticator } from '../auth/authenticate';
-import type { Authorizer } from '../auth/authorize';
+import type { AccessTarget, Authorizer, RequestFacts } from '../auth/authorize';
+import { accessOf } from '../auth/authorize';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
@@ -171,9 +172,10 @@ export class Pipeline {
     exchange.operation = operationName;
     const { principal } = authenticated;
     const { bucket, key } = head;
+    const facts = requestFacts(request, head, clock.wallMs());
+    const access = accessOf(authorizer, principal, facts);
     const action = operation?.action ?? `s3:${operationName}`;
-    const decision = authorizer.authorize({ principal, action, bucket, key });
-    if (decision !== undefined) await decision;
+    await access.require(action, await this.#target(head, exchange));
     if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
 
     const body = openRequestBody(head.headers, authenticated, exchange.body);
@@ -185,11 +187,26 @@ export class Pipeline {
       query: head.query,
       headers: head.headers,
       principal,
+      access,
+      sourceIp: facts.sourceIp,
+      isSecure: facts.isSecure,
       origin: originOf(request, head),
       body: await prepareBody(operation, body),
       signal: exchange.abort.signal,
     };
     return operation.handle(s3Request, context);
+  }
+
+  /** What the request addresses; a bucket that does not exist is left to the operation. */
+  async #target(head: RequestHead, { abort }: Exchange): Promise<AccessTarget> {
+    const { bucket, key, query } = head;
+    const { view } = this.#options.context;
+    return {
+      bucket: bucket === null ? null : await view.bucket(bucket, abort.signal),
+      bucketName: bucket,
+      key,
+      versionId: query.get('versionId') ?? null,
+    };
   }
 
   #write(exchange: Exchange, answer: S3Response): Promise<number> {
@@ -317,6 +334,17 @@ function resourceOf({ head, request }: Exchange): string {
   if (head === null) return (request.url ?? '').split('?', 1)[0] ?? '';
   if (head.bucket === null) return '/';
   return head.key === null ? `/${head.bucket}` : `/${head.bucket}/${head.key}`;
+}
+
+function requestFacts(request: IncomingMessage, head: RequestHead, nowMs: number): RequestFacts {
+  return {
+    sourceIp: request.socket.remoteAddress ?? '',
+    isSecure: 'encrypted' in request.socket,
+    nowMs,
+    headers: head.headers,
+    query: head.query,
+    signature: null,
+  };
 }
 
 function originOf(request: IncomingMessage, head: RequestHead): string {

@@ -1,3 +1,5 @@
+import type { RequestAccess } from '../auth/authorize';
+import type { Principal } from '../auth/principal';
 import type { ByteSource } from '../data-path/byte-source';
 
 /** Header names lower-case; several values of one name joined by `,` as RFC 9110 says. */
@@ -16,8 +18,13 @@ export interface S3Request {
   readonly key: string | null;
   readonly query: Query;
   readonly headers: Headers;
-  /** Account that signed the request. */
-  readonly principal: { readonly accountId: string; readonly displayName: string };
+  /** Whoever asks; the signature was verified. */
+  readonly principal: Principal;
+  /** What whoever asks may do; the action of the operation itself was allowed already. */
+  readonly access: RequestAccess;
+  /** Address of the client: the socket's peer, or what a trusted proxy says. */
+  readonly sourceIp: string;
+  readonly isSecure: boolean;
   /** `http://host:port`, as the client addressed us. */
   readonly origin: string;
   readonly body: RequestBody;

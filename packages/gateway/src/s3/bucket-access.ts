@@ -45,9 +45,8 @@ export async function requireBucketNamed(
 ): Promise<BucketRecord> {
   const bucket = await context.view.bucket(name, request.signal);
   if (bucket === null) throw new S3Error('NoSuchBucket', { BucketName: name });
-  // There are no bucket policies yet, so nobody but the owner's account has a right to anything.
-  if (bucket.owner !== request.principal.accountId) throw new S3Error('AccessDenied');
-  if (expectedOwner !== undefined && expectedOwner !== bucket.owner) {
+  const owner = context.accounts.byCanonicalId(bucket.owner);
+  if (expectedOwner !== undefined && expectedOwner !== owner?.accountId) {
     throw new S3Error('AccessDenied');
   }
   return bucket;

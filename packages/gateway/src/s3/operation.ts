@@ -1,6 +1,7 @@
 import type { ClusterView, MetadataClient } from '@azimuth/clients';
 import type { Clock, Random } from '@azimuth/common';
 
+import type { AccountDirectory } from '../auth/accounts';
 import type { DataPath } from '../data-path/data-path';
 import type { S3Request } from '../http/request';
 import type { S3Response } from '../http/response';
@@ -13,6 +14,7 @@ export interface OperationContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly region: string;
+  readonly accounts: AccountDirectory;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface OperationContext {
 export interface Operation {
   /** The exact API name. */
   readonly name: string;
-  /** IAM action, `s3:PutObject`. */
+  /** IAM action that the pipeline asks for before it runs the operation, `s3:PutObject`. */
   readonly action: string;
   /**
    * `none`: a body is read and ignored up to a small limit · `document`: at most

@@ -5,9 +5,9 @@ import { element, textElement } from '../http/xml/xml-writer';
 /** `<Owner>` or `<Initiator>`; the caller's own account is shown by its name. */
 export function accountElement(
   name: 'Owner' | 'Initiator',
-  accountId: string,
+  canonicalId: string,
   principal: S3Request['principal'],
 ): XmlFragment {
-  const displayName = accountId === principal.accountId ? principal.displayName : accountId;
-  return element(name, [textElement('ID', accountId), textElement('DisplayName', displayName)]);
+  const displayName = canonicalId === principal.canonicalId ? principal.displayName : canonicalId;
+  return element(name, [textElement('ID', canonicalId), textElement('DisplayName', displayName)]);
 }

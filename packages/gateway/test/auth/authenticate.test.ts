@@ -1,5 +1,5 @@
 import { Authenticator } from '../../src/auth/authenticate';
-import { rootPrincipal, singleCredentialStore } from '../../src/auth/credentials';
+import { clusterRootPrincipal, singleCredentialStore } from '../../src/auth/credentials';
 import { parseTimestamp, sha256Hex } from '../../src/auth/sigv4';
 import { parseRequestHead } from '../../src/http/request-head';
 import type { RequestHead } from '../../src/http/request-head';
@@ -15,7 +15,7 @@ const AWS_SECRET = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const AWS_DATE = '20130524T000000Z';
 
 function authenticator(secretKey = AWS_SECRET, region = 'us-east-1'): Authenticator {
-  const principal = rootPrincipal('cluster');
+  const principal = clusterRootPrincipal('cluster');
   return new Authenticator(
     singleCredentialStore({ accessKeyId: AWS_KEY, secretKey, principal }),
     region,
@@ -94,7 +94,7 @@ describe('the examples of the AWS documentation', () => {
 
     const { principal } = await authenticator().authenticate(head, now);
 
-    expect(principal.isRoot).toBe(true);
+    expect(principal.kind).toBe('root');
     const forged = headOf(method, url, {
       host,
       ...headers,
@@ -309,7 +309,7 @@ describe('header authentication', () => {
   );
 
   it('notices a secret that was changed under the same key id', async () => {
-    const credential = { accessKeyId: AWS_KEY, principal: rootPrincipal('c') };
+    const credential = { accessKeyId: AWS_KEY, principal: clusterRootPrincipal('c') };
     let secretKey = AWS_SECRET;
     const changing = new Authenticator(
       { lookup: () => Promise.resolve({ ...credential, secretKey }) },

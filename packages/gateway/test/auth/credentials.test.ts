@@ -1,12 +1,10 @@
 import { StoreError } from '@azimuth/common';
 
-import { rootAuthorizer } from '../../src/auth/authorize';
 import {
   requireStrongCredentials,
-  rootPrincipal,
+  clusterRootPrincipal,
   singleCredentialStore,
 } from '../../src/auth/credentials';
-import { S3Error } from '../../src/s3/s3-error';
 
 describe('credentials of the configuration (table rows 19, 20 and 40)', () => {
   it.each([
@@ -39,22 +37,12 @@ describe('credentials of the configuration (table rows 19, 20 and 40)', () => {
   });
 
   it('knows one key, and its account outlives the key', async () => {
-    const principal = rootPrincipal('cluster');
+    const principal = clusterRootPrincipal('cluster');
     const store = singleCredentialStore({ accessKeyId: 'A', secretKey: 's', principal });
 
-    expect((await store.lookup('A'))?.principal).toEqual(rootPrincipal('cluster'));
+    expect((await store.lookup('A'))?.principal).toEqual(clusterRootPrincipal('cluster'));
     expect(await store.lookup('B')).toBeNull();
     expect(await store.lookup('__proto__')).toBeNull();
-    expect(rootPrincipal('other').accountId).not.toBe(principal.accountId);
-  });
-
-  it('lets nobody but the root account do anything', () => {
-    const request = { action: 's3:GetObject', bucket: 'b', key: 'k' };
-    const root = rootPrincipal('cluster');
-
-    expect(rootAuthorizer.authorize({ ...request, principal: root })).toBeUndefined();
-    expect(() =>
-      rootAuthorizer.authorize({ ...request, principal: { ...root, isRoot: false } }),
-    ).toThrow(S3Error);
+    expect(clusterRootPrincipal('other').accountId).not.toBe(principal.accountId);
   });
 });

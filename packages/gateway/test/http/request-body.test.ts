@@ -1,5 +1,5 @@
 import type { AuthenticatedRequest } from '../../src/auth/authenticate';
-import { rootPrincipal } from '../../src/auth/credentials';
+import { clusterRootPrincipal } from '../../src/auth/credentials';
 import { parsePayloadMode } from '../../src/auth/payload-mode';
 import type { ByteSource } from '../../src/data-path/byte-source';
 import type { RequestBody } from '../../src/http/request';
@@ -25,7 +25,7 @@ function open(
   source = sourceOf(DATA),
 ): RequestBody {
   const authenticated: AuthenticatedRequest = {
-    principal: rootPrincipal('c'),
+    principal: clusterRootPrincipal('c'),
     payload: parsePayloadMode(mode),
     chunkSignatures: null,
   };

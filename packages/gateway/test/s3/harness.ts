@@ -2,6 +2,10 @@ import type { Random } from '@azimuth/common';
 import { seededRandom } from '@azimuth/common';
 import { MemoryMetadataClient } from '@azimuth/testkit';
 
+import { accountDirectory } from '../../src/auth/accounts';
+import type { RequestAccess } from '../../src/auth/authorize';
+import type { Principal } from '../../src/auth/principal';
+import { rootOfAccount } from '../../src/auth/principal';
 import type { XmlElement } from '../../src/http/xml/xml-element';
 import { parseXml } from '../../src/http/xml/xml-element';
 import type { S3Request } from '../../src/http/request';
@@ -12,9 +16,22 @@ import { toS3Error } from '../../src/s3/s3-error';
 import { ManualClock } from '../support/manual-clock';
 import { MemoryDataPath } from './memory-data-path';
 
-export const OWNER = { accountId: '000000000001', displayName: 'owner' };
-export const STRANGER = { accountId: '000000000002', displayName: 'stranger' };
+export const OWNER = rootOfAccount({
+  accountId: '000000000001',
+  canonicalId: '1'.repeat(64),
+  displayName: 'owner',
+});
+export const STRANGER = rootOfAccount({
+  accountId: '000000000002',
+  canonicalId: '2'.repeat(64),
+  displayName: 'stranger',
+});
 export const BUCKET = 'some-bucket';
+
+const FULL_ACCESS: RequestAccess = {
+  require: () => Promise.resolve(),
+  isAllowed: () => Promise.resolve(true),
+};
 
 export interface Call {
   readonly bucket?: string | null;
@@ -26,7 +43,9 @@ export interface Call {
   readonly trailers?: Readonly<Record<string, string>>;
   /** Instead of the length of `body`. */
   readonly sizeBytes?: number | null;
-  readonly principal?: S3Request['principal'];
+  readonly principal?: Principal;
+  /** Everything is allowed unless this says otherwise. */
+  readonly access?: RequestAccess;
   readonly signal?: AbortSignal;
 }
 
@@ -58,6 +77,7 @@ export class Harness {
     this.random = random;
     this.metadata = metadata;
     this.dataPath = new MemoryDataPath(random, () => clock.wallMs());
+    const accounts = accountDirectory(metadata.view, OWNER);
     const view = new Proxy(metadata.view, {
       get: (target, name) => {
         if (name === 'ageMs') return () => this.viewAgeMs;
@@ -65,7 +85,7 @@ export class Harness {
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
     });
-    this.context = { metadata, view, dataPath: this.dataPath, clock, random, region };
+    this.context = { metadata, view, dataPath: this.dataPath, clock, random, region, accounts };
   }
 
   static async create(indexGroups = 3, region = 'us-east-1'): Promise<Harness> {
@@ -128,6 +148,9 @@ function makeRequest(call: Call): S3Request {
     query: new Map(Object.entries(call.query ?? {})),
     headers: new Map(Object.entries(call.headers ?? {})),
     principal: call.principal ?? OWNER,
+    access: call.access ?? FULL_ACCESS,
+    sourceIp: '127.0.0.1',
+    isSecure: false,
     origin: 'http://localhost:9000',
     body: {
       sizeBytes: call.sizeBytes === undefined ? body.byteLength : call.sizeBytes,

@@ -2,13 +2,14 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 
+import type { ClusterView } from '@azimuth/clients';
 import type { Clock } from '@azimuth/common';
 import { seededRandom, silentLogger, systemClock } from '@azimuth/common';
 import { Registry } from 'prom-client';
 
 import { Authenticator } from '../../src/auth/authenticate';
-import { rootAuthorizer } from '../../src/auth/authorize';
-import { rootPrincipal, singleCredentialStore } from '../../src/auth/credentials';
+import { ownerAuthorizer } from '../../src/auth/authorize';
+import { clusterRootPrincipal, singleCredentialStore } from '../../src/auth/credentials';
 import type { MinimumProgress } from '../../src/http/incoming-body';
 import { DEFAULT_MINIMUM_PROGRESS } from '../../src/http/incoming-body';
 import { Pipeline } from '../../src/http/pipeline';
@@ -115,16 +116,19 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const credential = {
     accessKeyId: ACCESS_KEY,
     secretKey: SECRET_KEY,
-    principal: rootPrincipal('test'),
+    principal: clusterRootPrincipal('test'),
   };
   const pipeline = new Pipeline({
     operations: new Map(
       [...store.operations, ...(options.operations ?? [])].map((each) => [each.name, each]),
     ),
     // The operations above use nothing of it.
-    context: { region: REGION } as OperationContext,
+    context: {
+      region: REGION,
+      view: { bucket: () => Promise.resolve(null) } as unknown as ClusterView,
+    } as OperationContext,
     authenticator: new Authenticator(singleCredentialStore(credential), REGION),
-    authorizer: rootAuthorizer,
+    authorizer: ownerAuthorizer,
     domains: ['localhost', 's3.example.test'],
     hostId: 'test-host',
     requestIds,

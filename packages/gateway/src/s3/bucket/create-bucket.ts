@@ -31,12 +31,12 @@ export const createBucket: Operation = {
     });
     checkConfiguration(document, context.region);
 
-    const { accountId } = request.principal;
+    const { canonicalId } = request.principal;
     const bucketId = context.random.bytes(BUCKET_ID_BYTES).toString('hex');
     try {
       await context.metadata.root(
         'CreateBucket',
-        { name, bucketId, owner: accountId },
+        { name, bucketId, owner: canonicalId },
         { signal: request.signal },
       );
     } catch (error) {
@@ -56,7 +56,7 @@ async function acceptExisting(
   const existing = await context.metadata.queryRoot('GetBucket', { name }, { signal });
   // Being deleted, or deleted by now: success would promise a bucket that is about to vanish.
   if (existing === null || existing.deletingSinceMs !== null) throw new S3Error('OperationAborted');
-  if (existing.owner !== principal.accountId) {
+  if (existing.owner !== principal.canonicalId) {
     throw new S3Error('BucketAlreadyExists', { BucketName: name });
   }
   // us-east-1 has always answered the owner with success here, and clients rely on it.

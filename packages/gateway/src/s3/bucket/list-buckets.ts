@@ -37,7 +37,7 @@ export const listBuckets: Operation = {
         ? await ownBuckets({ after, prefix, limit }, request, context)
         : { buckets: [], isTruncated: false };
     const document = xmlDocument('ListAllMyBucketsResult', [
-      accountElement('Owner', principal.accountId, principal),
+      accountElement('Owner', principal.canonicalId, principal),
       element(
         'Buckets',
         page.buckets.map((bucket) =>
@@ -83,7 +83,7 @@ async function ownBuckets(
     const args = { after, prefix, limit: PAGE_LENGTH };
     const page = await context.metadata.queryRoot('ListBuckets', args, { signal: request.signal });
     for (const bucket of page.buckets) {
-      if (bucket.owner === request.principal.accountId) own.push(bucket);
+      if (bucket.owner === request.principal.canonicalId) own.push(bucket);
       after = bucket.name;
     }
     if (!page.isTruncated) break;

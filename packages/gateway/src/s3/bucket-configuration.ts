@@ -1,0 +1,59 @@
+import type { BucketRecord } from '@azimuth/proto';
+
+import type { AccessControlList } from './access-control-list';
+
+export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
+
+/** P-5. */
+export interface PublicAccessBlock {
+  readonly blockPublicAcls: boolean;
+  readonly ignorePublicAcls: boolean;
+  readonly blockPublicPolicy: boolean;
+  readonly restrictPublicBuckets: boolean;
+}
+
+export interface CorsRule {
+  readonly id: string | null;
+  readonly allowedOrigins: readonly string[];
+  readonly allowedMethods: readonly string[];
+  readonly allowedHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeSeconds: number | null;
+}
+
+/**
+ * Name → content of the configurations that this gateway acts on. Each is stored as JSON under its
+ * name in the bucket's record; all were checked when they were put.
+ */
+export interface BucketConfigurations {
+  /** The policy as its author wrote it. */
+  readonly policy: string;
+  readonly acl: AccessControlList;
+  readonly ownership: ObjectOwnership;
+  readonly 'public-access-block': PublicAccessBlock;
+  readonly cors: readonly CorsRule[];
+  readonly tagging: Readonly<Record<string, string>>;
+  readonly 'request-payment': 'BucketOwner' | 'Requester';
+}
+
+export type BucketConfigurationName = keyof BucketConfigurations;
+
+const parsed = new WeakMap<BucketRecord, Map<string, unknown>>();
+
+/** The configuration of a bucket, parsed once a record; null when there is none. */
+export function bucketConfiguration<Name extends BucketConfigurationName>(
+  bucket: BucketRecord,
+  name: Name,
+): BucketConfigurations[Name] | null {
+  const document = bucket.configurations[name];
+  if (document === undefined) return null;
+  let byName = parsed.get(bucket);
+  if (byName === undefined) parsed.set(bucket, (byName = new Map()));
+  if (!byName.has(name)) byName.set(name, JSON.parse(document));
+  return byName.get(name) as BucketConfigurations[Name];
+}
+
+/** Buckets made before ownership was a choice, and all that did not choose, have no ACLs (P-8). */
+export function ownershipOf(bucket: BucketRecord): ObjectOwnership {
+  return bucketConfiguration(bucket, 'ownership') ?? 'BucketOwnerEnforced';
+}
