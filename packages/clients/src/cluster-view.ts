@@ -1,5 +1,5 @@
 import type { ClusterMap } from '@azimuth/placement';
-import type { BucketRecord } from '@azimuth/proto';
+import type { BucketRecord, IdentityKind, IdentityRecords } from '@azimuth/proto';
 
 /**
  * The root state as this process holds it from the watch: the cluster map and the buckets. Bodies
@@ -10,6 +10,8 @@ export interface ClusterView {
   map(): ClusterMap;
   /** From the watch; a miss asks the root leader, so a bucket just made elsewhere is found. */
   bucket(name: string, signal?: AbortSignal): Promise<BucketRecord | null>;
+  /** Identities as of the last answer; empty for processes that are not gateways. */
+  identities(): IdentitySnapshot;
   /** Milliseconds since the root leader last confirmed this view. */
   ageMs(): number;
   /** Resolves at the next change, or after `timeoutMs`. */
@@ -18,6 +20,15 @@ export interface ClusterView {
   reportDiskFailure(diskId: string): void;
   /** True while a reported failure of the disk is recent. */
   isSuspect(diskId: string): boolean;
+}
+
+/** Accounts, users, keys and policies at one revision; never changed in place. */
+export interface IdentitySnapshot {
+  /** What CommitIdentities must expect; 0 before the first change. */
+  readonly revision: number;
+  get<Kind extends IdentityKind>(kind: Kind, name: string): IdentityRecords[Kind] | null;
+  /** Records whose name begins with `namePrefix`, ascending by name. */
+  list<Kind extends IdentityKind>(kind: Kind, namePrefix: string): readonly IdentityRecords[Kind][];
 }
 
 export const WATCH_AGE_MAX_MS = 5_000;

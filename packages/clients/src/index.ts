@@ -1,5 +1,6 @@
-export type { ClusterView } from './cluster-view';
+export type { ClusterView, IdentitySnapshot } from './cluster-view';
 export { WATCH_AGE_MAX_MS } from './cluster-view';
+export { IdentityTable } from './identity-table';
 export type { CallOptions, MetadataClient } from './metadata-client';
 export { createMetadataClient } from './session-metadata-client';
 export type { MetadataClientOptions, WatchingMetadataClient } from './session-metadata-client';

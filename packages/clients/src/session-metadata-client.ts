@@ -48,10 +48,12 @@ export interface MetadataClientOptions {
   readonly logger: Logger;
 }
 
+export type WatchRequest = Omit<Extract<SessionRequest, { kind: 'watch' }>, 'kind'>;
+
 /** A metadata client that can also watch the root state. */
 export interface WatchingMetadataClient extends MetadataClient {
   /** A long poll: answers at the next change after `since`, or after `waitMs`. */
-  watch(since: number, waitMs: number, options?: CallOptions): Promise<WatchResult>;
+  watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult>;
 }
 
 /** Sends one request body to one node; {@link SessionClient} but for tests. */
@@ -151,8 +153,8 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     return this.#ask('root', { kind: 'heartbeat', heartbeat }, options);
   }
 
-  watch(since: number, waitMs: number, options?: CallOptions): Promise<WatchResult> {
-    return this.#ask('root', { kind: 'watch', since, waitMs }, options, waitMs);
+  watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult> {
+    return this.#ask('root', { kind: 'watch', ...request }, options, request.waitMs);
   }
 
   async witnessBlobs(

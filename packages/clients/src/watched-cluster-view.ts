@@ -8,7 +8,8 @@ import type {
   WatchResult,
 } from '@azimuth/proto';
 
-import type { ClusterView } from './cluster-view';
+import type { ClusterView, IdentitySnapshot } from './cluster-view';
+import { IdentityTable } from './identity-table';
 import type { WatchingMetadataClient } from './session-metadata-client';
 
 /** Short, so that a view that is confirmed at all is confirmed well within WATCH_AGE_MAX_MS. */
@@ -19,6 +20,8 @@ const BACKOFF = { baseMs: 50, maxMs: 500 };
 
 export interface ClusterViewOptions {
   readonly metadata: WatchingMetadataClient;
+  /** Only gateways may ask for identities. */
+  readonly withIdentities?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -40,6 +43,7 @@ export class WatchedClusterView implements ClosableClusterView {
   readonly #options: ClusterViewOptions;
   #map: ClusterMap | null = null;
   #buckets: ReadonlyMap<string, BucketRecord> = new Map();
+  #identities = IdentityTable.of(0, []);
   /** When the answer that confirmed the view was asked for: it cannot be older than that. */
   #confirmedMs = -Infinity;
   #isClosed = false;
@@ -68,6 +72,10 @@ export class WatchedClusterView implements ClosableClusterView {
       .finally(() => this.#lookups.delete(name));
     this.#lookups.set(name, lookup);
     return lookup;
+  }
+
+  identities(): IdentitySnapshot {
+    return this.#identities;
   }
 
   ageMs(): number {
@@ -105,7 +113,7 @@ export class WatchedClusterView implements ClosableClusterView {
 
   /** Watches until `close`. Never rejects. */
   async run(): Promise<void> {
-    const { metadata, clock, random, logger } = this.#options;
+    const { metadata, clock, random, logger, withIdentities = false } = this.#options;
     let failures = 0;
     while (!this.#isClosed) {
       const askedMs = clock.monotonicMs();
@@ -113,7 +121,8 @@ export class WatchedClusterView implements ClosableClusterView {
         // The first answer must not wait for a change.
         const waitMs = this.#map === null ? 0 : WATCH_WAIT_MS;
         const since = this.#map?.version ?? 0;
-        const result = await metadata.watch(since, waitMs, { timeoutMs: WATCH_TIMEOUT_MS });
+        const request = { since, waitMs, withIdentities };
+        const result = await metadata.watch(request, { timeoutMs: WATCH_TIMEOUT_MS });
         this.#take(result, askedMs);
         failures = 0;
       } catch (error) {
@@ -132,9 +141,12 @@ export class WatchedClusterView implements ClosableClusterView {
     if (result.kind === 'full') {
       this.#map = mapOfDocument(result.map, result.version);
       this.#buckets = new Map(result.map.buckets.map((bucket) => [bucket.name, bucket]));
+      const { identityRevision, identities } = result.map;
+      this.#identities = IdentityTable.of(identityRevision, identities);
     } else {
       this.#map = applyDelta(this.map(), result.map, result.version);
       this.#buckets = changeBuckets(this.#buckets, result.map);
+      this.#identities = this.#identities.changed(result.map);
     }
     for (const finish of [...this.#waiting]) finish();
   }

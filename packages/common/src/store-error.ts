@@ -51,6 +51,8 @@ export const STORE_ERROR_CODES = {
   PRECONDITION_FAILED: false,
   /** An If-Match write found no current object. */
   KEY_NOT_FOUND: false,
+  /** The version addressed is a delete marker; `detail.versionId` is its id. */
+  DELETE_MARKER: false,
   CANCELLED: false,
   INTERNAL: false,
 } as const satisfies Record<string, boolean>;

@@ -61,7 +61,7 @@ function openConnections(config: GatewayConfig): Connections {
     random,
     logger,
   });
-  const view = createClusterView({ metadata, clock, random, logger });
+  const view = createClusterView({ metadata, withIdentities: true, clock, random, logger });
   const storage = createStorageClient({ tls, clusterId, bulkMode, clock, logger });
   const damage = new DamageReporter({ metadata, view, clock, logger });
   const dataPath = createDataPath({

@@ -18,11 +18,29 @@ export type {
   ListEntry,
   ListObjectsResult,
   ListPosition,
+  ListVersionEntry,
+  ListVersionsResult,
   RootCommandName,
   RootCommands,
   RootQueries,
   RootQueryName,
+  VersionPosition,
 } from './records/commands';
+export { IDENTITY_KINDS, identityName } from './records/identity-records';
+export type {
+  AccessKeyRecord,
+  AccountRecord,
+  GroupRecord,
+  IdentityChange,
+  IdentityEntry,
+  IdentityKind,
+  IdentityRecords,
+  OidcProviderRecord,
+  PolicyRecord,
+  RoleRecord,
+  TokenKeyRecord,
+  UserRecord,
+} from './records/identity-records';
 export type {
   BlobOwner,
   BlobRef,

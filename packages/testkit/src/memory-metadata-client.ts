@@ -1,4 +1,5 @@
-import type { CallOptions, ClusterView, MetadataClient } from '@azimuth/clients';
+import { IdentityTable } from '@azimuth/clients';
+import type { CallOptions, ClusterView, IdentitySnapshot, MetadataClient } from '@azimuth/clients';
 import { isStoreErrorCode, StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 import {
@@ -207,6 +208,7 @@ class MemoryClusterView implements ClusterView {
   readonly #commands: RootCommandSet;
   readonly #clock: Clock;
   readonly #suspectUntilMs = new Map<string, number>();
+  #identities = IdentityTable.of(0, []);
 
   constructor(commands: RootCommandSet, clock: Clock) {
     this.#commands = commands;
@@ -219,6 +221,15 @@ class MemoryClusterView implements ClusterView {
 
   bucket(name: string): Promise<BucketRecord | null> {
     return Promise.resolve(this.#commands.state.get('bucket', name));
+  }
+
+  identities(): IdentitySnapshot {
+    const { state } = this.#commands;
+    const { identityRevision } = state.counters;
+    if (this.#identities.revision !== identityRevision) {
+      this.#identities = IdentityTable.of(identityRevision, state.all('identity'));
+    }
+    return this.#identities;
   }
 
   ageMs(): number {

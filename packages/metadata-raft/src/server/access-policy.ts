@@ -7,11 +7,14 @@ const ALLOWED: Partial<Record<Role, ReadonlySet<string>>> = {
   storage: new Set<RootCommandName>(['RegisterNode']),
   gateway: new Set<RootCommandName | IndexCommandName>([
     'CreateBucket',
+    'SetBucketConfiguration',
     'SetBucketVersioning',
+    'CommitIdentities',
     'MarkBucketDeleting',
     'RemoveBucket',
     'CommitVersion',
     'DeleteVersion',
+    'UpdateVersion',
     'CreateUpload',
     'CommitPart',
     'CompleteUpload',
@@ -32,6 +35,11 @@ export function checkAccess(request: SessionRequest, peer: PeerIdentity): void {
     if (!isSelf) throw new StoreError('PERMISSION_DENIED', { request: 'heartbeat' });
   } else if (request.kind === 'propose') {
     checkCommandAccess(request.command.name, request.command.args, peer);
+  } else if (request.kind === 'watch') {
+    // Identities carry secrets: only those who verify signatures with them may have them.
+    if (request.withIdentities && peer.role !== 'gateway') {
+      throw new StoreError('PERMISSION_DENIED', { request: 'identities', role: peer.role });
+    }
   } else if (peer.role === 'storage' && (request.kind === 'query' || request.kind === 'witness')) {
     throw new StoreError('PERMISSION_DENIED', { request: request.kind });
   }
@@ -40,6 +48,9 @@ export function checkAccess(request: SessionRequest, peer: PeerIdentity): void {
 function checkCommandAccess(name: string, args: unknown, peer: PeerIdentity): void {
   const allowed = ALLOWED[peer.role];
   if (allowed !== undefined && !allowed.has(name)) {
+    throw new StoreError('PERMISSION_DENIED', { command: name, role: peer.role });
+  }
+  if (name === 'CommitIdentities' && peer.role !== 'gateway') {
     throw new StoreError('PERMISSION_DENIED', { command: name, role: peer.role });
   }
   if (name !== 'RegisterNode') return;

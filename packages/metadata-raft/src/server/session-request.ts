@@ -10,7 +10,7 @@ const text = z.string().max(TEXT_LENGTH_MAX);
 const requestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('propose'), group: text, command: z.looseObject({ name: text }) }),
   z.object({ kind: z.literal('query'), group: text, name: text, args: z.looseObject({}) }),
-  z.object({ kind: z.literal('watch'), since: count, waitMs: count }),
+  z.object({ kind: z.literal('watch'), since: count, waitMs: count, withIdentities: z.boolean() }),
   z.object({
     kind: z.literal('heartbeat'),
     heartbeat: z.object({

@@ -138,8 +138,9 @@ export class SessionService {
   }
 
   /** Answers only what the quorum confirmed after the last wait: a deposed leader says NOT_LEADER. */
-  async #watch({ since, waitMs }: RequestOf<'watch'>): Promise<WatchResult> {
+  async #watch(request: RequestOf<'watch'>): Promise<WatchResult> {
     const { root, clock } = this.#options;
+    const { since, waitMs } = request;
     const { commands } = root;
     const waitMsBounded = Math.min(Math.max(0, waitMs), WATCH_MS_MAX);
     let deadlineMs = clock.monotonicMs() + waitMsBounded;
@@ -150,7 +151,7 @@ export class SessionService {
       // Nothing is said before the wait, so nothing has to be confirmed before it.
       if (waitableMs > 0 && isCurrent && root.isLeader) await this.#nextChange(waitableMs);
       await root.confirm();
-      const result = isInitialized(commands) ? watchResult(commands, since) : null;
+      const result = isInitialized(commands) ? watchResult(commands, request) : null;
       const leftMs = deadlineMs - clock.monotonicMs();
       if (result !== null && (result.kind !== 'unchanged' || leftMs <= 0)) return result;
       if (leftMs <= 0) throw new StoreError('UNAVAILABLE', { reason: 'not initialized yet' });

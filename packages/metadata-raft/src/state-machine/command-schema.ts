@@ -4,7 +4,15 @@ import { COMMAND_VERSION, isBlobId } from '@azimuth/proto';
 import { StoreError } from '@azimuth/common';
 import { z } from 'zod';
 
-import { isCount, isHexId, isObjectKey, isPlainCommit, isStringRecord } from './plain-commit';
+import { identityChange } from './identity-schema';
+import {
+  isCount,
+  isHexId,
+  isObjectKey,
+  isPlainCommit,
+  isStringRecord,
+  isTagRecord,
+} from './plain-commit';
 
 /**
  * The shape of every command, checked before it is logged: what is logged is applied by every
@@ -12,6 +20,11 @@ import { isCount, isHexId, isObjectKey, isPlainCommit, isStringRecord } from './
  */
 const TEXT_LENGTH_MAX = 8_192;
 const PART_NUMBER_MAX = 10_000;
+/** A hundred grants with all their names. */
+const ACL_LENGTH_MAX = 32_768;
+/** S3 itself allows 20 KiB for the largest kind of document, and a thousand rules for another. */
+const DOCUMENT_LENGTH_MAX = 256 * 1024;
+const IDENTITY_CHANGES_MAX = 1_000;
 
 const hexId = z.string().regex(/^[0-9a-f]{32}$/);
 const name = z.string().min(1).max(256);
@@ -23,6 +36,9 @@ const uploadId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 const blobId = z.string().refine(isBlobId);
 const bytes = z.instanceof(Uint8Array);
 const strings = z.custom<Readonly<Record<string, string>>>(isStringRecord);
+const tags = z.custom<Readonly<Record<string, string>>>(isTagRecord);
+const acl = z.string().max(ACL_LENGTH_MAX).nullable();
+const document = z.string().max(DOCUMENT_LENGTH_MAX);
 
 const versioning = z.enum(['unversioned', 'enabled', 'suspended']);
 const checksumAlgorithm = z.enum(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256']);
@@ -64,6 +80,8 @@ const draft = z.object({
   headers: strings,
   userMetadata: strings,
   checksum: checksum.nullable(),
+  tags,
+  acl,
 });
 const etags = z.array(text).max(1_000).nullable();
 const precondition = z.object({ ifMatch: etags, ifNoneMatch: etags }).nullable();
@@ -100,7 +118,23 @@ const slotMove = z.object({ pgId: count, slot: count, targetDiskId: name });
 
 const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
   InitializeCluster: z.object({ settings }),
-  CreateBucket: z.object({ name, bucketId: hexId, owner: text }),
+  CreateBucket: z.object({
+    name,
+    bucketId: hexId,
+    owner: text,
+    versioning,
+    configurations: z.record(name, document),
+  }),
+  SetBucketConfiguration: z.object({
+    name,
+    bucketId: hexId,
+    configuration: name,
+    document: document.nullable(),
+  }),
+  CommitIdentities: z.object({
+    expectedRevision: count,
+    changes: z.array(identityChange).max(IDENTITY_CHANGES_MAX),
+  }),
   SetBucketVersioning: z.object({ name, versioning }),
   MarkBucketDeleting: z.discriminatedUnion('isDeleting', [
     z.object({ name, bucketId: hexId, isDeleting: z.literal(true) }),
@@ -127,6 +161,12 @@ const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
     owner: text,
     precondition,
   }),
+  UpdateVersion: z.object({
+    ...address,
+    versionId: text.nullable(),
+    tags: tags.optional(),
+    acl: acl.optional(),
+  }),
   CreateUpload: z.object({
     upload: z.object({
       ...address,
@@ -137,6 +177,8 @@ const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
       userMetadata: strings,
       checksumAlgorithm: checksumAlgorithm.nullable(),
       checksumType: checksumType.nullable(),
+      tags,
+      acl,
     }),
   }),
   CommitPart: z.object({

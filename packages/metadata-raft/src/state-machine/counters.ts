@@ -11,6 +11,9 @@ export const COUNTER_NAMES = [
   'restripeEntries',
   'lastPgId',
   'mapVersion',
+  'identityRevision',
+  'identityBytes',
+  'configurationBytes',
 ] as const;
 
 export type Counters = Record<(typeof COUNTER_NAMES)[number], number>;

@@ -37,6 +37,7 @@ export class IndexCommandSet implements CommandSet {
     this.#handlers = {
       CommitVersion: (args, context) => this.#commitVersion(args, context),
       DeleteVersion: (args, context) => this.#deleteVersion(args, context),
+      UpdateVersion: (args) => this.#updateVersion(args),
       CreateUpload: (args, context) => this.#createUpload(args, context),
       CommitPart: (args, context) => this.#commitPart(args, context),
       CompleteUpload: (args, context) => completeUpload(this.state, args, context),
@@ -121,6 +122,22 @@ export class IndexCommandSet implements CommandSet {
     this.state.versions.insert(at, markerHead(at, versionId, args.owner, context), null);
     this.state.usage.add(args.bucketId, { versions: 1 });
     return { versionId, isDeleteMarker: true };
+  }
+
+  #updateVersion(args: Args<'UpdateVersion'>): Result<'UpdateVersion'> {
+    const at = addressOf(args);
+    this.state.usage.checkOpen(args.bucketId);
+    const { versions } = this.state;
+    const version =
+      args.versionId === null ? versions.current(at) : versions.find(at, args.versionId);
+    if (version === null) throw new StoreError('KEY_NOT_FOUND');
+    const { head } = version;
+    const { versionId } = head;
+    if (head.isDeleteMarker) throw new StoreError('DELETE_MARKER', { versionId });
+    const tags = args.tags ?? head.tags;
+    const acl = args.acl === undefined ? head.acl : args.acl;
+    versions.replaceHead(at, version, { ...head, tags, acl });
+    return { versionId };
   }
 
   #createUpload(args: Args<'CreateUpload'>, context: CommandContext): Result<'CreateUpload'> {
@@ -219,6 +236,8 @@ function markerHead(
     userMetadata: {},
     checksum: null,
     partsCount: 0,
+    tags: {},
+    acl: null,
   };
 }
 

@@ -4,6 +4,7 @@ import type { IndexQueries, IndexQueryName, UploadRecord } from '@azimuth/proto'
 import type { IndexState } from './index-state';
 import { addressOf } from './index-state';
 import { listObjects } from './list-objects';
+import { listVersions } from './list-versions';
 import { idOfEntryKey, outboxRange } from './outbox';
 import { decodeOutboxRecord, decodePartSummary } from './record-codec';
 import type { PartSummary } from './record-codec';
@@ -32,6 +33,7 @@ export const QUERY_LIMIT_MAX = 1_000;
 const HANDLERS: Handlers = {
   GetVersion: getVersion,
   ListObjects: (state, args) => listObjects(state.records, args),
+  ListVersions: (state, args) => listVersions(state.records, args),
   GetUpload: (state, args) => state.uploads.find(addressOf(args), args.uploadId),
   ListParts: listParts,
   ListUploads: listUploads,

@@ -1,10 +1,14 @@
 /**
  * The check of the commit that nearly all are, by hand, because the general check takes as long as
- * applying one: an inline object without conditions and checksum. Everything that it accepts the
- * general check accepts as well; what it does not accept is left to that.
+ * applying one: an inline object without conditions, checksum, tags and ACL. Everything that it
+ * accepts the general check accepts as well; what it does not accept is left to that.
  */
 const TEXT_LENGTH_MAX = 8_192;
 const NAME_LENGTH_MAX = 256;
+/** S3 allows ten on an object; the bound here only keeps heads small. */
+const TAGS_MAX = 50;
+const TAG_NAME_LENGTH_MAX = 256;
+const TAG_VALUE_LENGTH_MAX = 512;
 const KEY_BYTES_MAX = 1_024;
 const LOST_SURROGATE = /\p{Surrogate}/u;
 const HEX_ID = /^[0-9a-f]{32}$/;
@@ -30,7 +34,7 @@ function isInline(data: unknown): boolean {
 }
 
 function isPlainDraft(draft: unknown): boolean {
-  if (!isObject(draft) || draft['checksum'] !== null) return false;
+  if (!isObject(draft) || draft['checksum'] !== null || draft['acl'] !== null) return false;
   const { key, sizeBytes, etag, storageClass, owner, headers, userMetadata } = draft;
   return (
     isObjectKey(key) &&
@@ -41,7 +45,8 @@ function isPlainDraft(draft: unknown): boolean {
     storageClass.length > 0 &&
     storageClass.length <= NAME_LENGTH_MAX &&
     isStringRecord(headers) &&
-    isStringRecord(userMetadata)
+    isStringRecord(userMetadata) &&
+    isEmptyRecord(draft['tags'])
   );
 }
 
@@ -64,6 +69,23 @@ export function isStringRecord(value: unknown): boolean {
     if (field.length > TEXT_LENGTH_MAX || !isText(content)) return false;
   }
   return true;
+}
+
+/** Tags of an object: few and short. */
+export function isTagRecord(value: unknown): boolean {
+  if (!isStringRecord(value)) return false;
+  const tags = Object.entries(value as Readonly<Record<string, string>>);
+  return (
+    tags.length <= TAGS_MAX &&
+    tags.every(
+      ([name, content]) =>
+        name.length <= TAG_NAME_LENGTH_MAX && content.length <= TAG_VALUE_LENGTH_MAX,
+    )
+  );
+}
+
+function isEmptyRecord(value: unknown): boolean {
+  return isObject(value) && !Array.isArray(value) && Object.keys(value).length === 0;
 }
 
 function isText(value: unknown): value is string {

@@ -37,6 +37,7 @@ type ListFields = [
   checksumType: ListEntry['checksumType'],
 ];
 
+/** A head that was written before there were tags and ACLs ends before them. */
 type OtherFields = [
   versionId: string,
   sequence: number,
@@ -47,6 +48,8 @@ type OtherFields = [
   userMetadata: Readonly<Record<string, string>>,
   checksumValue: string | null,
   partsCount: number,
+  tags?: Readonly<Record<string, string>>,
+  acl?: string | null,
 ];
 
 export function encodeVersion(version: StoredVersion): Buffer {
@@ -71,6 +74,8 @@ export function encodeVersion(version: StoredVersion): Buffer {
     head.userMetadata,
     head.checksum?.value ?? null,
     head.partsCount,
+    head.tags,
+    head.acl,
   ];
   return joinTwo(encodeRecord(first), encodeRecord(second));
 }
@@ -97,6 +102,8 @@ export function decodeVersion(key: string, content: Buffer): StoredVersion {
     userMetadata: second[6],
     checksum,
     partsCount: second[8],
+    tags: second[9] ?? {},
+    acl: second[10] ?? null,
   };
   return {
     head,
@@ -202,6 +209,8 @@ type UploadFields = [
   userMetadata: Readonly<Record<string, string>>,
   checksumAlgorithm: UploadRecord['checksumAlgorithm'],
   checksumType: UploadRecord['checksumType'],
+  tags?: Readonly<Record<string, string>>,
+  acl?: string | null,
 ];
 
 export function encodeUpload(upload: UploadRecord): Buffer {
@@ -213,6 +222,8 @@ export function encodeUpload(upload: UploadRecord): Buffer {
     upload.userMetadata,
     upload.checksumAlgorithm,
     upload.checksumType,
+    upload.tags,
+    upload.acl,
   ];
   return encodeRecord(fields);
 }
@@ -233,6 +244,8 @@ export function decodeUpload(
     userMetadata: fields[4],
     checksumAlgorithm: fields[5],
     checksumType: fields[6],
+    tags: fields[7] ?? {},
+    acl: fields[8] ?? null,
   };
 }
 

@@ -9,6 +9,8 @@ import type { CheckedStore } from './checked-store';
 import type { CommandContext } from './command-context';
 import type { Counters } from './counters';
 import type { CommandSet } from './group-state-machine';
+import { changeConfiguration, checkConfigurations, sizeBytesOf } from './bucket-configurations';
+import { commitIdentities } from './commit-identities';
 import { registerNode } from './register-node';
 import { RootState } from './root-state';
 import { WatchLog } from './watch-log';
@@ -27,6 +29,8 @@ export class RootCommandSet implements CommandSet {
   readonly #handlers: Handlers = {
     InitializeCluster: (args, context) => this.#initializeCluster(args, context),
     CreateBucket: (args, context) => this.#createBucket(args, context),
+    SetBucketConfiguration: (args, context) => this.#setBucketConfiguration(args, context),
+    CommitIdentities: (args, context) => commitIdentities(this.state, args, context),
     SetBucketVersioning: (args, context) => this.#setBucketVersioning(args, context),
     MarkBucketDeleting: (args, context) => this.#markBucketDeleting(args, context),
     RemoveBucket: (args, context) => this.#removeBucket(args, context),
@@ -82,17 +86,43 @@ export class RootCommandSet implements CommandSet {
   #createBucket(args: Args<'CreateBucket'>, context: CommandContext): BucketRecord {
     const existing = this.state.get('bucket', args.name);
     if (existing !== null) throw new StoreError('BUCKET_EXISTS', { owner: existing.owner });
+    const { configurations } = args;
+    const { counters } = this.state;
+    counters.configurationBytes = checkConfigurations(
+      counters.configurationBytes,
+      {},
+      configurations,
+    );
     const bucket: BucketRecord = {
       name: args.name,
       bucketId: args.bucketId,
       createdMs: context.nowMs,
       owner: args.owner,
-      versioning: 'unversioned',
+      versioning: args.versioning,
+      configurations,
       deletingSinceMs: null,
       deletionMark: 0,
     };
     this.state.put('bucket', bucket.name, bucket, context.index);
     return bucket;
+  }
+
+  #setBucketConfiguration(
+    args: Args<'SetBucketConfiguration'>,
+    { index }: CommandContext,
+  ): BucketRecord {
+    const bucket = this.#requireBucket(args.name, args.bucketId);
+    const before = bucket.configurations;
+    const configurations = changeConfiguration(before, args.configuration, args.document);
+    const { counters } = this.state;
+    counters.configurationBytes = checkConfigurations(
+      counters.configurationBytes,
+      before,
+      configurations,
+    );
+    const changed: BucketRecord = { ...bucket, configurations };
+    this.state.put('bucket', args.name, changed, index);
+    return changed;
   }
 
   #setBucketVersioning(
@@ -129,6 +159,7 @@ export class RootCommandSet implements CommandSet {
     if (bucket.deletingSinceMs === null || bucket.deletionMark !== mark) {
       throw new StoreError('INVALID_ARGUMENT', { reason: 'the mark was taken back', mark });
     }
+    this.state.counters.configurationBytes -= sizeBytesOf(bucket.configurations);
     this.state.delete('bucket', name, index);
     return null;
   }

@@ -3,6 +3,7 @@ import type {
   BucketRecord,
   ClusterMapDelta,
   ClusterMapDocument,
+  IdentityKind,
   RootQueries,
   RootQueryName,
   WatchResult,
@@ -50,20 +51,23 @@ function listBuckets(state: RootState, args: Args<'ListBuckets'>): Result<'ListB
 }
 
 /** What brings a watcher that has seen `since` to the present. */
-export function watchResult(commands: RootCommandSet, since: number): WatchResult {
+export function watchResult(
+  commands: RootCommandSet,
+  { since, withIdentities }: { readonly since: number; readonly withIdentities: boolean },
+): WatchResult {
   const { state, watchLog } = commands;
   const version = state.counters.mapVersion;
   if (since === version) return { kind: 'unchanged', version };
   // A version that this replica has not reached belongs to another history or an unapplied entry.
   const changed = since === 0 || since > version ? null : watchLog.since(since);
   if (changed === null || changed.has('settings')) {
-    return { kind: 'full', version, map: fullDocument(state) };
+    return { kind: 'full', version, map: fullDocument(state, withIdentities) };
   }
-  return { kind: 'delta', version, map: delta(state, changed) };
+  return { kind: 'delta', version, map: delta(state, changed, withIdentities) };
 }
 
 /** @throws StoreError INVALID_ARGUMENT before InitializeCluster */
-function fullDocument(state: RootState): ClusterMapDocument {
+function fullDocument(state: RootState, withIdentities: boolean): ClusterMapDocument {
   const map = state.map();
   return {
     settings: map.settings,
@@ -71,14 +75,17 @@ function fullDocument(state: RootState): ClusterMapDocument {
     disks: [...map.disks.values()],
     groups: [...map.groups.values()],
     buckets: [...state.all('bucket')],
+    identities: withIdentities ? [...state.all('identity')] : [],
+    identityRevision: state.counters.identityRevision,
   };
 }
 
 function delta(
   state: RootState,
   changed: ReadonlyMap<string, ReadonlySet<string>>,
+  withIdentities: boolean,
 ): ClusterMapDelta {
-  const pick = <Kind extends 'node' | 'disk' | 'group' | 'bucket'>(kind: Kind) => {
+  const pick = <Kind extends 'node' | 'disk' | 'group' | 'bucket' | 'identity'>(kind: Kind) => {
     const names = [...(changed.get(kind) ?? [])];
     const present = names.map((name) => state.get(kind, name)).filter((each) => each !== null);
     const removed = names.filter((name) => state.get(kind, name) === null);
@@ -86,6 +93,7 @@ function delta(
   };
   const groups = pick('group');
   const buckets = pick('bucket');
+  const identities = withIdentities ? pick('identity') : { present: [], removed: [] };
   return {
     nodes: pick('node').present,
     disks: pick('disk').present,
@@ -93,5 +101,17 @@ function delta(
     removedGroups: groups.removed.map(Number),
     buckets: buckets.present,
     removedBuckets: buckets.removed,
+    identities: identities.present,
+    removedIdentities: identities.removed.map(identityOf),
+    identityRevision: state.counters.identityRevision,
+  };
+}
+
+/** Kind and name of an identity by the name of its record. */
+function identityOf(recordName: string): ClusterMapDelta['removedIdentities'][number] {
+  const slash = recordName.indexOf('/');
+  return {
+    kind: recordName.slice(0, slash) as IdentityKind,
+    name: recordName.slice(slash + 1),
   };
 }

@@ -7,7 +7,7 @@ import type {
   StorageNodeEntry,
 } from '@azimuth/placement';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
-import type { BucketRecord, LeaseRecord } from '@azimuth/proto';
+import type { BucketRecord, IdentityEntry, LeaseRecord } from '@azimuth/proto';
 
 import type { CheckedStore } from './checked-store';
 import type { Counters } from './counters';
@@ -21,6 +21,8 @@ interface RootRecords {
   readonly group: PlacementGroup;
   readonly bucket: BucketRecord;
   readonly lease: LeaseRecord;
+  /** Named `kind/name`. */
+  readonly identity: IdentityEntry;
 }
 
 export type RootKind = keyof RootRecords;
@@ -32,6 +34,7 @@ const LETTERS: Readonly<Record<RootKind, string>> = {
   group: 'G',
   bucket: 'B',
   lease: 'L',
+  identity: 'I',
 };
 const KINDS = Object.keys(LETTERS) as RootKind[];
 const READ_SIZE = 1_000;
@@ -51,6 +54,7 @@ export class RootState {
     group: new Map(),
     bucket: new Map(),
     lease: new Map(),
+    identity: new Map(),
   };
   #map: ClusterMap | null = null;
 
@@ -62,6 +66,10 @@ export class RootState {
 
   get<Kind extends RootKind>(kind: Kind, name: string): RootRecords[Kind] | null {
     return this.#mirror[kind].get(name) ?? null;
+  }
+
+  count(kind: RootKind): number {
+    return this.#mirror[kind].size;
   }
 
   all<Kind extends RootKind>(kind: Kind): IterableIterator<RootRecords[Kind]> {

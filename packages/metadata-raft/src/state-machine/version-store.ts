@@ -73,6 +73,15 @@ export class VersionStore {
     if (body !== null) this.putBody(at, head.sequence, body);
   }
 
+  /** Puts another head in the place of a version found before: same id, same sequence. */
+  replaceHead(at: KeyAddress, version: StoredVersion, head: VersionHead): void {
+    assert(head.sequence === version.head.sequence, 'the head of another version');
+    assert(head.versionId === version.head.versionId, 'the head of another version');
+    const replaced = { ...version, head };
+    if (version.newerSequence === 0) this.#putCurrent(at, replaced);
+    else this.#putOlder(at, replaced);
+  }
+
   /** Removes a version found before, and answers its body; the next older becomes current. */
   remove(at: KeyAddress, version: StoredVersion): VersionBody | null {
     const current = required(this.current(at), 'current version');

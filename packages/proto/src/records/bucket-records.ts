@@ -8,6 +8,11 @@ export interface BucketRecord {
   readonly createdMs: number;
   readonly owner: string;
   readonly versioning: VersioningState;
+  /**
+   * Configuration documents by name (`policy`, `cors`, `analytics/ID`, …): JSON texts that the
+   * gateway made from what the client sent, and that only it reads.
+   */
+  readonly configurations: Readonly<Record<string, string>>;
   /** Set while DeleteBucket fences the index groups; the curator finishes or lifts it. */
   readonly deletingSinceMs: number | null;
   /** Root log index of the last mark; 0 before the first. One mark is one attempt to delete. */

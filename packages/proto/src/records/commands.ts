@@ -8,6 +8,7 @@ import type {
 } from '@azimuth/placement';
 
 import type { BucketRecord, LeaseRecord } from './bucket-records';
+import type { IdentityChange } from './identity-records';
 import type {
   BlobOwner,
   BlobRef,
@@ -66,8 +67,36 @@ export interface RootCommands {
   readonly InitializeCluster: Of<{ readonly settings: ClusterSettings }, null>;
   /** Errors: BUCKET_EXISTS with `detail.owner`. */
   readonly CreateBucket: Of<
-    { readonly name: string; readonly bucketId: string; readonly owner: string },
+    {
+      readonly name: string;
+      readonly bucketId: string;
+      readonly owner: string;
+      readonly versioning: VersioningState;
+      readonly configurations: Readonly<Record<string, string>>;
+    },
     BucketRecord
+  >;
+  /**
+   * Puts or, with null, removes one configuration document of a bucket.
+   * Errors: BUCKET_NOT_FOUND; INVALID_ARGUMENT when the document or their number is too large.
+   */
+  readonly SetBucketConfiguration: Of<
+    {
+      readonly name: string;
+      readonly bucketId: string;
+      readonly configuration: string;
+      readonly document: string | null;
+    },
+    BucketRecord
+  >;
+  /**
+   * Changes identities, all or none. Whoever computed the changes read revision
+   * `expectedRevision`. Errors: PRECONDITION_FAILED with `detail.revision` when another change came
+   * first: read again and compute again.
+   */
+  readonly CommitIdentities: Of<
+    { readonly expectedRevision: number; readonly changes: readonly IdentityChange[] },
+    { readonly revision: number }
   >;
   readonly SetBucketVersioning: Of<
     { readonly name: string; readonly versioning: VersioningState },
@@ -164,6 +193,19 @@ export interface IndexCommands {
       readonly isDeleteMarker: boolean;
     }
   >;
+  /**
+   * Replaces tags or ACL of a version (null: the current one) without making a new one (V-23); an
+   * absent field stays. Errors: KEY_NOT_FOUND when there is no such version; BUCKET_FENCED;
+   * DELETE_MARKER when it is one, with `detail.versionId`.
+   */
+  readonly UpdateVersion: Of<
+    ObjectAddress & {
+      readonly versionId: string | null;
+      readonly tags?: Readonly<Record<string, string>>;
+      readonly acl?: string | null;
+    },
+    { readonly versionId: string }
+  >;
   readonly CreateUpload: Of<{ readonly upload: Omit<UploadRecord, 'initiatedMs'> }, UploadRecord>;
   /** Adds or replaces a part. Errors: UPLOAD_NOT_FOUND, BUCKET_FENCED, INVALID_ARGUMENT. */
   readonly CommitPart: Of<
@@ -249,6 +291,31 @@ export interface ListObjectsResult {
   readonly next: ListPosition | null;
 }
 
+export interface ListVersionEntry extends ListEntry {
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly isDeleteMarker: boolean;
+}
+
+/**
+ * Where a page of versions starts: strictly after the version, after all versions of the key when
+ * `versionId` is null, or after everything that begins with `key`.
+ */
+export interface VersionPosition {
+  readonly key: string;
+  readonly versionId: string | null;
+  readonly isPrefix: boolean;
+}
+
+export interface ListVersionsResult {
+  /** Keys ascending in UTF-8 byte order, inside a key newest first (V-14). */
+  readonly entries: readonly ListVersionEntry[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+  /** Position of the last entry or prefix returned; null when there was none. */
+  readonly next: VersionPosition | null;
+}
+
 export interface RootQueries {
   readonly GetBucket: Of<{ readonly name: string }, BucketRecord | null>;
   /** Names ascending, strictly after `after`. */
@@ -275,6 +342,18 @@ export interface IndexQueries {
       readonly limit: number;
     },
     ListObjectsResult
+  >;
+  /** All versions and delete markers. A marker version that is gone still marks its place (V-15). */
+  readonly ListVersions: Of<
+    {
+      readonly bucketId: string;
+      readonly prefix: string;
+      /** Empty for none. */
+      readonly delimiter: string;
+      readonly after: VersionPosition | null;
+      readonly limit: number;
+    },
+    ListVersionsResult
   >;
   readonly GetUpload: Of<ObjectAddress & { readonly uploadId: string }, UploadRecord | null>;
   /** Parts ascending, strictly after `afterPartNumber`; null when there is no such upload. */

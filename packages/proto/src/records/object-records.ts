@@ -71,6 +71,10 @@ export interface VersionHead {
   readonly checksum: StoredChecksum | null;
   /** 0 unless multipart. */
   readonly partsCount: number;
+  /** Object tags, in the order they were given. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Access control list as the JSON text that the gateway made; null grants the owner everything. */
+  readonly acl: string | null;
 }
 
 /** What the gateway knows of a version before it is committed. */
@@ -99,6 +103,8 @@ export interface UploadRecord {
   readonly userMetadata: Readonly<Record<string, string>>;
   readonly checksumAlgorithm: ChecksumAlgorithm | null;
   readonly checksumType: ChecksumType | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly acl: string | null;
 }
 
 export interface PartRecord {

@@ -3,6 +3,7 @@ import type { ErrorDetail } from '@azimuth/common';
 
 import type { BucketRecord } from './bucket-records';
 import type { Command } from './commands';
+import type { IdentityEntry, IdentityKind } from './identity-records';
 
 /**
  * What travels in the frames of `azimuth.metadata.v1.Metadata/Session`, encoded by `codec.ts`.
@@ -19,7 +20,13 @@ export type SessionRequest =
       readonly args: unknown;
     }
   /** Long poll on the root leader: answers when something newer than `since` is applied, or after `waitMs`. */
-  | { readonly kind: 'watch'; readonly since: number; readonly waitMs: number }
+  | {
+      readonly kind: 'watch';
+      readonly since: number;
+      readonly waitMs: number;
+      /** Only for gateways: identities carry secrets. */
+      readonly withIdentities: boolean;
+    }
   | { readonly kind: 'heartbeat'; readonly heartbeat: NodeHeartbeat }
   /** Answered by every node from its own replica as it is: see {@link BlobWitness}. */
   | { readonly kind: 'witness'; readonly group: string; readonly blobIds: readonly string[] }
@@ -88,6 +95,10 @@ export interface ClusterMapDocument {
     ? G
     : never)[];
   readonly buckets: readonly BucketRecord[];
+  /** Empty unless asked for. */
+  readonly identities: readonly IdentityEntry[];
+  /** Root log index of the last change of identities; 0 before the first. */
+  readonly identityRevision: number;
 }
 
 export interface ClusterMapDelta {
@@ -97,6 +108,9 @@ export interface ClusterMapDelta {
   readonly removedGroups: readonly number[];
   readonly buckets: readonly BucketRecord[];
   readonly removedBuckets: readonly string[];
+  readonly identities: readonly IdentityEntry[];
+  readonly removedIdentities: readonly { readonly kind: IdentityKind; readonly name: string }[];
+  readonly identityRevision: number;
 }
 
 /** One metadata node's view of itself, for `azimuth status`. */

@@ -36,7 +36,13 @@ export const createBucket: Operation = {
     try {
       await context.metadata.root(
         'CreateBucket',
-        { name, bucketId, owner: canonicalId },
+        {
+          name,
+          bucketId,
+          owner: canonicalId,
+          versioning: 'unversioned',
+          configurations: {},
+        },
         { signal: request.signal },
       );
     } catch (error) {

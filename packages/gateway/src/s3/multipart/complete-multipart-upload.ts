@@ -159,6 +159,8 @@ async function completedDraft(
     headers: upload.headers,
     userMetadata: upload.userMetadata,
     checksum,
+    tags: upload.tags,
+    acl: upload.acl,
   };
 }
 
@@ -239,6 +241,8 @@ function repeatedDraft({ key, bucket }: ObjectLocation): VersionDraft {
     headers: {},
     userMetadata: {},
     checksum: null,
+    tags: {},
+    acl: null,
   };
 }
 

@@ -25,6 +25,8 @@ export const createMultipartUpload: Operation = {
         checksumAlgorithm: checksum.algorithm,
         checksumType: checksum.type,
         ...attributes,
+        tags: {},
+        acl: null,
       },
     });
     const headers: Record<string, string> = {};

@@ -69,6 +69,8 @@ export const copyObject: Operation = {
       checksum: fullObjectChecksum(algorithm, digests),
       owner: bucket.owner,
       ...copiedAttributes(directive, given, head),
+      tags: {},
+      acl: null,
     };
     const { versionId, lastModifiedMs } = await commitOrDiscard(data, context, () =>
       context.metadata.index(target.group, 'CommitVersion', {

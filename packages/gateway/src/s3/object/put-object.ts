@@ -45,7 +45,8 @@ export const putObject: Operation = {
     const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
     const checksum = fullObjectChecksum(algorithm, digests);
     const { bucket, key } = location;
-    const draft = { key, sizeBytes, etag, checksum, owner: bucket.owner, ...attributes };
+    const version = { key, sizeBytes, etag, checksum, owner: bucket.owner };
+    const draft = { ...version, ...attributes, tags: {}, acl: null };
     // The bytes are durable before this commit makes them reachable. A crash in between leaves
     // garbage for the collector, never a key that points at missing data.
     const { versionId } = await commitOrDiscard(data, context, () =>

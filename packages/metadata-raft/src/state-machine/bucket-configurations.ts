@@ -1,0 +1,56 @@
+import { StoreError } from '@azimuth/common';
+import type { BucketRecord } from '@azimuth/proto';
+
+/** Of one bucket. Four kinds of configuration may each be there a thousand times. */
+export const CONFIGURATIONS_MAX = 4_000;
+export const CONFIGURATIONS_BYTES_MAX = 4 * 1024 * 1024;
+/** Of all buckets: watchers hold them all, and the answer to their first question is one message. */
+export const ALL_CONFIGURATIONS_BYTES_MAX = 32 * 1024 * 1024;
+export const DOCUMENT_BYTES_MAX = 256 * 1024;
+
+type Configurations = BucketRecord['configurations'];
+
+/** The configurations with one put or, with null, removed. */
+export function changeConfiguration(
+  configurations: Configurations,
+  name: string,
+  document: string | null,
+): Configurations {
+  const { [name]: _replaced, ...others } = configurations;
+  return document === null ? others : { ...others, [name]: document };
+}
+
+/**
+ * Answers how many bytes all configurations of all buckets are when `before` becomes `after`.
+ *
+ * @throws StoreError INVALID_ARGUMENT with `detail.limit`
+ */
+export function checkConfigurations(
+  allBytes: number,
+  before: Configurations,
+  after: Configurations,
+): number {
+  const documents = Object.values(after);
+  if (documents.length > CONFIGURATIONS_MAX) throw exceeded('configurations of the bucket');
+  if (documents.some((document) => Buffer.byteLength(document) > DOCUMENT_BYTES_MAX)) {
+    throw exceeded('size of a configuration');
+  }
+  const afterBytes = sizeBytesOf(after);
+  if (afterBytes > CONFIGURATIONS_BYTES_MAX) throw exceeded('size of all of the bucket');
+  const changedBytes = allBytes - sizeBytesOf(before) + afterBytes;
+  if (changedBytes > ALL_CONFIGURATIONS_BYTES_MAX && changedBytes > allBytes) {
+    throw exceeded('size of all of the cluster');
+  }
+  return changedBytes;
+}
+
+export function sizeBytesOf(configurations: Configurations): number {
+  return Object.entries(configurations).reduce(
+    (sum, [name, document]) => sum + Buffer.byteLength(name) + Buffer.byteLength(document),
+    0,
+  );
+}
+
+function exceeded(limit: string): StoreError {
+  return new StoreError('INVALID_ARGUMENT', { limit });
+}
