@@ -39,6 +39,8 @@ function openDigest(algorithm: DigestAlgorithm): Digest {
       return hashDigest('sha1');
     case 'SHA256':
       return hashDigest('sha256');
+    case 'SHA512':
+      return hashDigest('sha512');
     case 'CRC32':
       return crcDigest(crc32);
     case 'CRC32C':

@@ -2,7 +2,7 @@ import type { BlobRef, ChecksumAlgorithm, CommittedData, VersionBody } from '@az
 
 import type { ByteSink, ByteSource } from './byte-source';
 
-export type DigestAlgorithm = 'MD5' | ChecksumAlgorithm;
+export type DigestAlgorithm = ChecksumAlgorithm;
 
 export interface WriteOptions {
   /** Exact length of the body; the source must deliver just this many bytes. */

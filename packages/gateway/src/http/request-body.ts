@@ -13,6 +13,8 @@ const TRAILER_NAMES: ReadonlySet<string> = new Set([
   'x-amz-checksum-crc64nvme',
   'x-amz-checksum-sha1',
   'x-amz-checksum-sha256',
+  'x-amz-checksum-sha512',
+  'x-amz-checksum-md5',
 ]);
 
 const NO_TRAILERS: Headers = new Map();

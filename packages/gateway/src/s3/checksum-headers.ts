@@ -19,6 +19,8 @@ const CHECKSUMS: Readonly<Record<ChecksumAlgorithm, ChecksumFacts>> = {
   CRC64NVME: { sizeBytes: 8, types: ['FULL_OBJECT'] },
   SHA1: { sizeBytes: 20, types: ['COMPOSITE'] },
   SHA256: { sizeBytes: 32, types: ['COMPOSITE'] },
+  SHA512: { sizeBytes: 64, types: ['COMPOSITE'] },
+  MD5: { sizeBytes: 16, types: ['COMPOSITE'] },
 };
 
 export const CHECKSUM_ALGORITHMS = Object.keys(CHECKSUMS) as readonly ChecksumAlgorithm[];

@@ -41,7 +41,15 @@ const acl = z.string().max(ACL_LENGTH_MAX).nullable();
 const document = z.string().max(DOCUMENT_LENGTH_MAX);
 
 const versioning = z.enum(['unversioned', 'enabled', 'suspended']);
-const checksumAlgorithm = z.enum(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256']);
+const checksumAlgorithm = z.enum([
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'MD5',
+]);
 const checksumType = z.enum(['FULL_OBJECT', 'COMPOSITE']);
 const checksum = z.object({ algorithm: checksumAlgorithm, type: checksumType, value: text });
 const profile = z

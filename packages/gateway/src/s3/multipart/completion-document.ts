@@ -32,8 +32,6 @@ export interface NamedChecksum {
 
 /** Checksums of the API that this gateway does not store. */
 const FOREIGN_CHECKSUMS = [
-  'ChecksumSHA512',
-  'ChecksumMD5',
   'ChecksumXXHASH64',
   'ChecksumXXHASH3',
   'ChecksumXXHASH128',
