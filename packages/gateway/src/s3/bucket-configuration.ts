@@ -1,5 +1,6 @@
 import type { BucketRecord } from '@azimuth/proto';
 
+import type { AccountDirectory } from '../auth/accounts';
 import type { AccessControlList } from './access-control-list';
 
 export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
@@ -56,4 +57,35 @@ export function bucketConfiguration<Name extends BucketConfigurationName>(
 /** Buckets made before ownership was a choice, and all that did not choose, have no ACLs (P-8). */
 export function ownershipOf(bucket: BucketRecord): ObjectOwnership {
   return bucketConfiguration(bucket, 'ownership') ?? 'BucketOwnerEnforced';
+}
+
+const NOTHING_BLOCKED: PublicAccessBlock = {
+  blockPublicAcls: false,
+  ignorePublicAcls: false,
+  blockPublicPolicy: false,
+  restrictPublicBuckets: false,
+};
+
+export const EVERYTHING_BLOCKED: PublicAccessBlock = {
+  blockPublicAcls: true,
+  ignorePublicAcls: true,
+  blockPublicPolicy: true,
+  restrictPublicBuckets: true,
+};
+
+/** P-5: what holds for a bucket, which is each flag that the bucket or its owner's account sets. */
+export function publicAccessBlockOf(
+  bucket: BucketRecord,
+  accounts: AccountDirectory,
+): PublicAccessBlock {
+  const own = bucketConfiguration(bucket, 'public-access-block') ?? NOTHING_BLOCKED;
+  const stored = accounts.byCanonicalId(bucket.owner)?.publicAccessBlock ?? null;
+  if (stored === null) return own;
+  const ofAccount = JSON.parse(stored) as PublicAccessBlock;
+  return {
+    blockPublicAcls: own.blockPublicAcls || ofAccount.blockPublicAcls,
+    ignorePublicAcls: own.ignorePublicAcls || ofAccount.ignorePublicAcls,
+    blockPublicPolicy: own.blockPublicPolicy || ofAccount.blockPublicPolicy,
+    restrictPublicBuckets: own.restrictPublicBuckets || ofAccount.restrictPublicBuckets,
+  };
 }

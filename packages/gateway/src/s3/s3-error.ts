@@ -188,6 +188,10 @@ export const S3_ERRORS = {
   ],
   SlowDown: [503, 'Please reduce your request rate.'],
   TooManyBuckets: [400, 'You have attempted to create more buckets than allowed'],
+  UnresolvableGrantByEmailAddress: [
+    400,
+    'The email address you provided does not match any account on record.',
+  ],
   UnexpectedContent: [400, 'This request does not support content'],
   XAmzContentSHA256Mismatch: [
     400,

@@ -1,5 +1,6 @@
 /** The namespace of every S3 document except errors. */
 const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
+const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 /** Rendered XML. Only the functions below make it, so that every text passes the escaping once. */
@@ -23,6 +24,16 @@ export function optionalElement(
 /** One element with elements in it; nulls are left out. */
 export function element(name: string, children: readonly (XmlFragment | null)[]): XmlFragment {
   return { xml: `<${name}>${render(children)}</${name}>` };
+}
+
+/** An element with `xsi:type`, a constant of the code as well: grantees of an ACL. */
+export function elementOfType(
+  name: string,
+  type: string,
+  children: readonly (XmlFragment | null)[],
+): XmlFragment {
+  const attributes = `xmlns:xsi="${XSI_NAMESPACE}" xsi:type="${type}"`;
+  return { xml: `<${name} ${attributes}>${render(children)}</${name}>` };
 }
 
 /** A whole S3 response document. */
