@@ -119,6 +119,8 @@ describe('a metadata cluster of three nodes', () => {
       headers: {},
       userMetadata: {},
       checksum: null,
+      tags: {},
+      acl: null,
     },
     data: { inline: Buffer.from(text), blobs: [], missing: [] },
     precondition: null,
@@ -130,6 +132,8 @@ describe('a metadata cluster of three nodes', () => {
       name: 'photos',
       bucketId: BUCKET_ID,
       owner: 'me',
+      versioning: 'unversioned',
+      configurations: {},
     });
     expect(created.versioning).toBe('unversioned');
     expect(await view.bucket('photos')).toEqual(created);

@@ -80,7 +80,13 @@ describe('startCurator', () => {
       bucketId: BUCKET_ID,
       key: 'k',
       versioning: 'unversioned',
-      draft: { ...head, owner: 'me', headers: {}, userMetadata: {}, checksum: null },
+      draft: {
+        ...head,
+        owner: 'me',
+        ...{ headers: {}, userMetadata: {}, checksum: null },
+        tags: {},
+        acl: null,
+      },
       data: {
         inline: null,
         blobs: [blob],

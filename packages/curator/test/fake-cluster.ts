@@ -1,3 +1,4 @@
+import { IdentityTable } from '@azimuth/clients';
 import type {
   ClusterView,
   MetadataClient,
@@ -229,6 +230,7 @@ export class FakeCluster {
     return {
       map: () => this.map,
       bucket: (name) => Promise.resolve(this.buckets.find((b) => b.name === name) ?? null),
+      identities: () => IdentityTable.of(0, []),
       ageMs: () => 0,
       waitForChange: () => Promise.resolve(),
       reportDiskFailure: (diskId) => suspects.add(diskId),

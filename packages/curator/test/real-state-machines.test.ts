@@ -115,6 +115,8 @@ class Story {
         headers: {},
         userMetadata: {},
         checksum: null,
+        tags: {},
+        acl: null,
       },
       data: { inline: null, blobs: [blob], missing: named },
       precondition: null,

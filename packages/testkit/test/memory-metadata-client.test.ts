@@ -2,6 +2,10 @@ import { seededRandom, systemClock } from '@azimuth/common';
 import { MemoryMetadataClient } from '@azimuth/testkit';
 
 const BUCKET_ID = '00112233445566778899aabbccddeeff';
+const NEW_BUCKET = {
+  ...{ name: 'photos', bucketId: BUCKET_ID, owner: 'me' },
+  ...{ versioning: 'unversioned' as const, configurations: {} },
+};
 
 async function createClient(): Promise<MemoryMetadataClient> {
   return MemoryMetadataClient.create({
@@ -24,7 +28,7 @@ async function createClient(): Promise<MemoryMetadataClient> {
 describe('MemoryMetadataClient', () => {
   it('answers as the real state machines do', async () => {
     const client = await createClient();
-    await client.root('CreateBucket', { name: 'photos', bucketId: BUCKET_ID, owner: 'me' });
+    await client.root('CreateBucket', NEW_BUCKET);
     expect(await client.view.bucket('photos')).toMatchObject({ bucketId: BUCKET_ID });
 
     const commit = await client.index('index-0', 'CommitVersion', {
@@ -40,6 +44,8 @@ describe('MemoryMetadataClient', () => {
         headers: { 'content-type': 'text/plain' },
         userMetadata: {},
         checksum: null,
+        tags: {},
+        acl: null,
       },
       data: { inline: Buffer.from('abc'), blobs: [], missing: [] },
       precondition: null,
@@ -65,9 +71,8 @@ describe('MemoryMetadataClient', () => {
 
   it('throws refusals with their code', async () => {
     const client = await createClient();
-    const create = { name: 'photos', bucketId: BUCKET_ID, owner: 'me' };
-    await client.root('CreateBucket', create);
-    await expect(client.root('CreateBucket', create)).rejects.toMatchObject({
+    await client.root('CreateBucket', NEW_BUCKET);
+    await expect(client.root('CreateBucket', NEW_BUCKET)).rejects.toMatchObject({
       code: 'BUCKET_EXISTS',
       detail: { owner: 'me' },
     });

@@ -173,6 +173,7 @@ export class Clients {
     const draft = {
       ...{ key, sizeBytes: text.length, etag: String(random.below(3)), owner: 'me' },
       ...{ storageClass: 'STANDARD', headers: {}, userMetadata: {}, checksum: null },
+      ...{ tags: {}, acl: null },
     };
     const data = { inline: Buffer.from(text), blobs: [], missing: [] };
     const isDelete = random.below(5) === 0;

@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 
-import type { ClusterView } from '@azimuth/clients';
+import { IdentityTable } from '@azimuth/clients';
+import type { ClusterView, IdentitySnapshot } from '@azimuth/clients';
 import { seededRandom, silentLogger } from '@azimuth/common';
 import { createCodec } from '@azimuth/erasure';
 import type { Codec } from '@azimuth/erasure';
@@ -42,6 +43,10 @@ export class TestView implements ClusterView {
 
   bucket(): Promise<null> {
     return Promise.resolve(null);
+  }
+
+  identities(): IdentitySnapshot {
+    return IdentityTable.of(0, []);
   }
 
   ageMs(): number {

@@ -110,7 +110,7 @@ describe('blobs and time', () => {
     const at = { bucketId: BUCKET_ID, key: 'a', uploadId: 'u1' };
     const upload = {
       ...{ ...at, owner: 'me', storageClass: 'STANDARD', headers: {}, userMetadata: {} },
-      ...{ checksumAlgorithm: null, checksumType: null },
+      ...{ checksumAlgorithm: null, checksumType: null, tags: {}, acl: null },
     };
     await driver.run('CreateUpload', { upload });
     const part = { partNumber: 1, etag: 'p', sizeBytes: 100, checksum: null };

@@ -23,6 +23,8 @@ function plainCommit(): Command {
         headers: { 'content-type': 'text/plain' },
         userMetadata: {},
         checksum: null,
+        tags: {},
+        acl: null,
       },
       data: { inline: Buffer.from('abc'), blobs: [], missing: [] },
       precondition: null,

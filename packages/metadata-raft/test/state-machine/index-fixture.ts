@@ -80,6 +80,8 @@ export function draftOf(key: string, sizeBytes: number, etag: string): VersionDr
     headers: { 'content-type': 'text/plain' },
     userMetadata: { colour: 'blue' },
     checksum: null,
+    tags: { team: 'red' },
+    acl: null,
   };
 }
 

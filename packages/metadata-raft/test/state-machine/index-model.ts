@@ -4,6 +4,7 @@ import type {
   IndexCommandName,
   IndexCommands,
   ListEntry,
+  ListVersionEntry,
   VersionHead,
 } from '@azimuth/proto';
 
@@ -28,6 +29,12 @@ interface ModelPart {
   readonly sizeBytes: number;
   readonly inline: string | null;
   blobs: BlobRef[];
+}
+
+/** One item of a list of versions; a common prefix has no version. */
+export interface ModelListItem {
+  readonly key: string;
+  readonly version: ListVersionEntry | null;
 }
 
 class Refusal extends Error {
@@ -92,12 +99,41 @@ export class IndexModel {
     return [...items.values()];
   }
 
+  /** Every version under the prefix in the order of V-14, or the common prefix it is under. */
+  listVersions(prefix: string, delimiter: string): ModelListItem[] {
+    const items = new Map<string, ModelListItem>();
+    const keys = [...this.versions.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    for (const key of keys) {
+      const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+      if (end >= 0) {
+        const common = key.slice(0, end + delimiter.length);
+        items.set(`prefix ${common}`, { key: common, version: null });
+        continue;
+      }
+      for (const [position, { head }] of (this.versions.get(key) ?? []).entries()) {
+        const { versionId, isDeleteMarker } = head;
+        const { sizeBytes, etag, lastModifiedMs, storageClass, owner } = head;
+        const entry = { key, sizeBytes, etag, lastModifiedMs, storageClass, owner };
+        const version = { ...entry, checksumAlgorithm: null, checksumType: null };
+        items.set(`${key} ${versionId}`, {
+          key,
+          version: { ...version, versionId, isLatest: position === 0, isDeleteMarker },
+        });
+      }
+    }
+    return [...items.values()];
+  }
+
   #execute(name: IndexCommandName, args: never, index: number, nowMs: number): unknown {
     switch (name) {
       case 'CommitVersion':
         return this.#commitVersion(args, index, nowMs);
       case 'DeleteVersion':
         return this.#deleteVersion(args, index, nowMs);
+      case 'UpdateVersion':
+        return this.#updateVersion(args);
       case 'CreateUpload':
         return this.#createUpload(args, nowMs);
       case 'CommitPart':
@@ -191,10 +227,29 @@ export class IndexModel {
       userMetadata: {},
       checksum: null,
       partsCount: 0,
+      tags: {},
+      acl: null,
     };
     const marker = { head, inline: null, blobs: [] };
     this.versions.set(key, [marker, ...(this.versions.get(key) ?? [])]);
     return { versionId: markerId, isDeleteMarker: true };
+  }
+
+  #updateVersion(args: Args<'UpdateVersion'>): unknown {
+    this.#checkOpen();
+    const list = this.versions.get(args.key) ?? [];
+    const { versionId, tags, acl } = args;
+    const target =
+      versionId === null ? list[0] : list.find(({ head }) => head.versionId === versionId);
+    if (target === undefined) throw new Refusal('KEY_NOT_FOUND');
+    if (target.head.isDeleteMarker) throw new Refusal('DELETE_MARKER');
+    const changes = {
+      ...(tags === undefined ? {} : { tags }),
+      ...(acl === undefined ? {} : { acl }),
+    };
+    const changed = { ...target, head: { ...target.head, ...changes } };
+    this.versions.set(args.key, list.with(list.indexOf(target), changed));
+    return { versionId: target.head.versionId };
   }
 
   #createUpload({ upload }: Args<'CreateUpload'>, nowMs: number): unknown {
