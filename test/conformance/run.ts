@@ -1,0 +1,105 @@
+/**
+ * Acceptance by the real clients that Debian packages. Starts a cluster of its own (or uses
+ * `--endpoint`) and lets each client do what its users do, comparing every byte. A client that is
+ * not installed is named and skipped.
+ *
+ * Usage: npm run test:clients [-- --endpoint URL --access-key KEY --secret-key KEY] [--small]
+ *        [--only NAME,NAME]
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { startDevCluster } from '@azimuth/testkit';
+
+import { awsS3 } from './debian/aws-cli';
+import { duplicity } from './debian/duplicity';
+import { gitAnnex } from './debian/git-annex';
+import { rclone } from './debian/rclone';
+import { restic } from './debian/restic';
+import { s3cmd } from './debian/s3cmd';
+import { s3fs } from './debian/s3fs';
+import { isInstalled, writeSourceFiles } from './scenario';
+import type { Scenario, Target } from './scenario';
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'aws-s3': awsS3,
+  rclone,
+  s3cmd,
+  restic,
+  s3fs,
+  'git-annex': gitAnnex,
+  duplicity,
+};
+
+const { values } = parseArgs({
+  options: {
+    endpoint: { type: 'string' },
+    'access-key': { type: 'string' },
+    'secret-key': { type: 'string' },
+    small: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
+
+function runScenarios(target: Target): number {
+  const directory = mkdtempSync(join(tmpdir(), 'azimuth-clients-'));
+  const wanted = values.only?.split(',') ?? Object.keys(SCENARIOS);
+  let failed = 0;
+  try {
+    const source = join(directory, 'source');
+    writeSourceFiles(source, !values.small);
+    for (const name of wanted) {
+      const scenario = SCENARIOS[name];
+      if (scenario === undefined) throw new Error(`no scenario ${name}`);
+      if (!runScenario(name, scenario, target, { source, directory })) failed += 1;
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  return failed;
+}
+
+function runScenario(
+  name: string,
+  scenario: Scenario,
+  target: Target,
+  { source, directory }: { readonly source: string; readonly directory: string },
+): boolean {
+  if (!isInstalled(scenario.client)) {
+    const install = `apt-get install ${scenario.debianPackage}`;
+    process.stdout.write(`SKIP ${name}: not installed (${install})\n`);
+    return true;
+  }
+  const scratch = join(directory, name);
+  mkdirSync(scratch);
+  const startedMs = performance.now();
+  try {
+    scenario.run(target, { source, scratch });
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    process.stdout.write(`PASS ${name} (${seconds} s)\n`);
+    return true;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    process.stdout.write(`FAIL ${name}: ${String(error)}\n${stdout}\n${stderr}\n`);
+    return false;
+  }
+}
+
+async function main(): Promise<void> {
+  if (values.endpoint !== undefined) {
+    const accessKey = values['access-key'] ?? '';
+    const secretKey = values['secret-key'] ?? '';
+    process.exitCode = runScenarios({ endpoint: values.endpoint, accessKey, secretKey });
+    return;
+  }
+  const cluster = await startDevCluster();
+  try {
+    process.exitCode = runScenarios(cluster);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+void main();
