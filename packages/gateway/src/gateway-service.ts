@@ -9,7 +9,8 @@ import type { Registry } from 'prom-client';
 import { accountDirectory } from './auth/accounts';
 import { Authenticator } from './auth/authenticate';
 import { ownerAuthorizer } from './auth/authorize';
-import { clusterRootPrincipal, requireStrongCredentials, singleCredentialStore } from './auth/credentials';
+import { clusterRootPrincipal, requireStrongCredentials } from './auth/credentials';
+import { identityCredentialStore } from './auth/identity-credentials';
 import type { DataPath } from './data-path/data-path';
 import type { GatewayConfig } from './gateway-config';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
@@ -56,10 +57,14 @@ export async function startGateway(
     .digest('base64url');
   const clusterRoot = clusterRootPrincipal(config.clusterId);
   const accounts = accountDirectory(view, clusterRoot);
-  const credentials = singleCredentialStore({
-    accessKeyId: config.accessKey,
-    secretKey: config.secretKey,
-    principal: clusterRoot,
+  const credentials = identityCredentialStore({
+    view,
+    accounts,
+    root: {
+      accessKeyId: config.accessKey,
+      secretKey: config.secretKey,
+      accountId: clusterRoot.accountId,
+    },
   });
   const pipeline = new Pipeline({
     operations: OPERATIONS,

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 
+import { IdentityTable } from '@azimuth/clients';
 import type { ClusterView, MetadataClient } from '@azimuth/clients';
 import type { Logger } from '@azimuth/common';
 import { parseConfig, seededRandom, systemClock } from '@azimuth/common';
@@ -59,7 +60,11 @@ async function start(config = configOf()): Promise<Fixture> {
     // Requests of these tests end before either of them is needed.
     metadata: {} as MetadataClient,
     dataPath: {} as DataPath,
-    view: { ageMs: () => view.ageOfViewMs } as ClusterView,
+    view: {
+      ageMs: () => view.ageOfViewMs,
+      identities: () => IdentityTable.of(0, []),
+      bucket: () => Promise.resolve(null),
+    } as unknown as ClusterView,
     clock: systemClock,
     random: seededRandom(1),
     logger,

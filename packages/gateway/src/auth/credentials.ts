@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { StoreError } from '@azimuth/common';
 
+import { S3Error } from '../s3/s3-error';
 import type { Principal } from './principal';
 import { rootOfAccount } from './principal';
 
@@ -12,8 +13,13 @@ export interface Credential {
 }
 
 export interface CredentialStore {
-  /** Null when there is no such key. */
-  lookup(accessKeyId: string): Promise<Credential | null>;
+  /**
+   * Null when there is no such key, or it is not active.
+   *
+   * @param sessionToken what came with the request; null when nothing did.
+   * @throws S3Error InvalidToken when the token does not belong to the key.
+   */
+  lookup(accessKeyId: string, sessionToken: string | null): Credential | null;
 }
 
 const ACCOUNT_ID_DIGITS = 12;
@@ -78,9 +84,12 @@ export function clusterRootPrincipal(clusterId: string): Principal {
   });
 }
 
-/** The one key of the configuration. */
+/** One key and nothing else. */
 export function singleCredentialStore(credential: Credential): CredentialStore {
-  const found = Promise.resolve(credential);
-  const missing = Promise.resolve(null);
-  return { lookup: (accessKeyId) => (accessKeyId === credential.accessKeyId ? found : missing) };
+  return {
+    lookup(accessKeyId, sessionToken) {
+      if (sessionToken !== null) throw new S3Error('InvalidToken');
+      return accessKeyId === credential.accessKeyId ? credential : null;
+    },
+  };
 }

@@ -1,3 +1,7 @@
+import type { RoleRecord, UserRecord } from '@azimuth/proto';
+
+import { userArn } from './arn';
+
 /** What AWS shows as the owner of requests without credentials. */
 export const ANONYMOUS_CANONICAL_ID =
   '65a011a29cdf8ec533ec3d1ccaae921c65a011a29cdf8ec533ec3d1ccaae921c';
@@ -45,12 +49,14 @@ export const ANONYMOUS: Principal = {
   session: null,
 };
 
-/** The root of an account. */
-export function rootOfAccount(account: {
+interface AccountNames {
   readonly accountId: string;
   readonly canonicalId: string;
   readonly displayName: string;
-}): Principal {
+}
+
+/** The root of an account. */
+export function rootOfAccount(account: AccountNames): Principal {
   const { accountId, canonicalId, displayName } = account;
   return {
     kind: 'root',
@@ -62,5 +68,32 @@ export function rootOfAccount(account: {
     userName: null,
     roleName: null,
     session: null,
+  };
+}
+
+export function principalOfUser(account: AccountNames, user: UserRecord): Principal {
+  return {
+    ...rootOfAccount(account),
+    kind: 'user',
+    arn: userArn(user),
+    userId: user.userId,
+    userName: user.userName,
+  };
+}
+
+/** A session of a role. */
+export function principalOfRole(
+  account: AccountNames,
+  role: RoleRecord,
+  sessionName: string,
+  session: PrincipalSession,
+): Principal {
+  return {
+    ...rootOfAccount(account),
+    kind: 'assumed-role',
+    arn: `arn:aws:sts::${account.accountId}:assumed-role/${role.roleName}/${sessionName}`,
+    userId: `${role.roleId}:${sessionName}`,
+    roleName: role.roleName,
+    session,
   };
 }

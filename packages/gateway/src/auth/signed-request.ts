@@ -22,12 +22,18 @@ export interface SignedRequest {
 
 const EXPIRES_SECONDS_MAX = 7 * 24 * 3600;
 
+/** What a request says it is signed with; `v2` leads to `sigv2.ts`, which is off by default. */
+export type RequestSignature =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'v2'; readonly mechanism: AuthMechanism }
+  | { readonly kind: 'v4'; readonly signed: SignedRequest };
+
 /**
  * Finds the signature of a request, in its header or its query.
  *
- * @throws S3Error AccessDenied when it is anonymous; the malformations of G-1, G-2, G-9, G-11.
+ * @throws S3Error the malformations of G-1, G-2, G-9, G-11.
  */
-export function parseSignedRequest(head: RequestHead): SignedRequest {
+export function parseSignature(head: RequestHead): RequestSignature {
   // An empty header signs nothing: such a request is as anonymous as one without it.
   const authorization = head.headers.get('authorization') || undefined;
   const isQuery = head.query.size > 0 && hasQuerySignature(head);
@@ -39,10 +45,19 @@ export function parseSignedRequest(head: RequestHead): SignedRequest {
         { message: `Only one auth mechanism allowed; ${ONE_MECHANISM}` },
       );
     }
-    return parseAuthorization(authorization, head);
+    if (/^AWS(?: |$)/.test(authorization)) return { kind: 'v2', mechanism: 'header' };
+    return { kind: 'v4', signed: parseAuthorization(authorization, head) };
   }
-  if (isQuery) return parsePresigned(head);
-  throw new S3Error('AccessDenied');
+  if (!isQuery) return { kind: 'none' };
+  if (isVersion2Query(head.query) && !isVersion4Query(head.query)) {
+    return { kind: 'v2', mechanism: 'query' };
+  }
+  return { kind: 'v4', signed: parsePresigned(head) };
+}
+
+/** For requests that are signed as V2 where that is switched off. */
+export function unsupportedMechanism(): S3Error {
+  return invalidRequest(WRONG_MECHANISM);
 }
 
 const ONE_MECHANISM =
@@ -52,24 +67,24 @@ const WRONG_MECHANISM =
   'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.';
 
 function hasQuerySignature({ query }: RequestHead): boolean {
+  return isVersion4Query(query) || isVersion2Query(query);
+}
+
+function isVersion4Query(query: RequestHead['query']): boolean {
   return (
-    query.has('X-Amz-Algorithm') ||
-    query.has('X-Amz-Credential') ||
-    query.has('X-Amz-Signature') ||
-    isVersion2Query(query)
+    query.has('X-Amz-Algorithm') || query.has('X-Amz-Credential') || query.has('X-Amz-Signature')
   );
 }
 
+/** One of the two is enough: half a signature must not pass for none. */
 function isVersion2Query(query: RequestHead['query']): boolean {
-  return query.has('AWSAccessKeyId') && query.has('Signature');
+  return query.has('AWSAccessKeyId') || query.has('Signature');
 }
 
 function parseAuthorization(authorization: string, head: RequestHead): SignedRequest {
   const blank = authorization.indexOf(' ');
   const algorithm = blank < 0 ? authorization : authorization.slice(0, blank);
-  if (algorithm === 'AWS' || algorithm === 'AWS4-ECDSA-P256-SHA256') {
-    throw invalidRequest(WRONG_MECHANISM);
-  }
+  if (algorithm === 'AWS4-ECDSA-P256-SHA256') throw unsupportedMechanism();
   if (algorithm !== ALGORITHM) {
     throw invalidArgument('Unsupported Authorization Type', 'Authorization', algorithm);
   }
@@ -149,7 +164,6 @@ function requireTimestamp({ headers }: RequestHead): { timestamp: string; timest
 
 function parsePresigned({ query }: RequestHead): SignedRequest {
   const algorithm = query.get('X-Amz-Algorithm');
-  if (algorithm === undefined && isVersion2Query(query)) throw invalidRequest(WRONG_MECHANISM);
   const credential = query.get('X-Amz-Credential');
   const timestamp = query.get('X-Amz-Date');
   const expires = query.get('X-Amz-Expires');

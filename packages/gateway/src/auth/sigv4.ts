@@ -37,12 +37,12 @@ export function deriveSigningKey(secretKey: string, scope: CredentialScope): Buf
   return hmac(serviceKey, scope.terminal);
 }
 
-/** Signing keys by key id, day and region: four HMACs saved on every request. Bounded. */
+/** Signing keys by key id, day, region and service: four HMACs saved on every request. Bounded. */
 export class SigningKeyCache {
   readonly #keys = new Map<string, { readonly secretKey: string; readonly key: Buffer }>();
 
   get(secretKey: string, scope: CredentialScope): Buffer {
-    const name = `${scope.accessKeyId}/${scope.date}/${scope.region}`;
+    const name = `${scope.accessKeyId}/${scope.date}/${scope.region}/${scope.service}`;
     const cached = this.#keys.get(name);
     // A rotated secret keeps its key id: the cached key must not outlive it.
     if (cached?.secretKey === secretKey) return cached.key;

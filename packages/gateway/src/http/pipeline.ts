@@ -4,7 +4,7 @@ import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
 
 import type { Authenticator } from '../auth/authenticate';
-import type { AccessTarget, Authorizer, RequestFacts } from '../auth/authorize';
+import type { AccessTarget, Authorizer, RequestFacts, SignatureFacts } from '../auth/authorize';
 import { accessOf } from '../auth/authorize';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
@@ -172,7 +172,7 @@ export class Pipeline {
     exchange.operation = operationName;
     const { principal } = authenticated;
     const { bucket, key } = head;
-    const facts = requestFacts(request, head, clock.wallMs());
+    const facts = requestFacts(request, head, clock.wallMs(), authenticated.signature);
     const access = accessOf(authorizer, principal, facts);
     const action = operation?.action ?? `s3:${operationName}`;
     await access.require(action, await this.#target(head, exchange));
@@ -336,14 +336,19 @@ function resourceOf({ head, request }: Exchange): string {
   return head.key === null ? `/${head.bucket}` : `/${head.bucket}/${head.key}`;
 }
 
-function requestFacts(request: IncomingMessage, head: RequestHead, nowMs: number): RequestFacts {
+function requestFacts(
+  request: IncomingMessage,
+  head: RequestHead,
+  nowMs: number,
+  signature: SignatureFacts | null,
+): RequestFacts {
   return {
     sourceIp: request.socket.remoteAddress ?? '',
     isSecure: 'encrypted' in request.socket,
     nowMs,
     headers: head.headers,
     query: head.query,
-    signature: null,
+    signature,
   };
 }
 

@@ -32,6 +32,7 @@ export const S3_ERRORS = {
   ],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
   EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed size'],
+  ExpiredToken: [400, 'The provided token has expired.'],
   GlacierExpeditedRetrievalNotAvailable: [
     503,
     'Glacier expedited retrievals are currently not available, please try again later.',
@@ -98,6 +99,7 @@ export const S3_ERRORS = {
     400,
     'The XML you provided was not well-formed or did not validate against our published schema',
   ],
+  MalformedPolicy: [400, "Policies must be valid JSON and the first byte must be '{'"],
   MalformedPOSTRequest: [
     400,
     'The body of your POST request is not well-formed multipart/form-data.',

@@ -250,8 +250,6 @@ describe('header authentication', () => {
 
   it.each<[string, string, (headers: Record<string, string>) => void]>([
     ['an unknown key', 'InvalidAccessKeyId', edit(AWS_KEY, 'AKIAUNKNOWN')],
-    ['no Authorization', 'AccessDenied', (headers) => delete headers['authorization']],
-    ['an empty one, which is none', 'AccessDenied', edit(/.*/, '')],
     ['Basic', 'InvalidArgument', edit(/.*/, 'Basic dXNlcjpwYXNz')],
     ['SigV2', 'InvalidRequest', edit(/.*/, 'AWS AKIA:c2lnbmF0dXJl')],
     ['SigV4A', 'InvalidRequest', edit('AWS4-HMAC-SHA256', 'AWS4-ECDSA-P256-SHA256')],
@@ -282,7 +280,29 @@ describe('header authentication', () => {
     expect((await refusal(authenticate(GET, SIGNER, change))).code).toBe(code);
   });
 
-  it('refuses a signed session token: there are no temporary credentials', async () => {
+  it.each<[string, (headers: Record<string, string>) => void]>([
+    ['no Authorization', (headers) => delete headers['authorization']],
+    ['an empty one, which is none', edit(/.*/, '')],
+  ])('takes a request with %s for anonymous', async (_name, change) => {
+    const headers = signHeaders(GET, SIGNER);
+    change(headers);
+    const head = headOf(GET.method, GET.target, headers);
+
+    const { principal, chunkSignatures, signature } = await authenticator().authenticate(head, NOW);
+
+    expect([principal.kind, chunkSignatures, signature]).toEqual(['anonymous', null, null]);
+  });
+
+  it('refuses signed chunks of nobody', async () => {
+    const payloadHash = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+    const headers = signHeaders({ ...GET, payloadHash }, SIGNER);
+    delete headers['authorization'];
+    const attempt = authenticator().authenticate(headOf('PUT', GET.target, headers), NOW);
+
+    expect((await refusal(attempt)).code).toBe('InvalidRequest');
+  });
+
+  it('refuses a session token of a key that is not temporary', async () => {
     const headers = { ...GET.headers, 'x-amz-security-token': 'token' };
 
     expect((await refusal(authenticate({ ...GET, headers }))).code).toBe('InvalidToken');
@@ -312,7 +332,7 @@ describe('header authentication', () => {
     const credential = { accessKeyId: AWS_KEY, principal: clusterRootPrincipal('c') };
     let secretKey = AWS_SECRET;
     const changing = new Authenticator(
-      { lookup: () => Promise.resolve({ ...credential, secretKey }) },
+      { lookup: () => ({ ...credential, secretKey }) },
       'us-east-1',
     );
     const head = headOf('GET', GET.target, signHeaders(GET, SIGNER));

@@ -28,6 +28,7 @@ function open(
     principal: clusterRootPrincipal('c'),
     payload: parsePayloadMode(mode),
     chunkSignatures: null,
+    signature: null,
   };
   return openRequestBody(new Map(Object.entries(headers)), authenticated, source);
 }
