@@ -95,6 +95,7 @@ describe('a metadata cluster of three nodes', () => {
     });
     const view = createClusterView({
       metadata,
+      withIdentities: true,
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
@@ -143,6 +144,34 @@ describe('a metadata cluster of three nodes', () => {
       code: 'PERMISSION_DENIED',
     });
     await close();
+  });
+
+  it('a change that was answered is in force at every gateway', async () => {
+    const [author, other] = [await connect(), await connect()];
+    await other.view.waitForChange(5_000);
+    const at = { name: 'settings', bucketId: 'ab'.repeat(16) };
+    const { metadata } = author;
+    const startedMs = systemClock.monotonicMs();
+    const base = { versioning: 'unversioned' as const, configurations: {} };
+    await metadata.root('CreateBucket', { ...at, owner: 'me', ...base });
+    // Nobody was waited for in vain, not even the gateway that has just gone.
+    expect(systemClock.monotonicMs() - startedMs).toBeLessThan(1_000);
+    for (const document of ['first', 'second', null]) {
+      await metadata.root('SetBucketConfiguration', { ...at, configuration: 'cors', document });
+      const bucket = await other.view.bucket(at.name);
+      expect(bucket?.configurations['cors'] ?? null).toBe(document);
+    }
+    const record = { keyId: 'k', secret: 's', createdMs: 1 };
+    const changes = [{ kind: 'token-key' as const, name: 'k', record }];
+    const { revision } = await metadata.root('CommitIdentities', { expectedRevision: 0, changes });
+    for (const { view } of [author, other]) {
+      expect(view.identities().revision).toBe(revision);
+      expect(view.identities().get('token-key', 'k')).toEqual(record);
+    }
+    await expect(
+      metadata.root('CommitIdentities', { expectedRevision: 0, changes }),
+    ).rejects.toMatchObject({ code: 'PRECONDITION_FAILED', detail: { revision } });
+    for (const { close } of [author, other]) await close();
   });
 
   it('keeps acknowledged writes and answers again soon after the loss of any one node', async () => {

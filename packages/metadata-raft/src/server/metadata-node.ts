@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock, Logger, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
-import { serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
+import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { readBootId } from '../driver/boot-record';
@@ -180,6 +180,8 @@ export class MetadataNode {
       allow: { Session: ['gateway', 'curator', 'storage', 'admin', 'metadata'] },
       implementation: {
         Session: (call: Parameters<typeof serveSession>[0]) => {
+          const end = (): void => this.service.forget(peerOf(call));
+          call.once('end', end).once('cancelled', end);
           serveSession(call, (body, peer) => this.service.handle(body, peer), { logger });
         },
       },

@@ -6,6 +6,7 @@ import type {
   HeartbeatResult,
   IndexQueryName,
   MetadataStatus,
+  RootCommandName,
   RootQueryName,
   SessionRequest,
   SessionResponse,
@@ -21,12 +22,23 @@ import { checkAccess } from './access-policy';
 import type { GroupEndpoint } from './group-endpoint';
 import type { NodeMonitor } from './node-monitor';
 import { decodeRequest } from './session-request';
+import { WatcherProgress } from './watcher-progress';
 
 const REQUESTS_MAX = 8_192;
 const WATCHES_MAX = 4_096;
 const WATCH_MS_MAX = 10_000;
 /** Watches end at multiples of this, so that those which end together share one confirmation. */
 const WATCH_GRID_MS = 250;
+
+/** What every gateway must have taken when its author is told that it is done. */
+const SETTLING_COMMANDS: ReadonlySet<string> = new Set<RootCommandName>([
+  'CreateBucket',
+  'SetBucketConfiguration',
+  'SetBucketVersioning',
+  'MarkBucketDeleting',
+  'RemoveBucket',
+  'CommitIdentities',
+]);
 
 type RequestOf<Kind extends SessionRequest['kind']> = Extract<SessionRequest, { kind: Kind }>;
 
@@ -45,11 +57,13 @@ export interface SessionServiceOptions {
 /** Answers the requests of `Metadata/Session`. All failures are answers. */
 export class SessionService {
   readonly #options: SessionServiceOptions;
+  readonly #watchers: WatcherProgress;
   #requests = 0;
   #watches = 0;
 
   constructor(options: SessionServiceOptions) {
     this.#options = options;
+    this.#watchers = new WatcherProgress(options.clock);
   }
 
   get inFlight(): { readonly requests: number; readonly watches: number } {
@@ -61,7 +75,7 @@ export class SessionService {
       const request = decodeRequest(body);
       checkAccess(request, peer);
       // Watches wait most of their time, so they have a limit of their own.
-      if (request.kind === 'watch') return encodeAnswer(await this.#watchBounded(request));
+      if (request.kind === 'watch') return encodeAnswer(await this.#watchBounded(request, peer));
       if (this.#requests >= REQUESTS_MAX) throw new StoreError('OVERLOADED');
       this.#requests += 1;
       try {
@@ -74,10 +88,15 @@ export class SessionService {
     }
   }
 
+  /** The session of `peer` is over. */
+  forget(peer: PeerIdentity): void {
+    this.#watchers.forget(peer);
+  }
+
   async #dispatch(request: Exclude<SessionRequest, { kind: 'watch' }>): Promise<Buffer> {
     switch (request.kind) {
       case 'propose':
-        return this.#endpoint(request.group).submit(request.command);
+        return this.#propose(request);
       case 'query':
         return encodeAnswer(await this.#query(request));
       case 'heartbeat':
@@ -87,6 +106,14 @@ export class SessionService {
       case 'status':
         return encodeAnswer(this.status());
     }
+  }
+
+  async #propose({ group, command }: RequestOf<'propose'>): Promise<Buffer> {
+    const answer = await this.#endpoint(group).submit(command);
+    if (group === 'root' && SETTLING_COMMANDS.has(command.name)) {
+      await this.#watchers.settled(this.#options.root.commands.state.counters.mapVersion);
+    }
+    return answer;
   }
 
   async #query({ group, name, args }: RequestOf<'query'>): Promise<unknown> {
@@ -127,9 +154,11 @@ export class SessionService {
     return new StoreError('UNAVAILABLE', { group, reason: 'the replica is being rebuilt' });
   }
 
-  async #watchBounded(request: RequestOf<'watch'>): Promise<WatchResult> {
+  async #watchBounded(request: RequestOf<'watch'>, peer: PeerIdentity): Promise<WatchResult> {
     if (this.#watches >= WATCHES_MAX) throw new StoreError('OVERLOADED');
     this.#watches += 1;
+    // The object stands for the session: two processes may share a certificate.
+    if (peer.role === 'gateway') this.#watchers.hear(peer, request.since);
     try {
       return await this.#watch(request);
     } finally {
