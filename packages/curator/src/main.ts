@@ -21,7 +21,7 @@ export async function runCurator(sources: ConfigSources): Promise<CuratorService
   const tls = loadTlsMaterial(config.tlsDirectory);
   const logger = createLogger(config.logLevel, { role: 'curator', nodeId, zone });
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'azimuth_' });
+  collectDefaultMetrics({ register: registry });
   const common = { clock: systemClock, random: systemRandom, logger };
   const peers = config.metadataPeers;
   const metadata = createMetadataClient({ ...common, peers, tls, clusterId });

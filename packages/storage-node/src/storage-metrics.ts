@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import type { ServedDisk } from './server/storage-service';
 import type { ShardTraffic } from './server/shard-server';
@@ -18,6 +18,7 @@ export class StorageMetrics {
   readonly #compactedBytes: Counter;
 
   constructor(disks: ReadonlyMap<string, ServedDisk>) {
+    collectDefaultMetrics({ register: this.registry });
     const registers = [this.registry];
     this.#receivedBytes = new Counter({
       name: 'azimuth_storage_received_bytes_total',

@@ -1,0 +1,103 @@
+/**
+ * The development cluster as machines see it: what `cluster.json` promises to whoever drives it.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ListBucketsCommand } from '@aws-sdk/client-s3';
+import type { DevCluster } from '@azimuth/testkit';
+import { startDevCluster } from '@azimuth/testkit';
+
+import { makeClient } from '../chaos/workload';
+
+const ZONES = ['a', 'b', 'c'];
+
+interface ClusterDocument {
+  readonly ready: boolean;
+  readonly regions: readonly {
+    readonly name: string;
+    readonly endpoint: string;
+    readonly gateways: readonly { readonly zone: string; readonly url: string }[];
+    readonly accessKey: string;
+    readonly secretKey: string;
+    readonly processes: readonly {
+      readonly role: string;
+      readonly zone: string;
+      readonly pid: number;
+      readonly admin: string;
+    }[];
+  }[];
+}
+
+describe('azimuth dev', () => {
+  let cluster: DevCluster;
+
+  beforeAll(async () => {
+    cluster = await startDevCluster();
+  }, 90_000);
+
+  afterAll(async () => {
+    await cluster.stop();
+  }, 30_000);
+
+  const document = (): ClusterDocument =>
+    JSON.parse(readFileSync(join(cluster.directory, 'cluster.json'), 'utf8')) as ClusterDocument;
+  const region = (): ClusterDocument['regions'][number] => {
+    const [first] = document().regions;
+    if (first === undefined) throw new Error('no region');
+    return first;
+  };
+  const rolesOf = (zone: string): string[] =>
+    region()
+      .processes.filter((each) => each.zone === zone)
+      .map(({ role }) => role)
+      .sort();
+
+  it('describes one region of three zones, every process of it alive and ready', async () => {
+    expect(document().ready).toBe(true);
+    expect(document().regions).toHaveLength(1);
+    for (const zone of ZONES) {
+      expect(rolesOf(zone)).toEqual(['curator', 'gateway', 'metadata', 'storage', 'storage']);
+    }
+    for (const { pid, admin } of region().processes) {
+      expect(process.kill(pid, 0)).toBe(true);
+      expect((await fetch(`${admin}/livez`)).status).toBe(200);
+      expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+      const metrics = await (await fetch(`${admin}/metrics`)).text();
+      expect(metrics).toContain('process_cpu_seconds_total');
+    }
+  });
+
+  it('names an endpoint and a gateway in each zone that serve S3 with the credentials', async () => {
+    const { endpoint, gateways, accessKey, secretKey } = region();
+    expect(gateways.map(({ zone }) => zone).sort()).toEqual(ZONES);
+    for (const url of [endpoint, ...gateways.map((gateway) => gateway.url)]) {
+      const client = makeClient({ ...cluster, endpoint: url, accessKey, secretKey }, 1);
+      expect((await client.send(new ListBucketsCommand({}))).Buckets ?? []).toEqual([]);
+      client.destroy();
+    }
+  });
+
+  it('restarts nothing by itself, follows what it is told, and serves on without a zone', async () => {
+    await cluster.zone('kill', 'b');
+    expect(rolesOf('b')).toEqual([]);
+    const client = makeClient(cluster, 1);
+    expect((await client.send(new ListBucketsCommand({}))).Buckets ?? []).toEqual([]);
+    client.destroy();
+    await cluster.zone('start', 'b');
+    expect(rolesOf('b')).toHaveLength(5);
+    expect(document().ready).toBe(true);
+  }, 60_000);
+
+  it('leaves a directory behind that starts again with the same credentials', async () => {
+    const { accessKey, secretKey } = region();
+    const { directory } = cluster;
+    await cluster.killEverything();
+    const again = await startDevCluster({ directory });
+    try {
+      expect(again).toMatchObject({ accessKey, secretKey });
+    } finally {
+      await again.stop();
+    }
+  }, 90_000);
+});
