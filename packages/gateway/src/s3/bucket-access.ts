@@ -6,9 +6,11 @@ import { indexGroupOfSlot } from '@azimuth/placement';
 import { slotOfKey } from '@azimuth/proto';
 
 import type { S3Request } from '../http/request';
+import { bucketConfiguration } from './bucket-configuration';
 import { S3Error } from './s3-error';
 
 export const KEY_BYTES_MAX = 1024;
+const REQUEST_PAYER = 'x-amz-request-payer';
 
 /** A key in a bucket, and where its versions live. */
 export interface ObjectLocation {
@@ -25,7 +27,8 @@ export interface ObjectLocation {
  * The bucket of the request.
  *
  * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the caller's
- * or than the one that `x-amz-expected-bucket-owner` names.
+ * or than the one that `x-amz-expected-bucket-owner` names, or when the requester pays and did not
+ * say so; InvalidBucketOwnerAWSAccountID.
  */
 export async function requireBucket(
   request: S3Request,
@@ -45,11 +48,35 @@ export async function requireBucketNamed(
 ): Promise<BucketRecord> {
   const bucket = await context.view.bucket(name, request.signal);
   if (bucket === null) throw new S3Error('NoSuchBucket', { BucketName: name });
-  const owner = context.accounts.byCanonicalId(bucket.owner);
-  if (expectedOwner !== undefined && expectedOwner !== owner?.accountId) {
-    throw new S3Error('AccessDenied');
+  if (expectedOwner !== undefined) {
+    if (!/^\d{12}$/.test(expectedOwner)) throw new S3Error('InvalidBucketOwnerAWSAccountID');
+    const owner = context.accounts.byCanonicalId(bucket.owner);
+    if (expectedOwner !== owner?.accountId) throw new S3Error('AccessDenied');
   }
+  requirePayer(bucket, request);
   return bucket;
+}
+
+/**
+ * A bucket whose requester pays lets others in only when they say that they know. Nothing is
+ * billed here; the question and its answer are those of AWS.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html
+ */
+function requirePayer(bucket: BucketRecord, { principal, headers, query }: S3Request): void {
+  if (bucketConfiguration(bucket, 'request-payment') !== 'Requester') return;
+  if (principal.canonicalId === bucket.owner) return;
+  const payer = headers.get(REQUEST_PAYER) ?? query.get(REQUEST_PAYER);
+  if (principal.kind === 'anonymous' || payer !== 'requester') throw new S3Error('AccessDenied');
+}
+
+/** `x-amz-request-charged` of what somebody else than the bucket's owner was let in for. */
+export function chargedHeaders(
+  bucket: BucketRecord | null,
+  { principal }: S3Request,
+): Readonly<Record<string, string>> {
+  if (bucket === null || bucketConfiguration(bucket, 'request-payment') !== 'Requester') return {};
+  return principal.canonicalId === bucket.owner ? {} : { 'x-amz-request-charged': 'requester' };
 }
 
 /** The bucket and key of a request that reads. */

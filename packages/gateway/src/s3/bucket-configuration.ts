@@ -3,7 +3,12 @@ import type { BucketRecord } from '@azimuth/proto';
 import type { AccountDirectory } from '../auth/accounts';
 import type { AccessControlList } from './access-control-list';
 
-export type ObjectOwnership = 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter';
+export const OBJECT_OWNERSHIPS = [
+  'BucketOwnerEnforced',
+  'BucketOwnerPreferred',
+  'ObjectWriter',
+] as const;
+export type ObjectOwnership = (typeof OBJECT_OWNERSHIPS)[number];
 
 /** P-5. */
 export interface PublicAccessBlock {
@@ -22,6 +27,28 @@ export interface CorsRule {
   readonly maxAgeSeconds: number | null;
 }
 
+/** Q-3: either all requests are redirected, or there is an index document. */
+export interface WebsiteConfiguration {
+  readonly redirectAll: { readonly hostName: string; readonly protocol: string | null } | null;
+  readonly indexSuffix: string | null;
+  readonly errorKey: string | null;
+  readonly routingRules: readonly RoutingRule[];
+}
+
+export interface RoutingRule {
+  readonly condition: {
+    readonly keyPrefix: string | null;
+    readonly errorCode: number | null;
+  } | null;
+  readonly redirect: {
+    readonly hostName: string | null;
+    readonly protocol: string | null;
+    readonly statusCode: number | null;
+    readonly replaceKeyPrefixWith: string | null;
+    readonly replaceKeyWith: string | null;
+  };
+}
+
 /**
  * Name → content of the configurations that this gateway acts on. Each is stored as JSON under its
  * name in the bucket's record; all were checked when they were put.
@@ -35,6 +62,8 @@ export interface BucketConfigurations {
   readonly cors: readonly CorsRule[];
   readonly tagging: Readonly<Record<string, string>>;
   readonly 'request-payment': 'BucketOwner' | 'Requester';
+  readonly accelerate: 'Enabled' | 'Suspended';
+  readonly website: WebsiteConfiguration;
 }
 
 export type BucketConfigurationName = keyof BucketConfigurations;
@@ -54,9 +83,16 @@ export function bucketConfiguration<Name extends BucketConfigurationName>(
   return byName.get(name) as BucketConfigurations[Name];
 }
 
-/** Buckets made before ownership was a choice, and all that did not choose, have no ACLs (P-8). */
+/**
+ * P-8: CreateBucket stores `BucketOwnerEnforced` unless it is told otherwise. A bucket whose
+ * controls were deleted is what all buckets were before there were any.
+ */
 export function ownershipOf(bucket: BucketRecord): ObjectOwnership {
-  return bucketConfiguration(bucket, 'ownership') ?? 'BucketOwnerEnforced';
+  return bucketConfiguration(bucket, 'ownership') ?? 'ObjectWriter';
+}
+
+export function parseObjectOwnership(text: string): ObjectOwnership | null {
+  return OBJECT_OWNERSHIPS.find((each) => each === text) ?? null;
 }
 
 const NOTHING_BLOCKED: PublicAccessBlock = {

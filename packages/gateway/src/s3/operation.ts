@@ -33,5 +33,7 @@ export interface Operation {
    */
   readonly body: 'none' | 'document' | 'stream';
   readonly documentBytesMax?: number;
+  /** What of the API this covers, when that is not all of it: for docs/s3-compatibility.md. */
+  readonly limitation?: string;
   handle(request: S3Request, context: OperationContext): Promise<S3Response>;
 }

@@ -53,9 +53,17 @@ export const S3_ERRORS = {
   InternalError: [500, 'We encountered an internal error. Please try again.'],
   InvalidAccessKeyId: [403, 'The AWS Access Key Id you provided does not exist in our records.'],
   InvalidArgument: [400, 'Invalid Argument'],
+  InvalidBucketAclWithBlockPublicAccessError: [
+    400,
+    'Bucket cannot have public ACLs set with BlockPublicAccess enabled',
+  ],
   InvalidBucketAclWithObjectOwnership: [
     400,
     "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+  ],
+  InvalidBucketOwnerAWSAccountID: [
+    400,
+    'The value of the expected bucket owner parameter must be an AWS account ID',
   ],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidBucketState: [409, 'The request is not valid for the current state of the bucket.'],
@@ -189,6 +197,11 @@ export const S3_ERRORS = {
       'key and signing method.',
   ],
   SlowDown: [503, 'Please reduce your request rate.'],
+  TooManyConfigurations: [
+    400,
+    'You are attempting to create a new configuration but have already reached the ' +
+      '1,000-configuration limit.',
+  ],
   TooManyBuckets: [400, 'You have attempted to create more buckets than allowed'],
   UnresolvableGrantByEmailAddress: [
     400,

@@ -1,14 +1,14 @@
 import { hasCode, required } from '@azimuth/common';
 
 import { isBucketName } from '../../http/bucket-name';
-import type { Headers, S3Request } from '../../http/request';
+import type { S3Request } from '../../http/request';
 import type { S3Response } from '../../http/response';
-import { childrenOf, childText, parseXml, requireRoot } from '../../http/xml/xml-element';
 import { requireFreshView } from '../bucket-access';
-import { parseCannedAcl } from '../object-headers';
+import type { BucketConfigurations } from '../bucket-configuration';
 import type { Operation, OperationContext } from '../operation';
 import { readDocument } from '../request-document';
 import { S3Error } from '../s3-error';
+import { firstConfigurations, parseBucketDocument } from './new-bucket';
 
 const DOCUMENT_BYTES_MAX = 1024 ** 2;
 const BUCKET_ID_BYTES = 16;
@@ -24,14 +24,15 @@ export const createBucket: Operation = {
     requireFreshView(context);
     const name = required(request.bucket, 'bucket name');
     if (!isBucketName(name)) throw new S3Error('InvalidBucketName', { BucketName: name });
-    refuseBucketHeaders(request.headers);
+    const { canonicalId } = request.principal;
+    const configurations = firstConfigurations(request.headers, canonicalId, context.accounts);
     const document = await readDocument(request, {
       bytesMax: DOCUMENT_BYTES_MAX,
       integrity: 'checked',
     });
-    checkConfiguration(document, context.region);
+    const tagging = parseBucketDocument(document, context.region);
+    await requireSettings(request, tagging !== null);
 
-    const { canonicalId } = request.principal;
     const bucketId = context.random.bytes(BUCKET_ID_BYTES).toString('hex');
     try {
       await context.metadata.root(
@@ -41,7 +42,9 @@ export const createBucket: Operation = {
           bucketId,
           owner: canonicalId,
           versioning: 'unversioned',
-          configurations: {},
+          configurations: documentsOf(
+            tagging === null ? configurations : { ...configurations, tagging },
+          ),
         },
         { signal: request.signal },
       );
@@ -52,6 +55,26 @@ export const createBucket: Operation = {
     return created(name);
   },
 };
+
+/** What is set along with the bucket needs the permission that setting it later would need. */
+async function requireSettings(request: S3Request, hasTags: boolean): Promise<void> {
+  const { access, headers, bucket } = request;
+  const target = { bucket: null, bucketName: bucket, key: null, versionId: null };
+  const names = [...headers.keys()];
+  if (names.some((name) => name === 'x-amz-acl' || name.startsWith('x-amz-grant-'))) {
+    await access.require('s3:PutBucketAcl', target);
+  }
+  if (headers.has('x-amz-object-ownership')) {
+    await access.require('s3:PutBucketOwnershipControls', target);
+  }
+  if (hasTags) await access.require('s3:TagResource', target);
+}
+
+function documentsOf(configurations: Partial<BucketConfigurations>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(configurations).map(([name, value]) => [name, JSON.stringify(value)]),
+  );
+}
 
 /** The owner may make a bucket again where AWS lets them; anybody else is refused. */
 async function acceptExisting(
@@ -73,57 +96,4 @@ async function acceptExisting(
 
 function created(name: string): S3Response {
   return { status: 200, headers: { location: `/${name}`, 'content-length': '0' } };
-}
-
-/** What a bucket cannot be yet is refused rather than forgotten. */
-function refuseBucketHeaders(headers: Headers): void {
-  const objectLock = 'x-amz-bucket-object-lock-enabled';
-  const lockEnabled = headers.get(objectLock)?.toLowerCase();
-  if (lockEnabled !== undefined && lockEnabled !== 'false') {
-    throw new S3Error('NotImplemented', { Header: objectLock });
-  }
-  const ownership = headers.get('x-amz-object-ownership');
-  if (ownership !== undefined && ownership !== 'BucketOwnerEnforced') {
-    throw new S3Error('NotImplemented', { Header: 'x-amz-object-ownership' });
-  }
-  const namespace = headers.get('x-amz-bucket-namespace');
-  if (namespace !== undefined && namespace !== 'global') {
-    throw new S3Error('NotImplemented', { Header: 'x-amz-bucket-namespace' });
-  }
-  const acl = parseCannedAcl(headers);
-  const hasGrants = [...headers.keys()].some((name) => name.startsWith('x-amz-grant-'));
-  if (hasGrants || (acl !== null && acl !== 'private')) {
-    throw new S3Error('InvalidBucketAclWithObjectOwnership');
-  }
-}
-
-const NOT_IMPLEMENTED_ELEMENTS = ['Location', 'Bucket', 'Tags'];
-
-/** A bucket lives in the region of the cluster; without a constraint that is meant. */
-function checkConfiguration(document: Buffer, region: string): void {
-  if (document.byteLength === 0) return;
-  const root = requireRoot(parseXml(document), 'CreateBucketConfiguration');
-  for (const child of childrenOf(root, ['LocationConstraint', ...NOT_IMPLEMENTED_ELEMENTS])) {
-    if (NOT_IMPLEMENTED_ELEMENTS.includes(child.name)) {
-      throw new S3Error(
-        'NotImplemented',
-        { Element: child.name },
-        { message: 'An element you provided implies functionality that is not implemented' },
-      );
-    }
-  }
-  const constraint = childText(root, 'LocationConstraint')?.trim() ?? '';
-  if (constraint === '' || constraint === region) return;
-  if (/^[a-z]{2}(?:-[a-z]+)+-\d+$/.test(constraint)) {
-    throw new S3Error(
-      'IllegalLocationConstraintException',
-      {},
-      {
-        message:
-          `The ${constraint} location constraint is incompatible for the region specific ` +
-          'endpoint this request was sent to.',
-      },
-    );
-  }
-  throw new S3Error('InvalidLocationConstraint', { LocationConstraint: constraint });
 }
