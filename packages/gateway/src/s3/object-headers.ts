@@ -1,8 +1,10 @@
+import { Buffer, isUtf8 } from 'node:buffer';
+
 import type { VersionHead } from '@azimuth/proto';
 
-import type { Headers, Query } from '../http/request';
+import type { Headers, Query, S3Request } from '../http/request';
 import { httpDate } from './http-date';
-import { invalidArgument, S3Error } from './s3-error';
+import { invalidArgument, invalidRequest, S3Error } from './s3-error';
 
 /** Sum of the bytes of names (without `x-amz-meta-`) and values (G-13). */
 export const USER_METADATA_BYTES_MAX = 2048;
@@ -10,6 +12,8 @@ export const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
 export const DEFAULT_STORAGE_CLASS = 'STANDARD';
 
 const METADATA_PREFIX = 'x-amz-meta-';
+export const REDIRECT_HEADER = 'x-amz-website-redirect-location';
+const REDIRECT_BYTES_MAX = 2048;
 const STORED_HEADERS = [
   'cache-control',
   'content-disposition',
@@ -31,6 +35,7 @@ const ARCHIVE_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']
 
 /** What a client says about an object when it writes it. */
 export interface ObjectAttributes {
+  /** System headers that come back as they are stored. */
   readonly headers: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
   readonly storageClass: string;
@@ -39,8 +44,8 @@ export interface ObjectAttributes {
 /**
  * Reads what PutObject, CopyObject (with REPLACE) and CreateMultipartUpload store beside the bytes.
  *
- * @throws S3Error MetadataTooLarge, InvalidStorageClass, and what `refuseUnimplementedHeaders`
- *   throws.
+ * @throws S3Error MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, and what
+ *   `refuseUnimplementedHeaders` throws.
  */
 export function parseObjectAttributes(headers: Headers): ObjectAttributes {
   refuseUnimplementedHeaders(headers);
@@ -61,7 +66,33 @@ function parseStoredHeaders(headers: Headers): Record<string, string> {
     const kept = name === 'content-encoding' ? withoutAwsChunked(value) : value;
     if (kept !== '') stored[name] = kept;
   }
+  const redirect = parseRedirectLocation(headers);
+  if (redirect !== null) stored[REDIRECT_HEADER] = redirect;
   return stored;
+}
+
+/**
+ * Where the website endpoint sends who asks for the object; null when the header is absent (Q-3).
+ *
+ * @throws S3Error InvalidRedirectLocation.
+ */
+export function parseRedirectLocation(headers: Headers): string | null {
+  const location = nonEmpty(headers.get(REDIRECT_HEADER));
+  if (location === null) return null;
+  if (!/^(?:\/|https?:\/\/)/.test(location)) throw new S3Error('InvalidRedirectLocation');
+  if (location.length > REDIRECT_BYTES_MAX) {
+    throw new S3Error(
+      'InvalidRedirectLocation',
+      {},
+      { message: 'The length of website redirect location cannot exceed 2,048 characters.' },
+    );
+  }
+  return location;
+}
+
+/** Stored headers of a source that a copy takes over: where it redirects to is not among them. */
+export function copiedHeaders(stored: VersionHead['headers']): Record<string, string> {
+  return Object.fromEntries(Object.entries(stored).filter(([name]) => name !== REDIRECT_HEADER));
 }
 
 function nonEmpty(value: string | undefined): string | null {
@@ -74,7 +105,7 @@ function withoutAwsChunked(value: string): string {
   return codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked').join(',');
 }
 
-/** Values as sent, one byte a character: RFC 2047 words stay encoded words. */
+/** Values as sent, one byte a character; `mailSafe` is for the way back. */
 function parseUserMetadata(headers: Headers): Record<string, string> {
   const metadata: [string, string][] = [];
   let sizeBytes = 0;
@@ -117,51 +148,21 @@ const UNIMPLEMENTED_PREFIXES = [
   'x-amz-object-lock-',
 ] as const;
 const UNIMPLEMENTED_HEADERS = [
-  'x-amz-tagging',
-  'x-amz-website-redirect-location',
   'x-amz-write-offset-bytes',
   'x-amz-object-annotation-directive',
 ] as const;
 
-/** Canned ACLs that mean what is so anyway: the bucket owner owns and controls everything. */
-const ACCEPTED_ACLS: ReadonlySet<string> = new Set(['private', 'bucket-owner-full-control']);
-const REFUSED_ACLS: ReadonlySet<string> = new Set([
-  'public-read',
-  'public-read-write',
-  'authenticated-read',
-  'aws-exec-read',
-  'bucket-owner-read',
-  'log-delivery-write',
-]);
-
-/**
- * The canned ACL of a request, null when absent.
- *
- * @throws S3Error InvalidArgument for a name that does not exist.
- */
-export function parseCannedAcl(headers: Headers): string | null {
-  const acl = headers.get('x-amz-acl');
-  if (acl === undefined || acl === '') return null;
-  if (ACCEPTED_ACLS.has(acl) || REFUSED_ACLS.has(acl)) return acl;
-  throw invalidArgument('The canned ACL you specified is not valid.', 'x-amz-acl', acl);
-}
-
-/** @throws S3Error NotImplemented with the header named, AccessControlListNotSupported, InvalidArgument. */
+/** @throws S3Error NotImplemented with the header named. */
 export function refuseUnimplementedHeaders(headers: Headers): void {
   for (const name of headers.keys()) {
     if (!name.startsWith('x-amz-')) continue;
     if (UNIMPLEMENTED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
       throw new S3Error('NotImplemented', { Header: name });
     }
-    if (name.startsWith('x-amz-grant-')) throw new S3Error('AccessControlListNotSupported');
   }
   for (const name of UNIMPLEMENTED_HEADERS) {
     // An empty one, which some SDKs send, promises nothing.
     if (nonEmpty(headers.get(name)) !== null) throw new S3Error('NotImplemented', { Header: name });
-  }
-  const acl = parseCannedAcl(headers);
-  if (acl !== null && !ACCEPTED_ACLS.has(acl)) {
-    throw new S3Error('AccessControlListNotSupported');
   }
 }
 
@@ -174,13 +175,36 @@ export function versionHeaders(head: VersionHead, isVersioned: boolean): Record<
     'last-modified': httpDate(head.lastModifiedMs),
   };
   for (const [name, value] of Object.entries(head.userMetadata)) {
-    headers[METADATA_PREFIX + name] = value;
+    headers[METADATA_PREFIX + name] = mailSafe(value);
   }
   if (head.storageClass !== DEFAULT_STORAGE_CLASS) {
     headers['x-amz-storage-class'] = head.storageClass;
   }
   if (isVersioned) headers['x-amz-version-id'] = head.versionId;
   return headers;
+}
+
+/**
+ * User metadata beyond ASCII as an encoded word, which is how AWS returns it: `Q` when most of it
+ * is ASCII, else `B`. Bytes that are no UTF-8 have no characters to encode and go out as they came.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc2047
+ */
+function mailSafe(value: string): string {
+  if (!/[\u0080-\u00ff]/.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  if (!isUtf8(bytes)) return value;
+  const asciiCount = bytes.filter((byte) => byte < 0x80).length;
+  const charactersCount = Array.from(bytes.toString('utf8')).length;
+  if (asciiCount * 2 <= charactersCount) return `=?UTF-8?B?${bytes.toString('base64')}?=`;
+  let quoted = '';
+  for (const byte of bytes) {
+    const character = String.fromCharCode(byte);
+    if (character === ' ') quoted += '_';
+    else if (/[!-~]/.test(character) && !/[=?_]/.test(character)) quoted += character;
+    else quoted += `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return `=?UTF-8?Q?${quoted}?=`;
 }
 
 export function quoteEtag(etag: string): string {
@@ -199,14 +223,23 @@ const OVERRIDES: Readonly<Record<string, string>> = {
 /**
  * The `response-*` query parameters as headers.
  *
- * @throws S3Error InvalidArgument for a value that is no header value: a line break in it would let
- * whoever wrote the link add headers of their own.
+ * @throws S3Error InvalidRequest for an anonymous request (G-10); InvalidArgument for a value that
+ * is no header value: a line break in it would let whoever wrote the link add headers of their own.
  */
-export function parseResponseOverrides(query: Query): Record<string, string> {
+export function parseResponseOverrides({
+  query,
+  principal,
+}: Pick<S3Request, 'query' | 'principal'>): Record<string, string> {
   const headers: Record<string, string> = {};
+  if (query.size === 0) return headers;
   for (const [parameter, header] of Object.entries(OVERRIDES)) {
     const value = query.get(parameter);
     if (value === undefined) continue;
+    if (principal.kind === 'anonymous') {
+      throw invalidRequest(
+        'Request specific response headers cannot be used for anonymous GET requests.',
+      );
+    }
     if (/[^\t\u0020-\u007e\u0080-\u00ff]/.test(value)) {
       throw invalidArgument(
         'Header value cannot be represented using ISO-8859-1.',
@@ -219,19 +252,13 @@ export function parseResponseOverrides(query: Query): Record<string, string> {
   return headers;
 }
 
-/** Metadata-directive of CopyObject; COPY when absent. */
-export function parseMetadataDirective(headers: Headers): 'COPY' | 'REPLACE' {
-  const name = 'x-amz-metadata-directive';
+/** Metadata-directive or tagging-directive of CopyObject; COPY when absent. */
+export function parseCopyDirective(
+  headers: Headers,
+  about: 'metadata' | 'tagging',
+): 'COPY' | 'REPLACE' {
+  const name = `x-amz-${about}-directive`;
   const directive = headers.get(name) ?? 'COPY';
   if (directive === 'COPY' || directive === 'REPLACE') return directive;
-  throw invalidArgument('Unknown metadata directive.', name, directive);
-}
-
-/** Tagging-directive of CopyObject: there are no tags to copy, so both directives do nothing. */
-export function checkTaggingDirective(headers: Headers): void {
-  const name = 'x-amz-tagging-directive';
-  const directive = headers.get(name) ?? 'COPY';
-  if (directive !== 'COPY' && directive !== 'REPLACE') {
-    throw invalidArgument('Unknown tagging directive.', name, directive);
-  }
+  throw invalidArgument(`Unknown ${about} directive.`, name, directive);
 }

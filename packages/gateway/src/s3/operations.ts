@@ -9,12 +9,15 @@ import { uploadPart } from './multipart/upload-part';
 import { copyObject } from './object/copy-object';
 import { deleteObject } from './object/delete-object';
 import { deleteObjects } from './object/delete-objects';
+import { deleteObjectTagging } from './object/delete-object-tagging';
+import { getObjectAttributes } from './object/get-object-attributes';
 import { getObjectTagging } from './object/get-object-tagging';
 import { getObject } from './object/get-object';
 import { headObject } from './object/head-object';
 import { listObjectVersions } from './object/list-object-versions';
 import { listObjectsV2 } from './object/list-objects-v2';
 import { listObjects } from './object/list-objects';
+import { putObjectTagging } from './object/put-object-tagging';
 import { putObject } from './object/put-object';
 import type { Operation } from './operation';
 
@@ -34,8 +37,10 @@ const SUPPORTED: readonly Operation[] = [
   copyObject,
   createMultipartUpload,
   deleteObject,
+  deleteObjectTagging,
   deleteObjects,
   getObject,
+  getObjectAttributes,
   getObjectTagging,
   headObject,
   listMultipartUploads,
@@ -44,6 +49,7 @@ const SUPPORTED: readonly Operation[] = [
   listObjectsV2,
   listParts,
   putObject,
+  putObjectTagging,
   uploadPart,
   uploadPartCopy,
 ];
@@ -56,7 +62,6 @@ const PLANNED = [
   'DeleteBucketPolicy',
   'DeleteBucketReplication',
   'DeleteBucketWebsite',
-  'DeleteObjectTagging',
   'GetBucketCors',
   'GetBucketEncryption',
   'GetBucketInventoryConfiguration',
@@ -68,7 +73,6 @@ const PLANNED = [
   'GetBucketReplication',
   'GetBucketWebsite',
   'GetObjectAcl',
-  'GetObjectAttributes',
   'GetObjectLegalHold',
   'GetObjectLockConfiguration',
   'GetObjectRetention',
@@ -87,7 +91,6 @@ const PLANNED = [
   'PutObjectLegalHold',
   'PutObjectLockConfiguration',
   'PutObjectRetention',
-  'PutObjectTagging',
   'RestoreObject',
   'UpdateObjectEncryption',
 ] as const;

@@ -1,13 +1,13 @@
-import type { S3Request } from '../http/request';
+import type { AccountDirectory } from '../auth/accounts';
 import type { XmlFragment } from '../http/xml/xml-writer';
 import { element, textElement } from '../http/xml/xml-writer';
 
-/** `<Owner>` or `<Initiator>`; the caller's own account is shown by its name. */
+/** `<Owner>` or `<Initiator>`; an account that is not known any more is shown by its id alone. */
 export function accountElement(
   name: 'Owner' | 'Initiator',
   canonicalId: string,
-  principal: S3Request['principal'],
+  accounts: Pick<AccountDirectory, 'byCanonicalId'>,
 ): XmlFragment {
-  const displayName = canonicalId === principal.canonicalId ? principal.displayName : canonicalId;
+  const displayName = accounts.byCanonicalId(canonicalId)?.displayName ?? canonicalId;
   return element(name, [textElement('ID', canonicalId), textElement('DisplayName', displayName)]);
 }

@@ -37,7 +37,7 @@ export const listBuckets: Operation = {
         ? await ownBuckets({ after, prefix, limit }, request, context)
         : { buckets: [], isTruncated: false };
     const document = xmlDocument('ListAllMyBucketsResult', [
-      accountElement('Owner', principal.canonicalId, principal),
+      accountElement('Owner', principal.canonicalId, context.accounts),
       element(
         'Buckets',
         page.buckets.map((bucket) =>

@@ -13,6 +13,7 @@ import {
   parseChecksumType,
 } from '../checksum-headers';
 import { quoteEtag, refuseUnimplementedHeaders } from '../object-headers';
+import { commitConditionally, refuseEarlyAt } from '../object/conditional-commit';
 import type { Operation, OperationContext } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { readDocument } from '../request-document';
@@ -47,6 +48,8 @@ export const completeMultipartUpload: Operation = {
     const named = parseCompletion(document);
 
     const stored = await storedParts(location, request, context);
+    // A completion that is repeated meets what it made itself, which must not refuse it (M-6).
+    if (stored !== null) await refuseEarlyAt(location, precondition, request, context);
     const draft =
       stored === null ? repeatedDraft(location) : await completedDraft(stored, named, expected);
     const result = await commit({ location, request, named, draft, precondition }, context);
@@ -260,14 +263,16 @@ async function commit(
 ): Promise<{ versionId: string; etag: string; checksum: StoredChecksum | null }> {
   const uploadId = uploadIdOf(request);
   try {
-    return await context.metadata.index(location.group, 'CompleteUpload', {
-      ...location.address,
-      uploadId,
-      versioning: location.bucket.versioning,
-      draft,
-      parts: named.map(({ partNumber, etag }) => ({ partNumber, etag })),
-      precondition,
-    });
+    return await commitConditionally(precondition, () =>
+      context.metadata.index(location.group, 'CompleteUpload', {
+        ...location.address,
+        uploadId,
+        versioning: location.bucket.versioning,
+        draft,
+        parts: named.map(({ partNumber, etag }) => ({ partNumber, etag })),
+        precondition,
+      }),
+    );
   } catch (error) {
     if (hasCode(error, 'UPLOAD_NOT_FOUND')) throw noSuchUpload(uploadId);
     if (hasCode(error, 'PART_NOT_FOUND')) {

@@ -31,11 +31,7 @@ export interface NamedChecksum {
 }
 
 /** Checksums of the API that this gateway does not store. */
-const FOREIGN_CHECKSUMS = [
-  'ChecksumXXHASH64',
-  'ChecksumXXHASH3',
-  'ChecksumXXHASH128',
-];
+const FOREIGN_CHECKSUMS = ['ChecksumXXHASH64', 'ChecksumXXHASH3', 'ChecksumXXHASH128'];
 const PART_CHILDREN = [
   'PartNumber',
   'ETag',

@@ -2,6 +2,8 @@ import { textElement, xmlDocument } from '../../http/xml/xml-writer';
 import { requireWritableObject } from '../bucket-access';
 import { parseUploadChecksum } from '../checksum-headers';
 import { parseObjectAttributes } from '../object-headers';
+import { parseTaggingHeader } from '../object-tags';
+import { newObject } from '../object/new-object';
 import type { Operation } from '../operation';
 import { newUploadId } from './upload-id';
 
@@ -12,21 +14,22 @@ export const createMultipartUpload: Operation = {
   body: 'none',
 
   async handle(request, context) {
-    const attributes = parseObjectAttributes(request.headers);
+    const given = {
+      attributes: parseObjectAttributes(request.headers),
+      tags: parseTaggingHeader(request.headers),
+    };
     const checksum = parseUploadChecksum(request.headers);
     const location = await requireWritableObject(request, context);
     const { bucket, key } = location;
+    const object = await newObject(request, location, given, context);
 
     const upload = await context.metadata.index(location.group, 'CreateUpload', {
       upload: {
         ...location.address,
         uploadId: newUploadId(context),
-        owner: bucket.owner,
         checksumAlgorithm: checksum.algorithm,
         checksumType: checksum.type,
-        ...attributes,
-        tags: {},
-        acl: null,
+        ...object,
       },
     });
     const headers: Record<string, string> = {};

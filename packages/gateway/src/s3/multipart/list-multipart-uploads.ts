@@ -14,7 +14,7 @@ export const listMultipartUploads: Operation = {
   body: 'none',
 
   async handle(request, context) {
-    const { query, principal } = request;
+    const { query } = request;
     const { prefix, delimiter, limit, encodingType, encode } = parseListingParameters(
       query,
       'max-uploads',
@@ -42,8 +42,8 @@ export const listMultipartUploads: Operation = {
         element('Upload', [
           textElement('Key', encode(upload.key)),
           textElement('UploadId', upload.uploadId),
-          accountElement('Initiator', upload.owner, principal),
-          accountElement('Owner', upload.owner, principal),
+          accountElement('Initiator', upload.owner, context.accounts),
+          accountElement('Owner', upload.owner, context.accounts),
           textElement('StorageClass', upload.storageClass),
           textElement('Initiated', isoDate(upload.initiatedMs)),
           optionalElement('ChecksumAlgorithm', upload.checksumAlgorithm),

@@ -15,7 +15,7 @@ export const listParts: Operation = {
   body: 'none',
 
   async handle(request, context) {
-    const { query, signal, principal } = request;
+    const { query, signal } = request;
     const uploadId = uploadIdOf(request);
     const limit = parseLimit(query, 'max-parts');
     const afterPartNumber = parseCount(query, 'part-number-marker', 0);
@@ -32,8 +32,8 @@ export const listParts: Operation = {
       textElement('Bucket', location.bucket.name),
       textElement('Key', location.key),
       textElement('UploadId', uploadId),
-      accountElement('Initiator', upload.owner, principal),
-      accountElement('Owner', upload.owner, principal),
+      accountElement('Initiator', upload.owner, context.accounts),
+      accountElement('Owner', upload.owner, context.accounts),
       textElement('StorageClass', upload.storageClass),
       textElement('PartNumberMarker', afterPartNumber),
       textElement('NextPartNumberMarker', parts.at(-1)?.partNumber ?? 0),

@@ -2,6 +2,7 @@ import { required } from '@azimuth/common';
 
 import type { ByteSource } from '../../data-path/byte-source';
 import type { S3Request } from '../../http/request';
+import { bucketTarget, objectTarget } from '../access-target';
 import type { ObjectLocation } from '../bucket-access';
 import { locateObject, requireBucketNamed } from '../bucket-access';
 import type { CopySource } from '../copy-source';
@@ -18,24 +19,34 @@ export interface CopiedVersion {
 }
 
 /**
- * The version that CopyObject or UploadPartCopy copies, after its conditions.
+ * The version that CopyObject or UploadPartCopy copies, after its permissions (P-2) and conditions.
  *
  * @throws S3Error NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidRequest for a delete marker named
- * by its version (V-19), PreconditionFailed, never 304 (C-4).
+ * by its version (V-19), PreconditionFailed, never 304 (C-4); AccessDenied, also for a source that
+ * is not there when the caller may not list its bucket (P-3).
  */
 export async function requireCopySource(
   source: CopySource,
   request: S3Request,
   context: OperationContext,
 ): Promise<CopiedVersion> {
-  const { headers, signal } = request;
+  const { headers, signal, access } = request;
   const expectedOwner = headers.get('x-amz-source-expected-bucket-owner');
   const bucket = await requireBucketNamed(source.bucket, expectedOwner, request, context);
   const location = locateObject(bucket, source.key, context);
 
   const { versionId } = source;
-  const version = await findVersion(location, { versionId, withBody: true, signal }, context);
-  if (version === null || version.head.isDeleteMarker) throw notCopyable(source, version !== null);
+  const find = (withBody: boolean): ReturnType<typeof findVersion> =>
+    findVersion(location, { versionId, withBody, signal }, context);
+  await access.require(
+    versionId === null ? 's3:GetObject' : 's3:GetObjectVersion',
+    objectTarget(location, versionId, async () => (await find(false))?.head ?? null),
+  );
+  const version = await find(true);
+  if (version === null || version.head.isDeleteMarker) {
+    await access.require('s3:ListBucket', bucketTarget(location));
+    throw notCopyable(source, version !== null);
+  }
 
   const outcome = evaluateReadConditions(
     parseReadConditions(headers, 'x-amz-copy-source-'),

@@ -16,18 +16,23 @@ import { COPY_SIZE_BYTES_MAX, copySourceTooLarge, parseCopySource } from '../cop
 import { isoDate } from '../http-date';
 import type { ObjectAttributes } from '../object-headers';
 import {
-  checkTaggingDirective,
-  parseMetadataDirective,
+  copiedHeaders,
+  parseCopyDirective,
   parseObjectAttributes,
+  parseRedirectLocation,
   parseStorageClass,
   quoteEtag,
+  REDIRECT_HEADER,
 } from '../object-headers';
 import type { Operation, OperationContext } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { invalidRequest } from '../s3-error';
 import { commitOrDiscard } from '../verified-write';
+import { commitConditionally, refuseEarlyAt } from './conditional-commit';
+import { parseTagsOfCopy, tagsOfCopy } from './copied-tags';
 import { readFromSource, requireCopySource } from './copied-version';
 import { findVersion } from './current-version';
+import { newObject } from './new-object';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
 export const copyObject: Operation = {
@@ -38,48 +43,44 @@ export const copyObject: Operation = {
   async handle(request, context) {
     const { headers, signal } = request;
     const source = parseCopySource(headers);
-    const directive = parseMetadataDirective(headers);
-    checkTaggingDirective(headers);
+    const directive = parseCopyDirective(headers, 'metadata');
+    const wantedTags = parseTagsOfCopy(request);
     const given = parseObjectAttributes(headers);
     const precondition = parseWritePrecondition(headers);
     const wantedChecksum = parseChecksumAlgorithm(headers);
     const target = await requireWritableObject(request, context);
 
-    const { version, location } = await requireCopySource(source, request, context);
+    const copied = await requireCopySource(source, request, context);
+    const { version, location } = copied;
     const { head } = version;
     if (head.sizeBytes > COPY_SIZE_BYTES_MAX) throw copySourceTooLarge();
     const algorithm = wantedChecksum ?? head.checksum?.algorithm ?? null;
     const changes = directive === 'REPLACE' || algorithm !== (head.checksum?.algorithm ?? null);
     if (!changes) await refuseCopyToItself({ source, location, target, head, request }, context);
+    const attributes = copiedAttributes(directive, given, head);
+    const tags = await tagsOfCopy(wantedTags, source, copied, request);
+    const object = await newObject(request, target, { attributes, tags }, context);
+    await refuseEarlyAt(target, precondition, request, context);
 
+    const { sizeBytes } = head;
     const { data, digests } = await context.dataPath.write(
-      readFromSource(version, { from: 0, to: head.sizeBytes }, signal, context),
-      {
-        sizeBytes: head.sizeBytes,
-        slot: target.slot,
-        digests: digestsToCompute(algorithm),
-        signal,
-      },
+      readFromSource(version, { from: 0, to: sizeBytes }, signal, context),
+      { sizeBytes, slot: target.slot, digests: digestsToCompute(algorithm), signal },
     );
+    const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
+    const checksum = fullObjectChecksum(algorithm, digests);
     const { bucket, key } = target;
-    const draft: VersionDraft = {
-      key,
-      sizeBytes: head.sizeBytes,
-      etag: required(digests.get('MD5'), 'MD5 digest').toString('hex'),
-      checksum: fullObjectChecksum(algorithm, digests),
-      owner: bucket.owner,
-      ...copiedAttributes(directive, given, head),
-      tags: {},
-      acl: null,
-    };
+    const draft: VersionDraft = { key, sizeBytes, etag, checksum, ...object };
     const { versionId, lastModifiedMs } = await commitOrDiscard(data, context, () =>
-      context.metadata.index(target.group, 'CommitVersion', {
-        ...target.address,
-        versioning: bucket.versioning,
-        draft,
-        data,
-        precondition,
-      }),
+      commitConditionally(precondition, () =>
+        context.metadata.index(target.group, 'CommitVersion', {
+          ...target.address,
+          versioning: bucket.versioning,
+          draft,
+          data,
+          precondition,
+        }),
+      ),
     );
     const document = xmlDocument('CopyObjectResult', [
       textElement('LastModified', isoDate(lastModifiedMs)),
@@ -97,15 +98,19 @@ export const copyObject: Operation = {
   },
 };
 
-/** The storage class never comes from the source: it is the header's, or STANDARD. */
+/** Class and redirect never come from the source: they are those of the headers. */
 function copiedAttributes(
   directive: 'COPY' | 'REPLACE',
   given: ObjectAttributes,
   source: VersionHead,
 ): ObjectAttributes {
   if (directive === 'REPLACE') return given;
+  const redirect = given.headers[REDIRECT_HEADER];
   return {
-    headers: source.headers,
+    headers: {
+      ...copiedHeaders(source.headers),
+      ...(redirect === undefined ? {} : { [REDIRECT_HEADER]: redirect }),
+    },
     userMetadata: source.userMetadata,
     storageClass: given.storageClass,
   };
@@ -126,6 +131,7 @@ async function refuseCopyToItself(
 ): Promise<void> {
   const isSame = location.bucket.bucketId === target.bucket.bucketId && location.key === target.key;
   if (!isSame) return;
+  if (parseRedirectLocation(request.headers) !== null) return;
   const storageClass = parseStorageClass(request.headers);
   if (storageClass !== null && storageClass !== head.storageClass) return;
   if (source.versionId !== null) {

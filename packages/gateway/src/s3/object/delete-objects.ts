@@ -1,6 +1,7 @@
 import { AssertionError, mapLimited } from '@azimuth/common';
-import type { BucketRecord, WritePrecondition } from '@azimuth/proto';
+import type { BucketRecord } from '@azimuth/proto';
 
+import type { S3Request } from '../../http/request';
 import type { XmlElement } from '../../http/xml/xml-element';
 import {
   childrenOf,
@@ -11,12 +12,18 @@ import {
 } from '../../http/xml/xml-element';
 import type { XmlFragment } from '../../http/xml/xml-writer';
 import { element, optionalElement, textElement, xmlDocument } from '../../http/xml/xml-writer';
+import { objectTarget } from '../access-target';
+import type { ObjectLocation } from '../bucket-access';
 import { checkKeyLength, locateObject, requireBucket, requireFreshView } from '../bucket-access';
 import type { Operation, OperationContext } from '../operation';
 import { parseEntityTags } from '../precondition';
 import { readDocument } from '../request-document';
-import { S3Error, toS3Error } from '../s3-error';
+import { toS3Error } from '../s3-error';
 import { parseVersionId } from '../version-id';
+import { findVersion } from './current-version';
+import type { DeleteConditions } from './delete-precondition';
+import { parseConditionSize, parseConditionTime } from './delete-precondition';
+import { deleteVersion } from './deleted-version';
 
 /** 1000 keys of 1 KiB, with markup. */
 const DOCUMENT_BYTES_MAX = 2 * 1024 ** 2;
@@ -27,8 +34,8 @@ interface Entry {
   readonly key: string;
   readonly versionId: string | null;
   readonly etag: string | null;
-  /** Conditions that exist for directory buckets only. */
-  readonly hasDirectoryCondition: boolean;
+  readonly lastModifiedTime: string | null;
+  readonly size: string | null;
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
@@ -48,7 +55,7 @@ export const deleteObjects: Operation = {
     const { entries, isQuiet } = parseDelete(document);
 
     const results = await mapLimited(entries, DELETES_IN_FLIGHT_MAX, (entry) =>
-      deleteEntry(entry, bucket, isQuiet, context),
+      deleteEntry(entry, { bucket, isQuiet, request }, context),
     );
     return {
       status: 200,
@@ -79,29 +86,30 @@ function parseEntry(object: XmlElement): Entry {
     key,
     versionId: childText(object, 'VersionId'),
     etag: childText(object, 'ETag'),
-    hasDirectoryCondition:
-      childText(object, 'LastModifiedTime') !== null || childText(object, 'Size') !== null,
+    lastModifiedTime: childText(object, 'LastModifiedTime'),
+    size: childText(object, 'Size'),
   };
+}
+
+interface Deletion {
+  readonly bucket: BucketRecord;
+  readonly isQuiet: boolean;
+  readonly request: S3Request;
 }
 
 /** One entry's failure is its own `<Error>`; the others go on (V-18). */
 async function deleteEntry(
   entry: Entry,
-  bucket: BucketRecord,
-  isQuiet: boolean,
+  { bucket, isQuiet, request }: Deletion,
   context: OperationContext,
 ): Promise<XmlFragment | null> {
   try {
     checkKeyLength(entry.key);
     const versionId = entry.versionId === null ? null : parseVersionId(entry.versionId);
     const location = locateObject(bucket, entry.key, context);
-    const deleted = await context.metadata.index(location.group, 'DeleteVersion', {
-      ...location.address,
-      versioning: bucket.versioning,
-      versionId,
-      owner: bucket.owner,
-      precondition: entryPrecondition(entry),
-    });
+    await requireDeletion(location, versionId, request, context);
+    const conditions = parseConditions(entry);
+    const deleted = await deleteVersion(location, { versionId, conditions }, request, context);
     if (isQuiet) return null;
     return element('Deleted', [
       textElement('Key', entry.key),
@@ -121,18 +129,32 @@ async function deleteEntry(
   }
 }
 
-function entryPrecondition(entry: Entry): WritePrecondition | null {
-  if (entry.hasDirectoryCondition) {
-    throw new S3Error(
-      'NotImplemented',
-      {},
-      { message: 'An element you provided implies functionality that is not implemented' },
-    );
-  }
-  if (entry.etag === null) return null;
-  const tags = parseEntityTags(entry.etag) ?? [];
-  return {
-    ifMatch: tags.filter((tag) => !tag.isWeak).map((tag) => tag.value),
-    ifNoneMatch: null,
+/** Each key is authorized by itself, by the action that deleting it alone would need (P-2, V-13). */
+async function requireDeletion(
+  location: ObjectLocation,
+  versionId: string | null,
+  { access, signal }: S3Request,
+  context: OperationContext,
+): Promise<void> {
+  const lookUp = { versionId, withBody: false, signal };
+  await access.require(
+    versionId === null ? 's3:DeleteObject' : 's3:DeleteObjectVersion',
+    objectTarget(
+      location,
+      versionId,
+      async () => (await findVersion(location, lookUp, context))?.head ?? null,
+    ),
+  );
+}
+
+function parseConditions({ etag, lastModifiedTime, size }: Entry): DeleteConditions {
+  const conditions = {
+    ifMatch: etag === null ? null : (parseEntityTags(etag) ?? []),
+    lastModifiedMs: lastModifiedTime === null ? null : parseConditionTime(lastModifiedTime.trim()),
+    sizeBytes: size === null ? null : parseConditionSize(size.trim()),
   };
+  const isTimeWrong = lastModifiedTime !== null && conditions.lastModifiedMs === null;
+  const isSizeWrong = size !== null && conditions.sizeBytes === null;
+  if (isTimeWrong || isSizeWrong) throw malformedXml();
+  return conditions;
 }

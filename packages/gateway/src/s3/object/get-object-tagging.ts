@@ -1,5 +1,5 @@
-import { element, xmlDocument } from '../../http/xml/xml-writer';
 import { isVersioned, requireObject } from '../bucket-access';
+import { taggingDocument } from '../object-tags';
 import type { Operation } from '../operation';
 import { versionIdOf } from '../version-id';
 import { requireVersion } from './current-version';
@@ -15,14 +15,10 @@ export const getObjectTagging: Operation = {
     const location = await requireObject(request, context);
     const lookUp = { versionId, withBody: false, signal: request.signal };
     const { head } = await requireVersion(location, lookUp, context);
-
-    // Whatever would give an object tags is refused, so the set is empty, which is no error.
-    // Clients ask before they copy an object in parts.
-    const document = xmlDocument('Tagging', [element('TagSet', [])]);
     return {
       status: 200,
       headers: isVersioned(location.bucket) ? { 'x-amz-version-id': head.versionId } : {},
-      body: { kind: 'xml', document },
+      body: { kind: 'xml', document: taggingDocument(head.tags) },
     };
   },
 };

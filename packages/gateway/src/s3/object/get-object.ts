@@ -14,6 +14,7 @@ import { notModified } from './not-modified';
 import type { ObjectSelection } from './object-selection';
 import { selectBytes } from './object-selection';
 import { primeRead } from './primed-read';
+import { shownTagCount } from './tag-count';
 
 /** An object replaced again and again while it is looked up is left to the client to retry. */
 const LOOKUPS_MAX = 3;
@@ -26,7 +27,7 @@ export const getObject: Operation = {
 
   async handle(request, context) {
     const versionId = versionIdOf(request.query);
-    const overrides = parseResponseOverrides(request.query);
+    const overrides = parseResponseOverrides(request);
     const location = await requireObject(request, context);
     const lookUp = { versionId, withBody: true, signal: request.signal };
 
@@ -67,6 +68,7 @@ async function answer(
   const selection = selectBytes(request, head, version.body);
   const headers = {
     ...versionHeaders(head, isVersioned(location.bucket)),
+    ...(await shownTagCount(location, head, request)),
     ...selection.headers,
     ...overrides,
   };

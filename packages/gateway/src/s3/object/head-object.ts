@@ -6,6 +6,7 @@ import { versionIdOf } from '../version-id';
 import { requireVersion } from './current-version';
 import { notModified } from './not-modified';
 import { selectBytes } from './object-selection';
+import { shownTagCount } from './tag-count';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 export const headObject: Operation = {
@@ -16,7 +17,7 @@ export const headObject: Operation = {
   async handle(request, context) {
     const { headers, query, signal } = request;
     const versionId = versionIdOf(query);
-    const overrides = parseResponseOverrides(query);
+    const overrides = parseResponseOverrides(request);
     const location = await requireObject(request, context);
 
     // Only the sizes of parts need the body record; a plain HEAD is answered by the head alone.
@@ -36,6 +37,7 @@ export const headObject: Operation = {
       status: selection.status,
       headers: {
         ...versionHeaders(head, isVersioned(location.bucket)),
+        ...(await shownTagCount(location, head, request)),
         ...selection.headers,
         ...overrides,
       },

@@ -1,19 +1,20 @@
+import { hasCode } from '@azimuth/common';
+import type { VersionPosition } from '@azimuth/proto';
+
 import type { Query } from '../../http/request';
 import { optionalElement, textElement, xmlDocument } from '../../http/xml/xml-writer';
-import { isVersioned, requireBucket } from '../bucket-access';
+import { requireBucket } from '../bucket-access';
+import type { ListingParameters } from '../listing';
 import { parseListingParameters, positionAfter } from '../listing';
 import type { Operation } from '../operation';
-import { invalidArgument, S3Error } from '../s3-error';
-import { NULL_VERSION, parseVersionId } from '../version-id';
+import { invalidArgument } from '../s3-error';
+import { parseVersionId } from '../version-id';
 import { prefixElements, versionElements } from './listing-elements';
-import { listPage } from './list-page';
+import { listVersionPage } from './list-page';
 
-/**
- * Every key of a bucket without versioning has one version, `null`, so the versions in their order
- * (V-14) are the keys in theirs.
- *
- * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
- */
+const VERSION_MARKER = 'version-id-marker';
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html */
 export const listObjectVersions: Operation = {
   name: 'ListObjectVersions',
   action: 's3:ListBucketVersions',
@@ -22,56 +23,60 @@ export const listObjectVersions: Operation = {
   async handle(request, context) {
     const parameters = parseListingParameters(request.query, 'max-keys');
     const { delimiter, encode } = parameters;
-    const { keyMarker, versionIdMarker } = parseMarkers(request.query);
-    // Behind the one version of a key comes the next key, whether the marker names it or not, and
-    // whether it still exists or not (V-15).
-    const after = positionAfter(keyMarker, parameters);
+    const markers = parseMarkers(request.query);
+    const after = positionOf(markers, parameters);
     const bucket = await requireBucket(request, context);
-    // A list without the older versions and the markers would be taken for all that there is.
-    if (isVersioned(bucket)) throw versionsNotListed();
 
-    const page = await listPage(bucket, { ...parameters, after }, request, context);
+    const page = await listVersionPage(bucket, { ...parameters, after }, request, context).catch(
+      (error: unknown) => {
+        // Well-formed, but no id that this store ever gave: nothing says where its place is.
+        if (!hasCode(error, 'INVALID_ARGUMENT') || markers.versionId === '') throw error;
+        throw invalidArgument('Invalid version id specified', VERSION_MARKER, markers.versionId);
+      },
+    );
     const { next } = page;
-    const nextVersionId = next === null || next.isPrefix ? null : NULL_VERSION;
     const document = xmlDocument('ListVersionsResult', [
-      textElement('IsTruncated', next !== null),
-      textElement('KeyMarker', encode(keyMarker)),
-      textElement('VersionIdMarker', versionIdMarker),
-      next === null ? null : textElement('NextKeyMarker', encode(next.key)),
-      optionalElement('NextVersionIdMarker', nextVersionId),
-      ...versionElements(page.entries, encode, request.principal),
       textElement('Name', bucket.name),
       textElement('Prefix', encode(parameters.prefix)),
-      delimiter === '' ? null : textElement('Delimiter', encode(delimiter)),
+      textElement('KeyMarker', encode(markers.key)),
+      textElement('VersionIdMarker', markers.versionId),
+      next === null ? null : textElement('NextKeyMarker', encode(next.key)),
+      optionalElement('NextVersionIdMarker', next?.versionId ?? null),
       textElement('MaxKeys', parameters.limit),
-      ...prefixElements(page.commonPrefixes, encode),
+      delimiter === '' ? null : textElement('Delimiter', encode(delimiter)),
       optionalElement('EncodingType', parameters.encodingType),
+      textElement('IsTruncated', next !== null),
+      ...versionElements(page.entries, encode, context.accounts),
+      ...prefixElements(page.commonPrefixes, encode),
     ]);
     return { status: 200, body: { kind: 'xml', document } };
   },
 };
 
 /** Both empty when the listing starts at the first key. */
-function parseMarkers(query: Query): {
-  readonly keyMarker: string;
-  readonly versionIdMarker: string;
-} {
-  const name = 'version-id-marker';
-  const keyMarker = query.get('key-marker') ?? '';
-  const versionIdMarker = query.get(name);
-  if (versionIdMarker === undefined) return { keyMarker, versionIdMarker: '' };
-  if (keyMarker === '') {
-    if (versionIdMarker === '') return { keyMarker, versionIdMarker };
-    const message = 'A version-id marker cannot be specified without a key marker.';
-    throw invalidArgument(message, name, versionIdMarker);
-  }
-  if (versionIdMarker === '') {
-    throw invalidArgument('A version-id marker cannot be empty.', name, versionIdMarker);
-  }
-  return { keyMarker, versionIdMarker: parseVersionId(versionIdMarker, name) };
+interface Markers {
+  readonly key: string;
+  readonly versionId: string;
 }
 
-function versionsNotListed(): S3Error {
-  const message = 'Listing the versions of a versioned bucket is not implemented';
-  return new S3Error('NotImplemented', {}, { message });
+function parseMarkers(query: Query): Markers {
+  const key = query.get('key-marker') ?? '';
+  const versionId = query.get(VERSION_MARKER) ?? '';
+  if (!query.has(VERSION_MARKER) || (key === '' && versionId === '')) return { key, versionId };
+  if (key === '') {
+    const message = 'A version-id marker cannot be specified without a key marker.';
+    throw invalidArgument(message, VERSION_MARKER, versionId);
+  }
+  if (versionId === '') {
+    throw invalidArgument('A version-id marker cannot be empty.', VERSION_MARKER, versionId);
+  }
+  return { key, versionId: parseVersionId(versionId, VERSION_MARKER) };
+}
+
+/** V-15: strictly behind the pair, whether that version still exists or not. */
+function positionOf(markers: Markers, parameters: ListingParameters): VersionPosition | null {
+  const position = positionAfter(markers.key, parameters);
+  if (position === null) return null;
+  const versionId = position.isPrefix || markers.versionId === '' ? null : markers.versionId;
+  return { ...position, versionId };
 }

@@ -36,7 +36,7 @@ export const listObjectsV2: Operation = {
       parameters.delimiter === '' ? null : textElement('Delimiter', encode(parameters.delimiter)),
       optionalElement('EncodingType', parameters.encodingType),
       textElement('IsTruncated', page.next !== null),
-      ...contentsElements(page.entries, encode, withOwner ? request.principal : null),
+      ...contentsElements(page.entries, encode, withOwner ? context.accounts : null),
       ...prefixElements(page.commonPrefixes, encode),
     ]);
     return { status: 200, body: { kind: 'xml', document } };

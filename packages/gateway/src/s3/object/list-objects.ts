@@ -30,7 +30,7 @@ export const listObjects: Operation = {
       delimiter === '' ? null : textElement('Delimiter', encode(delimiter)),
       optionalElement('EncodingType', parameters.encodingType),
       textElement('IsTruncated', page.next !== null),
-      ...contentsElements(page.entries, encode, request.principal),
+      ...contentsElements(page.entries, encode, context.accounts),
       ...prefixElements(page.commonPrefixes, encode),
     ]);
     return { status: 200, body: { kind: 'xml', document } };

@@ -1,5 +1,12 @@
 import { mapLimited } from '@azimuth/common';
-import type { BucketRecord, IndexQueries, ListEntry, ListPosition } from '@azimuth/proto';
+import type {
+  BucketRecord,
+  IndexQueries,
+  ListEntry,
+  ListPosition,
+  ListVersionEntry,
+  VersionPosition,
+} from '@azimuth/proto';
 
 import type { S3Request } from '../../http/request';
 import { indexGroups } from '../bucket-access';
@@ -8,15 +15,26 @@ import type { OperationContext } from '../operation';
 
 const GROUPS_IN_FLIGHT_MAX = 8;
 
-export interface ObjectPage {
-  readonly entries: readonly ListEntry[];
+export interface ListedPage<Entry, Position> {
+  readonly entries: readonly Entry[];
   readonly commonPrefixes: readonly string[];
-  /** Where the next page starts; null when this is the last. */
-  readonly next: ListPosition | null;
+  /** The last entry or prefix of the page when more follow; null when this is the last page. */
+  readonly next: Position | null;
+}
+
+export type ObjectPage = ListedPage<ListEntry, ListPosition>;
+export type VersionPage = ListedPage<ListVersionEntry, VersionPosition>;
+
+/** What one index group answers. */
+interface GroupPage<Entry> {
+  readonly entries: readonly Entry[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+  readonly next: { readonly key: string } | null;
 }
 
 type ListArgs = IndexQueries['ListObjects']['args'];
-type GroupPage = IndexQueries['ListObjects']['result'];
+type ListVersionsArgs = IndexQueries['ListVersions']['args'];
 
 /**
  * One page of a bucket, merged in key order from all index groups, each of which holds the keys of
@@ -25,34 +43,61 @@ type GroupPage = IndexQueries['ListObjects']['result'];
 export async function listPage(
   bucket: BucketRecord,
   query: Omit<ListArgs, 'bucketId'>,
-  request: S3Request,
+  { signal }: S3Request,
   context: OperationContext,
 ): Promise<ObjectPage> {
-  const { prefix, delimiter, after, limit } = query;
   // A page of nothing is complete, whatever the bucket holds (K-2).
-  if (limit === 0) return { entries: [], commonPrefixes: [], next: null };
-  const args: ListArgs = { bucketId: bucket.bucketId, prefix, delimiter, after, limit };
+  if (query.limit === 0) return { entries: [], commonPrefixes: [], next: null };
+  const args: ListArgs = { bucketId: bucket.bucketId, ...query };
   const pages = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, (group) =>
-    context.metadata.queryIndex(group, 'ListObjects', args, { signal: request.signal }),
+    context.metadata.queryIndex(group, 'ListObjects', args, { signal }),
   );
-  return mergePages(pages, limit);
+  return mergePages(pages, query.limit, (key, entry) => ({ key, isPrefix: entry === null }));
 }
 
-type Item =
-  | { readonly key: string; readonly entry: ListEntry }
-  | { readonly key: string; readonly entry: null };
+/** The same for all versions and delete markers (V-14): those of one key are in one group. */
+export async function listVersionPage(
+  bucket: BucketRecord,
+  query: Omit<ListVersionsArgs, 'bucketId'>,
+  { signal }: S3Request,
+  context: OperationContext,
+): Promise<VersionPage> {
+  if (query.limit === 0) return { entries: [], commonPrefixes: [], next: null };
+  const args: ListVersionsArgs = { bucketId: bucket.bucketId, ...query };
+  const pages = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, (group) =>
+    context.metadata.queryIndex(group, 'ListVersions', args, { signal }),
+  );
+  return mergePages(pages, query.limit, (key, entry) => ({
+    key,
+    versionId: entry?.versionId ?? null,
+    isPrefix: entry === null,
+  }));
+}
+
+interface Item<Entry> {
+  readonly key: string;
+  /** Null for a common prefix. */
+  readonly entry: Entry | null;
+}
 
 /**
  * Merges pages of the groups. A prefix may come from several groups and counts once. What lies
  * behind the last item of a truncated page is unknown, so nothing behind it can be on the merged
  * page.
  */
-export function mergePages(pages: readonly GroupPage[], limit: number): ObjectPage {
-  const items = pages.flatMap(itemsOf).sort((a, b) => compareKeys(a.key, b.key));
+export function mergePages<Entry extends { readonly key: string }, Position>(
+  pages: readonly GroupPage<Entry>[],
+  limit: number,
+  positionOf: (key: string, entry: Entry | null) => Position,
+): ListedPage<Entry, Position> {
+  // The sort is stable: entries of one key stay in the order of their group.
+  const items = pages
+    .flatMap((page): Item<Entry>[] => itemsOf(page))
+    .sort((a, b) => compareKeys(a.key, b.key));
   const horizon = horizonOf(pages);
-  const entries: ListEntry[] = [];
+  const entries: Entry[] = [];
   const commonPrefixes: string[] = [];
-  let next: ListPosition | null = null;
+  let next: Position | null = null;
 
   for (const { key, entry } of items) {
     if (entry === null && commonPrefixes.at(-1) === key) continue;
@@ -62,12 +107,12 @@ export function mergePages(pages: readonly GroupPage[], limit: number): ObjectPa
     }
     if (entry === null) commonPrefixes.push(key);
     else entries.push(entry);
-    next = { key, isPrefix: entry === null };
+    next = positionOf(key, entry);
   }
   return { entries, commonPrefixes, next: horizon === null ? null : next };
 }
 
-function itemsOf(page: GroupPage): Item[] {
+function itemsOf<Entry extends { readonly key: string }>(page: GroupPage<Entry>): Item<Entry>[] {
   return [
     ...page.entries.map((entry) => ({ key: entry.key, entry })),
     ...page.commonPrefixes.map((key) => ({ key, entry: null })),
@@ -75,7 +120,7 @@ function itemsOf(page: GroupPage): Item[] {
 }
 
 /** The smallest last key of the truncated pages; null when all pages are complete. */
-function horizonOf(pages: readonly GroupPage[]): string | null {
+function horizonOf(pages: readonly GroupPage<unknown>[]): string | null {
   let horizon: string | null = null;
   for (const page of pages) {
     if (!page.isTruncated || page.next === null) continue;

@@ -1,20 +1,19 @@
-import type { ListEntry } from '@azimuth/proto';
+import type { ListEntry, ListVersionEntry } from '@azimuth/proto';
 
-import type { S3Request } from '../../http/request';
+import type { AccountDirectory } from '../../auth/accounts';
 import type { XmlFragment } from '../../http/xml/xml-writer';
 import { element, optionalElement, textElement } from '../../http/xml/xml-writer';
 import { isoDate } from '../http-date';
 import { quoteEtag } from '../object-headers';
 import { accountElement } from '../owner-element';
-import { NULL_VERSION } from '../version-id';
 
 type Encode = (key: string) => string;
 
-/** `<Contents>` of each entry; with owners when `principal`, the caller, is given. */
+/** `<Contents>` of each entry; with owners when `accounts` are given. */
 export function contentsElements(
   entries: readonly ListEntry[],
   encode: Encode,
-  principal: S3Request['principal'] | null,
+  accounts: AccountDirectory | null,
 ): XmlFragment[] {
   return entries.map((entry) =>
     element('Contents', [
@@ -24,32 +23,36 @@ export function contentsElements(
       optionalElement('ChecksumAlgorithm', entry.checksumAlgorithm),
       optionalElement('ChecksumType', entry.checksumType),
       textElement('Size', entry.sizeBytes),
-      principal === null ? null : accountElement('Owner', entry.owner, principal),
+      accounts === null ? null : accountElement('Owner', entry.owner, accounts),
       textElement('StorageClass', entry.storageClass),
     ]),
   );
 }
 
-/** `<Version>` of each entry of a bucket without versioning. */
+/** `<Version>` or `<DeleteMarker>` of each entry, in the order of the entries (V-14). */
 export function versionElements(
-  entries: readonly ListEntry[],
+  entries: readonly ListVersionEntry[],
   encode: Encode,
-  principal: S3Request['principal'],
+  accounts: AccountDirectory,
 ): XmlFragment[] {
-  return entries.map((entry) =>
-    element('Version', [
+  return entries.map((entry) => {
+    const common = [
+      textElement('Key', encode(entry.key)),
+      textElement('VersionId', entry.versionId),
+      textElement('IsLatest', entry.isLatest),
+      textElement('LastModified', isoDate(entry.lastModifiedMs)),
+      accountElement('Owner', entry.owner, accounts),
+    ];
+    if (entry.isDeleteMarker) return element('DeleteMarker', common);
+    return element('Version', [
+      ...common,
       textElement('ETag', quoteEtag(entry.etag)),
       optionalElement('ChecksumAlgorithm', entry.checksumAlgorithm),
       optionalElement('ChecksumType', entry.checksumType),
       textElement('Size', entry.sizeBytes),
       textElement('StorageClass', entry.storageClass),
-      textElement('Key', encode(entry.key)),
-      textElement('VersionId', NULL_VERSION),
-      textElement('IsLatest', true),
-      textElement('LastModified', isoDate(entry.lastModifiedMs)),
-      accountElement('Owner', entry.owner, principal),
-    ]),
-  );
+    ]);
+  });
 }
 
 export function prefixElements(prefixes: readonly string[], encode: Encode): XmlFragment[] {

@@ -1,4 +1,5 @@
 import { required } from '@azimuth/common';
+import type { VersionDraft } from '@azimuth/proto';
 
 import { isVersioned, requireWritableObject } from '../bucket-access';
 import {
@@ -9,10 +10,12 @@ import {
   verifyDigests,
 } from '../checksum-headers';
 import { parseObjectAttributes, quoteEtag } from '../object-headers';
+import { parseTaggingHeader } from '../object-tags';
 import type { Operation } from '../operation';
-import { parseWritePrecondition, refuseEarly } from '../precondition';
+import { parseWritePrecondition } from '../precondition';
 import { commitOrDiscard, writeVerified } from '../verified-write';
-import { findVersion } from './current-version';
+import { commitConditionally, refuseEarlyAt } from './conditional-commit';
+import { newObject } from './new-object';
 import { requireUploadSize } from './write-size';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html */
@@ -25,14 +28,14 @@ export const putObject: Operation = {
     const { body, headers, signal } = request;
     const sizeBytes = requireUploadSize(body);
     const precondition = parseWritePrecondition(headers);
-    const attributes = parseObjectAttributes(headers);
+    const given = {
+      attributes: parseObjectAttributes(headers),
+      tags: parseTaggingHeader(headers),
+    };
     const expected = parseExpectedDigests(request);
     const location = await requireWritableObject(request, context);
-    if (precondition !== null) {
-      const lookUp = { versionId: null, withBody: false, signal };
-      const current = await findVersion(location, lookUp, context);
-      refuseEarly(precondition, current?.head ?? null);
-    }
+    const object = await newObject(request, location, given, context);
+    await refuseEarlyAt(location, precondition, request, context);
 
     const algorithm = expected.checksum?.algorithm;
     const { data, digests } = await writeVerified(
@@ -45,18 +48,19 @@ export const putObject: Operation = {
     const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
     const checksum = fullObjectChecksum(algorithm, digests);
     const { bucket, key } = location;
-    const version = { key, sizeBytes, etag, checksum, owner: bucket.owner };
-    const draft = { ...version, ...attributes, tags: {}, acl: null };
+    const draft: VersionDraft = { key, sizeBytes, etag, checksum, ...object };
     // The bytes are durable before this commit makes them reachable. A crash in between leaves
     // garbage for the collector, never a key that points at missing data.
     const { versionId } = await commitOrDiscard(data, context, () =>
-      context.metadata.index(location.group, 'CommitVersion', {
-        ...location.address,
-        versioning: bucket.versioning,
-        draft,
-        data,
-        precondition,
-      }),
+      commitConditionally(precondition, () =>
+        context.metadata.index(location.group, 'CommitVersion', {
+          ...location.address,
+          versioning: bucket.versioning,
+          draft,
+          data,
+          precondition,
+        }),
+      ),
     );
     return {
       status: 200,
