@@ -6,13 +6,15 @@ import { AssertionError, StoreError } from '@azimuth/common';
 import type { Authenticator } from '../auth/authenticate';
 import type { AccessTarget, Authorizer, RequestFacts, SignatureFacts } from '../auth/authorize';
 import { accessOf } from '../auth/authorize';
+import { ANONYMOUS } from '../auth/principal';
+import { parseTimestamp } from '../auth/sigv4';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
 import { S3Error, toS3Error } from '../s3/s3-error';
 import type { MinimumProgress } from './incoming-body';
 import { IncomingBody } from './incoming-body';
-import type { RequestBody, S3Request } from './request';
+import type { FormSender, RequestBody, S3Request, SignedForm } from './request';
 import { limitedSource, openRequestBody } from './request-body';
 import type { RequestHead } from './request-head';
 import { parseRequestHead } from './request-head';
@@ -178,6 +180,8 @@ export class Pipeline {
     await access.require(action, await this.#target(head, exchange));
     if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
 
+    const authenticateForm = (form: SignedForm): FormSender =>
+      formSender(form, { authenticator, authorizer, facts });
     const body = openRequestBody(head.headers, authenticated, exchange.body);
     const s3Request: S3Request = {
       requestId,
@@ -188,6 +192,7 @@ export class Pipeline {
       headers: head.headers,
       principal,
       access,
+      authenticateForm,
       sourceIp: facts.sourceIp,
       isSecure: facts.isSecure,
       origin: originOf(request, head),
@@ -350,6 +355,30 @@ function requestFacts(
     query: head.query,
     signature,
   };
+}
+
+/** Whoever signed the policy of a form; what the form holds is among the facts. */
+function formSender(
+  { signed, headers }: SignedForm,
+  options: Pick<PipelineOptions, 'authenticator' | 'authorizer'> & { readonly facts: RequestFacts },
+): FormSender {
+  const { authenticator, authorizer, facts } = options;
+  const { nowMs } = facts;
+  const principal = signed === null ? ANONYMOUS : authenticator.authenticatePolicy(signed, nowMs);
+  const formFacts: RequestFacts = {
+    ...facts,
+    headers: new Map([...facts.headers, ...headers]),
+    signature:
+      signed === null
+        ? null
+        : {
+            version: signed.algorithm,
+            type: 'POST',
+            ageMs: nowMs - (parseTimestamp(signed.timestamp) ?? nowMs),
+            contentSha256: 'UNSIGNED-PAYLOAD',
+          },
+  };
+  return { principal, access: accessOf(authorizer, principal, formFacts) };
 }
 
 function originOf(request: IncomingMessage, head: RequestHead): string {

@@ -1,3 +1,4 @@
+import type { SignedPolicy } from '../auth/authenticate';
 import type { RequestAccess } from '../auth/authorize';
 import type { Principal } from '../auth/principal';
 import type { ByteSource } from '../data-path/byte-source';
@@ -22,6 +23,8 @@ export interface S3Request {
   readonly principal: Principal;
   /** What whoever asks may do; the action of the operation itself was allowed already. */
   readonly access: RequestAccess;
+  /** Who sent a POST form, which is signed inside the body and not by the request. */
+  readonly authenticateForm: (form: SignedForm) => FormSender;
   /** Address of the client: the socket's peer, or what a trusted proxy says. */
   readonly sourceIp: string;
   readonly isSecure: boolean;
@@ -30,6 +33,18 @@ export interface S3Request {
   readonly body: RequestBody;
   /** Aborts when the client goes away or the server drains. */
   readonly signal: AbortSignal;
+}
+
+export interface SignedForm {
+  /** Null for a form without a policy, which is anonymous. */
+  readonly signed: SignedPolicy | null;
+  /** The fields that stand for headers, for conditions on them. */
+  readonly headers: Headers;
+}
+
+export interface FormSender {
+  readonly principal: Principal;
+  readonly access: RequestAccess;
 }
 
 export interface RequestBody {

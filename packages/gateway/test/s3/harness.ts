@@ -5,10 +5,10 @@ import { MemoryMetadataClient } from '@azimuth/testkit';
 import { accountDirectory } from '../../src/auth/accounts';
 import type { RequestAccess } from '../../src/auth/authorize';
 import type { Principal } from '../../src/auth/principal';
-import { rootOfAccount } from '../../src/auth/principal';
+import { ANONYMOUS, rootOfAccount } from '../../src/auth/principal';
 import type { XmlElement } from '../../src/http/xml/xml-element';
 import { parseXml } from '../../src/http/xml/xml-element';
-import type { S3Request } from '../../src/http/request';
+import type { FormSender, S3Request, SignedForm } from '../../src/http/request';
 import type { S3Response } from '../../src/http/response';
 import type { OperationContext } from '../../src/s3/operation';
 import { isRefused, OPERATIONS } from '../../src/s3/operations';
@@ -33,6 +33,11 @@ const FULL_ACCESS: RequestAccess = {
   isAllowed: () => Promise.resolve(true),
 };
 
+/** A form is signed by whatever its credential names: signatures are tested elsewhere. */
+function anonymousForm({ signed }: SignedForm): FormSender {
+  return { principal: signed === null ? ANONYMOUS : OWNER, access: FULL_ACCESS };
+}
+
 export interface Call {
   readonly bucket?: string | null;
   readonly key?: string | null;
@@ -46,6 +51,7 @@ export interface Call {
   readonly principal?: Principal;
   /** Everything is allowed unless this says otherwise. */
   readonly access?: RequestAccess;
+  readonly authenticateForm?: S3Request['authenticateForm'];
   readonly signal?: AbortSignal;
 }
 
@@ -149,6 +155,7 @@ function makeRequest(call: Call): S3Request {
     headers: new Map(Object.entries(call.headers ?? {})),
     principal: call.principal ?? OWNER,
     access: call.access ?? FULL_ACCESS,
+    authenticateForm: call.authenticateForm ?? anonymousForm,
     sourceIp: '127.0.0.1',
     isSecure: false,
     origin: 'http://localhost:9000',
