@@ -1,10 +1,18 @@
 import { NODE_CONFIG_SHAPE, portSchema } from '@azimuth/common';
 import { z } from 'zod';
 
+import { parseIpRange } from './auth/policy/ip-range';
+
 /** `a.test,b.test` in the environment, a list in a file. */
 const domainsSchema = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').filter((name) => name !== '') : value),
   z.array(z.string().regex(/^[a-z0-9][a-z0-9.-]*$/)),
+);
+
+/** `10.0.0.0/8,192.0.2.1` in the environment, a list in a file. */
+const addressRangesSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').filter((text) => text !== '') : value),
+  z.array(z.string().refine((text) => parseIpRange(text) !== null, 'an address or a CIDR range')),
 );
 
 /** Settings of a gateway. */
@@ -20,6 +28,8 @@ export const gatewayConfigSchema = z.object({
   secretKey: z.string(),
   /** Domains whose subdomains are buckets; `localhost` always is one. */
   domains: domainsSchema.default([]),
+  /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody's otherwise. */
+  trustedProxies: addressRangesSchema.default([]),
   /** Memory for bodies on their way, half for writes and half for reads. */
   bodyMemoryBytes: z.coerce
     .number()

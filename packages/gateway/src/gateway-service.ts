@@ -8,9 +8,10 @@ import type { Registry } from 'prom-client';
 
 import { accountDirectory } from './auth/accounts';
 import { Authenticator } from './auth/authenticate';
-import { ownerAuthorizer } from './auth/authorize';
 import { clusterRootPrincipal, requireStrongCredentials } from './auth/credentials';
 import { identityCredentialStore } from './auth/identity-credentials';
+import { parseIpRange } from './auth/policy/ip-range';
+import { PolicyAuthorizer } from './auth/policy/policy-authorizer';
 import type { DataPath } from './data-path/data-path';
 import type { GatewayConfig } from './gateway-config';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
@@ -70,7 +71,8 @@ export async function startGateway(
     operations: OPERATIONS,
     context: { metadata, view, dataPath, clock, random, region, accounts },
     authenticator: new Authenticator(credentials, region),
-    authorizer: ownerAuthorizer,
+    authorizer: new PolicyAuthorizer({ view, accounts, region }),
+    trustedProxies: config.trustedProxies.map(parseIpRange).filter((range) => range !== null),
     domains: [...config.domains, LOCAL_DOMAIN],
     hostId,
     requestIds,

@@ -10,6 +10,10 @@ export interface AccessTarget {
   readonly bucketName: string | null;
   readonly key: string | null;
   readonly versionId: string | null;
+  /** The object is written by this request: where ACLs are enabled, its writer will own it. */
+  readonly isNew?: boolean;
+  /** What an action of another service than S3 is done to. */
+  readonly arn?: string;
   /**
    * The version as it is stored, looked up only when a rule asks for its ACL or its tags; absent
    * for actions on buckets, null when there is no such version.
@@ -21,6 +25,8 @@ export interface AccessTarget {
 export interface RequestFacts {
   readonly sourceIp: string;
   readonly isSecure: boolean;
+  /** `1.3`; absent when a proxy ended TLS, or there was none. */
+  readonly tlsVersion?: string;
   readonly nowMs: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly query: ReadonlyMap<string, string>;
@@ -88,11 +94,3 @@ export function accessOf(
     },
   };
 }
-
-/** The root of an account may do everything with what the account owns, nobody else anything. */
-export const ownerAuthorizer: Authorizer = {
-  isAllowed({ principal, target }) {
-    const owner = target.bucket?.owner ?? principal.canonicalId;
-    return principal.kind === 'root' && owner === principal.canonicalId;
-  },
-};

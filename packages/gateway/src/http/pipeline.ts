@@ -4,17 +4,20 @@ import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
 
 import type { Authenticator } from '../auth/authenticate';
-import type { AccessTarget, Authorizer, RequestFacts, SignatureFacts } from '../auth/authorize';
+import type { Authorizer, RequestFacts } from '../auth/authorize';
 import { accessOf } from '../auth/authorize';
+import type { IpRange } from '../auth/policy/ip-range';
 import { ANONYMOUS } from '../auth/principal';
 import { parseTimestamp } from '../auth/sigv4';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
 import { S3Error, toS3Error } from '../s3/s3-error';
+import { clientFacts } from './client-facts';
 import type { MinimumProgress } from './incoming-body';
 import { IncomingBody } from './incoming-body';
 import type { FormSender, RequestBody, S3Request, SignedForm } from './request';
+import { concealMissing, requireOperationAccess } from './request-access';
 import { limitedSource, openRequestBody } from './request-body';
 import type { RequestHead } from './request-head';
 import { parseRequestHead } from './request-head';
@@ -41,6 +44,8 @@ export interface PipelineOptions {
   readonly authorizer: Authorizer;
   /** Domains under which buckets are subdomains. */
   readonly domains: readonly string[];
+  /** Peers whose word on where a request comes from is taken. */
+  readonly trustedProxies: readonly IpRange[];
   /** `x-amz-id-2`: names this gateway, says nothing else. */
   readonly hostId: string;
   readonly requestIds: RequestIds;
@@ -167,51 +172,46 @@ export class Pipeline {
     const { method = '', url = '', rawHeaders } = request;
     const head = parseRequestHead({ method, url, rawHeaders }, domains);
     exchange.head = head;
-    const authenticated = await authenticator.authenticate(head, clock.wallMs());
+    const nowMs = clock.wallMs();
+    const authenticated = await authenticator.authenticate(head, nowMs);
     const operationName = routeRequest(head);
     const operation = operations.get(operationName);
     // Only names of the API become label values.
     exchange.operation = operationName;
-    const { principal } = authenticated;
-    const { bucket, key } = head;
-    const facts = requestFacts(request, head, clock.wallMs(), authenticated.signature);
-    const access = accessOf(authorizer, principal, facts);
-    const action = operation?.action ?? `s3:${operationName}`;
-    await access.require(action, await this.#target(head, exchange));
+    const { principal, signature } = authenticated;
+    const { query, headers } = head;
+    const { signal } = exchange.abort;
+    const client = clientFacts(request, headers, this.#options.trustedProxies);
+    const facts = { ...client, nowMs, headers, query, signature };
+    const attempt = { operation: operationName, head, principal, facts, signal };
+    await requireOperationAccess(attempt, authorizer, context);
     if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
 
     const authenticateForm = (form: SignedForm): FormSender =>
       formSender(form, { authenticator, authorizer, facts });
-    const body = openRequestBody(head.headers, authenticated, exchange.body);
+    const body = openRequestBody(headers, authenticated, exchange.body);
+    const access = accessOf(authorizer, principal, facts);
     const s3Request: S3Request = {
       requestId,
       method,
-      bucket,
-      key,
-      query: head.query,
-      headers: head.headers,
+      bucket: head.bucket,
+      key: head.key,
+      query,
+      headers,
       principal,
       access,
       authenticateForm,
-      sourceIp: facts.sourceIp,
-      isSecure: facts.isSecure,
-      origin: originOf(request, head),
+      sourceIp: client.sourceIp,
+      isSecure: client.isSecure,
+      origin: `${client.isSecure ? 'https' : 'http'}://${headers.get('host') ?? ''}`,
       body: await prepareBody(operation, body),
-      signal: exchange.abort.signal,
+      signal,
     };
-    return operation.handle(s3Request, context);
-  }
-
-  /** What the request addresses; a bucket that does not exist is left to the operation. */
-  async #target(head: RequestHead, { abort }: Exchange): Promise<AccessTarget> {
-    const { bucket, key, query } = head;
-    const { view } = this.#options.context;
-    return {
-      bucket: bucket === null ? null : await view.bucket(bucket, abort.signal),
-      bucketName: bucket,
-      key,
-      versionId: query.get('versionId') ?? null,
-    };
+    try {
+      return await operation.handle(s3Request, context);
+    } catch (error) {
+      throw await concealMissing(error, attempt, access, context);
+    }
   }
 
   #write(exchange: Exchange, answer: S3Response): Promise<number> {
@@ -341,22 +341,6 @@ function resourceOf({ head, request }: Exchange): string {
   return head.key === null ? `/${head.bucket}` : `/${head.bucket}/${head.key}`;
 }
 
-function requestFacts(
-  request: IncomingMessage,
-  head: RequestHead,
-  nowMs: number,
-  signature: SignatureFacts | null,
-): RequestFacts {
-  return {
-    sourceIp: request.socket.remoteAddress ?? '',
-    isSecure: 'encrypted' in request.socket,
-    nowMs,
-    headers: head.headers,
-    query: head.query,
-    signature,
-  };
-}
-
 /** Whoever signed the policy of a form; what the form holds is among the facts. */
 function formSender(
   { signed, headers }: SignedForm,
@@ -379,9 +363,4 @@ function formSender(
           },
   };
   return { principal, access: accessOf(authorizer, principal, formFacts) };
-}
-
-function originOf(request: IncomingMessage, head: RequestHead): string {
-  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
-  return `${scheme}://${head.headers.get('host') ?? ''}`;
 }

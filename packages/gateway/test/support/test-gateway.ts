@@ -3,13 +3,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 
 import type { ClusterView } from '@azimuth/clients';
+import { IdentityTable } from '@azimuth/clients';
 import type { Clock } from '@azimuth/common';
 import { seededRandom, silentLogger, systemClock } from '@azimuth/common';
+import type { BucketRecord } from '@azimuth/proto';
 import { Registry } from 'prom-client';
 
 import { Authenticator } from '../../src/auth/authenticate';
-import { ownerAuthorizer } from '../../src/auth/authorize';
+import { accountDirectory } from '../../src/auth/accounts';
 import { clusterRootPrincipal, singleCredentialStore } from '../../src/auth/credentials';
+import { PolicyAuthorizer } from '../../src/auth/policy/policy-authorizer';
 import type { MinimumProgress } from '../../src/http/incoming-body';
 import { DEFAULT_MINIMUM_PROGRESS } from '../../src/http/incoming-body';
 import { Pipeline } from '../../src/http/pipeline';
@@ -118,17 +121,20 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     secretKey: SECRET_KEY,
     principal: clusterRootPrincipal('test'),
   };
+  const view = viewOfEveryBucket(credential.principal.canonicalId);
   const pipeline = new Pipeline({
     operations: new Map(
       [...store.operations, ...(options.operations ?? [])].map((each) => [each.name, each]),
     ),
     // The operations above use nothing of it.
-    context: {
-      region: REGION,
-      view: { bucket: () => Promise.resolve(null) } as unknown as ClusterView,
-    } as OperationContext,
+    context: { region: REGION, view } as OperationContext,
     authenticator: new Authenticator(singleCredentialStore(credential), REGION),
-    authorizer: ownerAuthorizer,
+    authorizer: new PolicyAuthorizer({
+      view,
+      accounts: accountDirectory(view, credential.principal),
+      region: REGION,
+    }),
+    trustedProxies: [],
     domains: ['localhost', 's3.example.test'],
     hostId: 'test-host',
     requestIds,
@@ -162,6 +168,23 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     pipeline,
     close: () => server.close(),
   };
+}
+
+/** Every bucket exists and belongs to the one account. */
+function viewOfEveryBucket(owner: string): ClusterView {
+  const identities = IdentityTable.of(0, []);
+  const bucket = (name: string): Promise<BucketRecord> =>
+    Promise.resolve({
+      name,
+      bucketId: '0'.repeat(32),
+      createdMs: 0,
+      owner,
+      versioning: 'unversioned',
+      configurations: { ownership: '"BucketOwnerEnforced"' },
+      deletingSinceMs: null,
+      deletionMark: 0,
+    });
+  return { bucket, identities: () => identities } as unknown as ClusterView;
 }
 
 export interface Answer {
