@@ -544,6 +544,7 @@ describe('abandoned bucket deletions', () => {
     versioning: 'unversioned' as const,
     deletingSinceMs: 1,
     deletionMark: 1,
+    configurations: {},
   };
 
   it('are finished when the bucket is empty; uploads are aborted', async () => {

@@ -16,8 +16,8 @@ export function changeConfiguration(
   name: string,
   document: string | null,
 ): Configurations {
-  const { [name]: _replaced, ...others } = configurations;
-  return document === null ? others : { ...others, [name]: document };
+  const others = Object.entries(configurations).filter(([other]) => other !== name);
+  return Object.fromEntries(document === null ? others : [...others, [name, document]]);
 }
 
 /**

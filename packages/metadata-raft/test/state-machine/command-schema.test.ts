@@ -101,6 +101,34 @@ describe('the check of commands', () => {
     }
     expect(refused).toBeGreaterThan(250);
   });
+
+  it('bounds tags and ACLs of versions', () => {
+    const tagsOf = (count: number, name: string, value: string) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`${name}${at}`, value]));
+    const update = (changes: object): Command => ({
+      ...plainCommit(),
+      name: 'UpdateVersion',
+      args: { bucketId: '01'.repeat(16), key: 'a', versionId: null, ...changes },
+    });
+    const accepted = [
+      {},
+      { tags: {} },
+      { tags: tagsOf(50, 'n'.repeat(254), 'v'.repeat(512)), acl: 'a'.repeat(32_768) },
+      { acl: null },
+    ];
+    for (const changes of accepted) expect(outcomeOf(update(changes))).toBe('accepted');
+    const refused = [
+      { tags: tagsOf(51, 'n', 'v') },
+      { tags: tagsOf(1, 'n'.repeat(256), 'v') },
+      { tags: tagsOf(1, 'n', 'v'.repeat(513)) },
+      { tags: { a: 1 } },
+      { tags: null },
+      { acl: 'a'.repeat(32_769) },
+      { acl: {} },
+      { versionId: 7 },
+    ];
+    for (const changes of refused) expect(outcomeOf(update(changes))).toBe('INVALID_ARGUMENT');
+  });
 });
 
 function outcomeOf(command: unknown): string {

@@ -1,5 +1,5 @@
 import { decodeRecord } from '@azimuth/proto';
-import type { ListObjectsResult, ListPosition, SessionResponse } from '@azimuth/proto';
+import type { ListObjectsResult, ListPosition } from '@azimuth/proto';
 import fc from 'fast-check';
 
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';

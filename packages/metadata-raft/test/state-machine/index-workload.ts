@@ -155,10 +155,13 @@ class Generator {
         return { name: 'DeleteVersion', args: { ...args, owner: 'me', precondition } };
       }
       case 'update': {
-        const { kind: _kind, version: _version, ...changes } = one;
         return {
           name: 'UpdateVersion',
-          args: { bucketId, versionId: this.#versionId(one), ...changes },
+          args: {
+            ...{ bucketId, key: one.key, versionId: this.#versionId(one) },
+            ...(one.tags === undefined ? {} : { tags: one.tags }),
+            ...(one.acl === undefined ? {} : { acl: one.acl }),
+          },
         };
       }
       case 'create': {

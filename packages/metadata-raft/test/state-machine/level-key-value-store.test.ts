@@ -2,6 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { ListVersionsResult, VersionPosition } from '@azimuth/proto';
+
 import { LevelKeyValueStore } from '../../src/state-machine/level-key-value-store';
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import type { KeyValueStore } from '../../src/state-machine/key-value-store';
@@ -47,6 +49,27 @@ describe('key-value stores', () => {
     expect(pairs.map(([key, value]) => `${key.toString()}=${value.toString()}`)).toEqual(['a=1']);
     await reader.close();
     await store.close();
+  });
+
+  it.each(stores)('%s: V-14: lists versions of two places in turn', async (_, open) => {
+    const driver = await IndexDriver.open(await open());
+    const keys = Array.from({ length: 40 }, (__, at) => `k${String(at).padStart(2, '0')}`);
+    for (const round of [1, 2, 3]) {
+      for (const key of keys) {
+        await driver.run('CommitVersion', { ...put(key, String(round)), versioning: 'enabled' });
+      }
+    }
+    const found: string[] = [];
+    const list = { bucketId: BUCKET_ID, prefix: 'k', delimiter: '', limit: 7 };
+    let after: VersionPosition | null = null;
+    for (;;) {
+      const page: ListVersionsResult = await driver.query('ListVersions', { ...list, after });
+      found.push(...page.entries.map(({ key, etag }) => key + etag));
+      after = page.next;
+      if (!page.isTruncated) break;
+    }
+    expect(found).toEqual(keys.flatMap((key) => [3, 2, 1].map((round) => `${key}${round}`)));
+    await driver.machine.close();
   });
 
   it('level: state and index come back together after a restart', async () => {

@@ -3,8 +3,7 @@ import fc from 'fast-check';
 
 import { draftOf, BUCKET_ID, IndexDriver, inlineData } from './index-fixture';
 import type { ModelListItem } from './index-model';
-import { key, KEYS, runBoth, step, versioning } from './index-workload';
-import type { Step } from './index-workload';
+import { key, runBoth, step, versioning } from './index-workload';
 
 /** Mostly versions and markers; the other steps now and then. */
 const write = fc.record({
@@ -89,7 +88,7 @@ describe('lists of versions', () => {
   it('V-14, K-1 to K-3: are as the model says at every page size', async () => {
     await fc.assert(
       fc.asyncProperty(steps, prefixes, delimiters, async (all, prefix, delimiter) => {
-        const { driver, model } = await runBoth(all as Step[]);
+        const { driver, model } = await runBoth(all);
         const expected = model.listVersions(prefix, delimiter);
         for (const limit of [1, 2, 3, 7, 1000]) {
           expect(await listAll(driver, { prefix, delimiter, limit })).toEqual(expected);
@@ -102,7 +101,7 @@ describe('lists of versions', () => {
   it('V-15, K-21: go on after every version, also one that is gone meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.nat(1_000), async (all, chosen) => {
-        const { driver, model } = await runBoth(all as Step[]);
+        const { driver, model } = await runBoth(all);
         const items = model.listVersions('', '');
         const marker = items[chosen % Math.max(1, items.length)];
         if (marker?.version == null || model.fences.size > 0) return;
@@ -126,7 +125,7 @@ describe('lists of versions', () => {
   it('K-3: a page that starts anywhere repeats no prefix at or before its start', async () => {
     await fc.assert(
       fc.asyncProperty(steps, key, fc.constantFrom('', 'x', '/'), async (all, start, more) => {
-        const { driver, model } = await runBoth(all as Step[]);
+        const { driver, model } = await runBoth(all);
         const after = { key: start + more, versionId: null, isPrefix: false };
         const expected = model
           .listVersions('', '/')
@@ -196,7 +195,7 @@ describe('lists of versions', () => {
 
   it('an ACL and tags that are put make no version and change no list: V-23', async () => {
     const driver = await IndexDriver.open();
-    for (const at of KEYS.slice(0, 2)) for (const _ of [1, 2]) await put(driver, at, 'enabled');
+    for (const at of ['a', 'a', 'a/', 'a/']) await put(driver, at, 'enabled');
     const before = await page(driver, ALL, null);
     const [oldest] = before.entries.slice(-1);
     const at = { bucketId: BUCKET_ID, key: oldest!.key };
