@@ -107,7 +107,6 @@ export class PolicyAuthorizer implements Authorizer {
     const { principal, target } = request;
     const { bucket } = target;
     const names = namesOf(principal, identity?.roleArn ?? null);
-    if (bucket !== null && !paysForRequests(request, bucket)) return false;
     const context = conditionContext({
       request,
       roleArn: identity?.roleArn ?? null,
@@ -239,14 +238,6 @@ function readPolicy(bucket: BucketRecord): unknown {
   } catch {
     return null;
   }
-}
-
-/** Where the requester pays, others than the owner say that they know it; nobody cannot pay. */
-function paysForRequests({ principal, facts }: AccessRequest, bucket: BucketRecord): boolean {
-  if (principal.canonicalId === bucket.owner) return true;
-  if (bucketConfiguration(bucket, 'request-payment') !== 'Requester') return true;
-  const payer = facts.headers.get('x-amz-request-payer') ?? facts.query.get('x-amz-request-payer');
-  return principal.kind !== 'anonymous' && payer?.toLowerCase() === 'requester';
 }
 
 function resourceArn({ arn, bucketName, key }: AccessTarget): string {

@@ -81,10 +81,14 @@ function parseVariable(text: string): Part {
       };
 }
 
-/** A character, or one of the wildcards. */
-type Token = number | typeof ANY | typeof ONE;
+/** A code point, or one of the wildcards. */
+type Token = number;
 const ANY = -1;
 const ONE = -2;
+
+function codePoints(text: string): number[] {
+  return Array.from(text, (character) => character.codePointAt(0) ?? 0);
+}
 
 /** True when the whole of `value` matches. A pattern with a variable without value matches nothing. */
 export function matchesPattern(
@@ -94,7 +98,7 @@ export function matchesPattern(
 ): boolean {
   if (pattern.literal !== null) return pattern.literal === value;
   const tokens = tokensOf(pattern, variables);
-  return tokens !== null && matchesTokens(tokens, value);
+  return tokens !== null && matchesTokens(tokens, codePoints(value));
 }
 
 /** The text with its variables replaced; null when a variable has no single value. */
@@ -134,7 +138,7 @@ function tokensOf(pattern: PolicyPattern, variables: VariableSource): Token[] | 
     } else {
       const text = textOf(part, variables);
       if (text === null) return null;
-      for (let at = 0; at < text.length; at += 1) tokens.push(text.charCodeAt(at));
+      tokens.push(...codePoints(text));
     }
   }
   return tokens;
@@ -144,7 +148,7 @@ function tokensOf(pattern: PolicyPattern, variables: VariableSource): Token[] | 
  * Two pointers and one point to go back to: the time is at most the product of both lengths,
  * whatever the pattern, so no policy can stall the gateway as a regular expression could.
  */
-function matchesTokens(tokens: readonly Token[], value: string): boolean {
+function matchesTokens(tokens: readonly Token[], value: readonly number[]): boolean {
   let tokenAt = 0;
   let valueAt = 0;
   let starAt = -1;
@@ -155,7 +159,7 @@ function matchesTokens(tokens: readonly Token[], value: string): boolean {
       starAt = tokenAt;
       starValueAt = valueAt;
       tokenAt += 1;
-    } else if (token === ONE || token === value.charCodeAt(valueAt)) {
+    } else if (token === ONE || token === value[valueAt]) {
       tokenAt += 1;
       valueAt += 1;
     } else if (starAt !== -1) {
