@@ -9,6 +9,8 @@ import { accessOf } from '../auth/authorize';
 import type { IpRange } from '../auth/policy/ip-range';
 import { ANONYMOUS } from '../auth/principal';
 import { parseTimestamp } from '../auth/sigv4';
+import { chargedHeaders } from '../s3/bucket-access';
+import { answerPreflight, crossOriginHeaders } from '../s3/cors/cross-origin';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
@@ -172,6 +174,10 @@ export class Pipeline {
     const { method = '', url = '', rawHeaders } = request;
     const head = parseRequestHead({ method, url, rawHeaders }, domains);
     exchange.head = head;
+    if (method === 'OPTIONS') {
+      exchange.operation = 'Preflight';
+      return answerPreflight(head, context.view);
+    }
     const nowMs = clock.wallMs();
     const authenticated = await authenticator.authenticate(head, nowMs);
     const operationName = routeRequest(head);
@@ -184,7 +190,7 @@ export class Pipeline {
     const client = clientFacts(request, headers, this.#options.trustedProxies);
     const facts = { ...client, nowMs, headers, query, signature };
     const attempt = { operation: operationName, head, principal, facts, signal };
-    await requireOperationAccess(attempt, authorizer, context);
+    const bucket = await requireOperationAccess(attempt, authorizer, context);
     if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
 
     const authenticateForm = (form: SignedForm): FormSender =>
@@ -208,17 +214,23 @@ export class Pipeline {
       signal,
     };
     try {
-      return await operation.handle(s3Request, context);
+      const answer = await operation.handle(s3Request, context);
+      const charged = chargedHeaders(bucket, s3Request);
+      return charged === null ? answer : { ...answer, headers: { ...answer.headers, ...charged } };
     } catch (error) {
       throw await concealMissing(error, attempt, access, context);
     }
   }
 
-  #write(exchange: Exchange, answer: S3Response): Promise<number> {
-    const { request, response, requestId } = exchange;
+  async #write(exchange: Exchange, answer: S3Response): Promise<number> {
+    const { request, response, requestId, head, abort } = exchange;
+    const { view } = this.#options.context;
     const baseHeaders: Record<string, string> = {
       'x-amz-request-id': requestId,
       ...this.#baseHeaders,
+      ...(head?.headers.has('origin') === true
+        ? await crossOriginHeaders(head, view, abort.signal)
+        : {}),
     };
     if (!request.complete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
     const isHead = request.method === 'HEAD';

@@ -47,9 +47,11 @@ export async function writeResponse(
     writeHead(target, status, headers);
     return 0;
   }
-  if (body.kind === 'xml') {
-    const document = Buffer.from(body.document, 'utf8');
-    headers['content-type'] ??= 'application/xml';
+  if (body.kind !== 'bytes') {
+    const [text, contentType] =
+      body.kind === 'xml' ? [body.document, 'application/xml'] : [body.text, body.contentType];
+    const document = Buffer.from(text, 'utf8');
+    headers['content-type'] ??= contentType;
     headers['content-length'] = String(document.length);
     writeHead(target, status, headers);
     if (options.isHead) return 0;

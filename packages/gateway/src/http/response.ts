@@ -10,6 +10,8 @@ export interface S3Response {
 export type ResponseBody =
   /** A complete XML document, sent as application/xml. */
   | { readonly kind: 'xml'; readonly document: string }
+  /** A short text of another kind: a policy in JSON, a page in HTML. */
+  | { readonly kind: 'text'; readonly contentType: string; readonly text: string }
   /** `sizeBytes` bytes pushed by `write`. HEAD responses state the length and push nothing. */
   | {
       readonly kind: 'bytes';

@@ -74,9 +74,10 @@ function requirePayer(bucket: BucketRecord, { principal, headers, query }: S3Req
 export function chargedHeaders(
   bucket: BucketRecord | null,
   { principal }: S3Request,
-): Readonly<Record<string, string>> {
-  if (bucket === null || bucketConfiguration(bucket, 'request-payment') !== 'Requester') return {};
-  return principal.canonicalId === bucket.owner ? {} : { 'x-amz-request-charged': 'requester' };
+): Readonly<Record<string, string>> | null {
+  if (bucket === null || bucketConfiguration(bucket, 'request-payment') !== 'Requester')
+    return null;
+  return principal.canonicalId === bucket.owner ? null : { 'x-amz-request-charged': 'requester' };
 }
 
 /** The bucket and key of a request that reads. */

@@ -55,14 +55,12 @@ const SUPPORTED: readonly Operation[] = [
 ];
 
 const PLANNED = [
-  'DeleteBucketCors',
   'DeleteBucketEncryption',
   'DeleteBucketInventoryConfiguration',
   'DeleteBucketLifecycle',
   'DeleteBucketPolicy',
   'DeleteBucketReplication',
   'DeleteBucketWebsite',
-  'GetBucketCors',
   'GetBucketEncryption',
   'GetBucketInventoryConfiguration',
   'GetBucketLifecycle',
@@ -78,7 +76,6 @@ const PLANNED = [
   'GetObjectRetention',
   'ListBucketInventoryConfigurations',
   'PostObject',
-  'PutBucketCors',
   'PutBucketEncryption',
   'PutBucketInventoryConfiguration',
   'PutBucketLifecycle',

@@ -176,7 +176,10 @@ function makeRequest(call: Call): S3Request {
 async function readReply({ status, headers = {}, body }: S3Response): Promise<Reply> {
   const none = { code: null, message: null, detail: {} };
   if (body === undefined) return { status, headers, bytes: Buffer.alloc(0), ...none };
-  if (body.kind === 'xml') return { status, headers, bytes: Buffer.from(body.document), ...none };
+  if (body.kind !== 'bytes') {
+    const text = body.kind === 'xml' ? body.document : body.text;
+    return { status, headers, bytes: Buffer.from(text), ...none };
+  }
   const chunks: Buffer[] = [];
   await body.write((chunk) => {
     chunks.push(Buffer.from(chunk));

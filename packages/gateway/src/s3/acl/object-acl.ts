@@ -20,21 +20,17 @@ export interface NewObjectAcl {
 
 /**
  * Owner and ACL of an object that a request writes, from its headers and from the Object Ownership
- * of the bucket. Asks for `s3:PutObjectAcl` when there is such a header.
+ * of the bucket. That such a header needs `s3:PutObjectAcl` is in `auth/operation-access.ts`.
  *
  * @throws S3Error AccessControlListNotSupported (P-8), AccessDenied (also for a public ACL where
  *   they are blocked, P-5), InvalidArgument, InvalidRequest, UnresolvableGrantByEmailAddress.
  */
-export async function aclOfNewObject(
+export function aclOfNewObject(
   request: S3Request,
   bucket: BucketRecord,
   context: OperationContext,
-): Promise<NewObjectAcl> {
+): NewObjectAcl {
   const requested = parseAclHeaders(request.headers, 'object', context.accounts);
-  if (requested !== null) {
-    const target = { bucket, bucketName: bucket.name, key: request.key, versionId: null };
-    await request.access.require('s3:PutObjectAcl', target);
-  }
   const writer = request.principal.canonicalId;
   const ownership = ownershipOf(bucket);
   if (ownership === 'BucketOwnerEnforced') {

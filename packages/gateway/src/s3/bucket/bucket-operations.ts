@@ -1,11 +1,13 @@
 import type { Operation } from '../operation';
 import { createBucket } from './create-bucket';
+import { deleteBucketCors } from './delete-bucket-cors';
 import { deleteBucketOwnershipControls } from './delete-bucket-ownership-controls';
 import { deleteBucketTagging } from './delete-bucket-tagging';
 import { deleteBucket } from './delete-bucket';
 import { deletePublicAccessBlock } from './delete-public-access-block';
 import { getBucketAccelerateConfiguration } from './get-bucket-accelerate-configuration';
 import { getBucketAcl } from './get-bucket-acl';
+import { getBucketCors } from './get-bucket-cors';
 import { getBucketLocation } from './get-bucket-location';
 import { getBucketLogging } from './get-bucket-logging';
 import { getBucketNotificationConfiguration } from './get-bucket-notification-configuration';
@@ -18,6 +20,7 @@ import { headBucket } from './head-bucket';
 import { listBuckets } from './list-buckets';
 import { putBucketAccelerateConfiguration } from './put-bucket-accelerate-configuration';
 import { putBucketAcl } from './put-bucket-acl';
+import { putBucketCors } from './put-bucket-cors';
 import { putBucketLogging } from './put-bucket-logging';
 import { putBucketNotificationConfiguration } from './put-bucket-notification-configuration';
 import { putBucketOwnershipControls } from './put-bucket-ownership-controls';
@@ -29,12 +32,14 @@ import { putPublicAccessBlock } from './put-public-access-block';
 /** The operations on buckets and their configurations. */
 export const BUCKET_OPERATIONS: readonly Operation[] = [
   createBucket,
+  deleteBucketCors,
   deleteBucketOwnershipControls,
   deleteBucketTagging,
   deleteBucket,
   deletePublicAccessBlock,
   getBucketAccelerateConfiguration,
   getBucketAcl,
+  getBucketCors,
   getBucketLocation,
   getBucketLogging,
   getBucketNotificationConfiguration,
@@ -47,6 +52,7 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   listBuckets,
   putBucketAccelerateConfiguration,
   putBucketAcl,
+  putBucketCors,
   putBucketLogging,
   putBucketNotificationConfiguration,
   putBucketOwnershipControls,

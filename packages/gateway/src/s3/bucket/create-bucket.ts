@@ -31,7 +31,8 @@ export const createBucket: Operation = {
       integrity: 'checked',
     });
     const tagging = parseBucketDocument(document, context.region);
-    await requireSettings(request, tagging !== null);
+    // What headers ask for beyond the bucket was authorized with the request.
+    if (tagging !== null) await requireTagging(name, request);
 
     const bucketId = context.random.bytes(BUCKET_ID_BYTES).toString('hex');
     try {
@@ -56,18 +57,9 @@ export const createBucket: Operation = {
   },
 };
 
-/** What is set along with the bucket needs the permission that setting it later would need. */
-async function requireSettings(request: S3Request, hasTags: boolean): Promise<void> {
-  const { access, headers, bucket } = request;
-  const target = { bucket: null, bucketName: bucket, key: null, versionId: null };
-  const names = [...headers.keys()];
-  if (names.some((name) => name === 'x-amz-acl' || name.startsWith('x-amz-grant-'))) {
-    await access.require('s3:PutBucketAcl', target);
-  }
-  if (headers.has('x-amz-object-ownership')) {
-    await access.require('s3:PutBucketOwnershipControls', target);
-  }
-  if (hasTags) await access.require('s3:TagResource', target);
+function requireTagging(name: string, { access }: S3Request): Promise<void> {
+  const target = { bucket: null, bucketName: name, key: null, versionId: null };
+  return access.require('s3:TagResource', target);
 }
 
 function documentsOf(configurations: Partial<BucketConfigurations>): Record<string, string> {
