@@ -12,7 +12,7 @@ const project = (displayName, testMatch, more = {}) => ({
 
 module.exports = {
   projects: [
-    project('unit', ['packages/*/test/**/*.test.ts']),
+    project('unit', ['packages/*/test/**/*.test.ts', 'test/fuzz/**/*.test.ts']),
     project('repo', ['test/repo/**/*.test.ts']),
     project('simulation', ['test/simulation/**/*.test.ts']),
     project('integration', ['test/{integration,conformance,chaos}/**/*.test.ts']),

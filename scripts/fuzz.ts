@@ -1,0 +1,40 @@
+/**
+ * Feeds every parser of the gateway mutated inputs and stops at the first that crashes one, that it
+ * answers with a 5xx, or that it should not have accepted.
+ *
+ * Usage: npm run fuzz -- [--target NAME] [--seed N] [--inputs COUNT]
+ */
+import { parseArgs } from 'node:util';
+
+import { fuzz } from '../test/fuzz/fuzz';
+import { FUZZ_TARGETS } from '../test/fuzz/targets';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      target: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      inputs: { type: 'string', default: '1000000' },
+    },
+  });
+  const seed = Number(values.seed);
+  const inputs = Number(values.inputs);
+  for (const target of FUZZ_TARGETS) {
+    if (values.target !== undefined && values.target !== target.name) continue;
+    const startedMs = performance.now();
+    const { accepted, refused, finding } = await fuzz(target, { seed, inputs });
+    const seconds = Math.round((performance.now() - startedMs) / 1000);
+    process.stdout.write(
+      `${target.name}: ${accepted} accepted, ${refused} refused, ${seconds} s\n`,
+    );
+    if (finding === null) continue;
+    process.stdout.write(
+      `seed ${finding.seed}: ${JSON.stringify(finding.input.toString('latin1'))}\n`,
+    );
+    console.error(finding.error);
+    process.exitCode = 1;
+    return;
+  }
+}
+
+void main();
