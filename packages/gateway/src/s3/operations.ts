@@ -17,6 +17,7 @@ import { headObject } from './object/head-object';
 import { listObjectVersions } from './object/list-object-versions';
 import { listObjectsV2 } from './object/list-objects-v2';
 import { listObjects } from './object/list-objects';
+import { postObject } from './object/post-object';
 import { putObjectTagging } from './object/put-object-tagging';
 import { putObject } from './object/put-object';
 import type { Operation } from './operation';
@@ -48,6 +49,7 @@ const SUPPORTED: readonly Operation[] = [
   listObjects,
   listObjectsV2,
   listParts,
+  postObject,
   putObject,
   putObjectTagging,
   uploadPart,
@@ -75,7 +77,6 @@ const PLANNED = [
   'GetObjectLockConfiguration',
   'GetObjectRetention',
   'ListBucketInventoryConfigurations',
-  'PostObject',
   'PutBucketEncryption',
   'PutBucketInventoryConfiguration',
   'PutBucketLifecycle',

@@ -9,7 +9,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
   GetBucketLocationCommand,
-  GetBucketTaggingCommand,
+  GetBucketReplicationCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -176,7 +176,7 @@ describe('the AWS SDK', () => {
     const { ETag } = await client.send(new HeadObjectCommand({ Bucket, Key: 'once' }));
     const unchanged = client.send(new GetObjectCommand({ Bucket, Key: 'once', IfNoneMatch: ETag }));
     await expect(unchanged).rejects.toMatchObject({ $metadata: { httpStatusCode: 304 } });
-    await expect(client.send(new GetBucketTaggingCommand({ Bucket }))).rejects.toMatchObject({
+    await expect(client.send(new GetBucketReplicationCommand({ Bucket }))).rejects.toMatchObject({
       name: 'NotImplemented',
       $metadata: { httpStatusCode: 501 },
     });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { digestBytes } from '../../src/s3/digest-bytes';
 import type { Reply } from './harness';
 import { documentOf, Harness, STRANGER, text } from './harness';
+import { RecordedAccess } from './recorded-access';
 
 const BODY = Buffer.from('copy me '.repeat(300));
 const ETAG = `"${createHash('md5').update(BODY).digest('hex')}"`;
@@ -182,13 +183,36 @@ describe('CopyObject', () => {
     expect((await harness.get('target')).bytes.toString()).toBe('odd');
   });
 
-  it('reads only what the caller may read', async () => {
+  it('P-2, V-13: both sides of a copy are authorized', async () => {
     const harness = await ready();
-    await harness.send('CreateBucket', { bucket: 'strange', principal: STRANGER });
+    const access = new RecordedAccess();
     const headers = { 'x-amz-copy-source': '/some-bucket/source' };
-    const call = { bucket: 'strange', key: 'k', headers, principal: STRANGER };
-    expect(await harness.send('CopyObject', call)).toMatchObject({ code: 'AccessDenied' });
+    await harness.send('CopyObject', { key: 'target', headers, access });
+    expect(access.actions).toEqual(['s3:GetObject some-bucket/source']);
+
+    const denied = RecordedAccess.without('s3:GetObject');
+    const refused = await harness.send('CopyObject', { key: 'other', headers, access: denied });
+    expect(refused).toMatchObject({ status: 403, code: 'AccessDenied' });
+    expect(await harness.get('other')).toMatchObject({ code: 'NoSuchKey' });
+
+    const versioned = { 'x-amz-copy-source': '/some-bucket/source?versionId=null' };
+    const ofVersion = RecordedAccess.without('s3:GetObjectVersion');
+    expect(
+      await harness.send('CopyObject', { key: 'other', headers: versioned, access: ofVersion }),
+    ).toMatchObject({ code: 'AccessDenied' });
+    expect(ofVersion.actions).toEqual(['s3:GetObjectVersion some-bucket/source?null']);
     const wrong = { 'x-amz-source-expected-bucket-owner': STRANGER.accountId };
     expect(await copy(harness, wrong)).toMatchObject({ code: 'AccessDenied' });
+  });
+
+  it('P-3: who may not list the source bucket does not learn what is missing', async () => {
+    const harness = await ready();
+    const headers = { 'x-amz-copy-source': '/some-bucket/missing' };
+    const access = RecordedAccess.without('s3:ListBucket');
+    const refused = await harness.send('CopyObject', { key: 'target', headers, access });
+    expect(refused).toMatchObject({ status: 403, code: 'AccessDenied' });
+    expect(await harness.send('CopyObject', { key: 'target', headers })).toMatchObject({
+      code: 'NoSuchKey',
+    });
   });
 });

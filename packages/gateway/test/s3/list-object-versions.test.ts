@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 import { compareKeys } from '../../src/s3/listing';
 import type { Reply } from './harness';
-import { BUCKET, documentOf, Harness, OWNER, text, texts } from './harness';
+import { BUCKET, documentOf, Harness, OWNER, STRANGER, text, texts } from './harness';
 
 type Query = Readonly<Record<string, string>>;
 
@@ -84,7 +84,7 @@ describe('ListObjectVersions', () => {
       IsLatest: 'true',
       LastModified: '2026-01-02T03:04:05.000Z',
     });
-    expect(text(document, 'Version', 'Owner', 'ID')).toBe(OWNER.accountId);
+    expect(text(document, 'Version', 'Owner', 'ID')).toBe(OWNER.canonicalId);
     expect(text(document, 'Version', 'Owner', 'DisplayName')).toBe(OWNER.displayName);
   });
 
@@ -196,14 +196,57 @@ describe('ListObjectVersions', () => {
     expect(bad).toMatchObject({ status: 400, code: 'InvalidArgument' });
   });
 
-  it.each(['enabled', 'suspended'] as const)(
-    'V-14: refuses a bucket whose versioning is %s rather than leave versions out',
-    async (versioning) => {
-      const harness = await ready('a');
-      await harness.setVersioning(versioning);
-      expect(await list(harness)).toMatchObject({ status: 501, code: 'NotImplemented' });
-    },
-  );
+  it('V-14, V-16: versions and markers interleave, newest first, one of them latest', async () => {
+    const harness = await ready('b');
+    await harness.setVersioning('enabled');
+    const first = (await harness.put('a', '1')).headers['x-amz-version-id']!;
+    const marker = await harness.send('DeleteObject', { key: 'a', principal: STRANGER });
+    const second = (await harness.put('a', '22')).headers['x-amz-version-id']!;
+    await harness.send('DeleteObject', { key: 'b' });
+
+    const document = documentOf(await list(harness));
+    const rows = document.children
+      .filter(({ name }) => name === 'Version' || name === 'DeleteMarker')
+      .map((row) => [row.name, text(row, 'Key'), text(row, 'VersionId'), text(row, 'IsLatest')]);
+    const markerId = marker.headers['x-amz-version-id'];
+    expect(rows).toEqual([
+      ['Version', 'a', second, 'true'],
+      ['DeleteMarker', 'a', markerId, 'false'],
+      ['Version', 'a', first, 'false'],
+      ['DeleteMarker', 'b', expect.any(String), 'true'],
+      ['Version', 'b', 'null', 'false'],
+    ]);
+    // ACLs are disabled, so everything is the bucket owner's.
+    expect(new Set(texts(document, 'DeleteMarker', 'Owner', 'ID'))).toEqual(
+      new Set([OWNER.canonicalId]),
+    );
+    expect(texts(document, 'DeleteMarker', 'Size')).toEqual([]);
+  });
+
+  it('V-15, K-21: a version that is deleted between two pages still marks its place', async () => {
+    const harness = await ready();
+    await harness.setVersioning('enabled');
+    const ids: string[] = [];
+    for (const body of ['1', '2', '3']) {
+      ids.unshift((await harness.put('k', body)).headers['x-amz-version-id']!);
+    }
+    const [, middle = '', oldest = ''] = ids;
+    await harness.send('DeleteObject', { key: 'k', query: { versionId: middle } });
+    const markers = { 'key-marker': 'k', 'version-id-marker': middle };
+    expect(texts(documentOf(await list(harness, markers)), 'Version', 'VersionId')).toEqual([
+      oldest,
+    ]);
+  });
+
+  it('V-3, V-15: an id that was never given has no place', async () => {
+    const harness = await ready('k');
+    const markers = { 'key-marker': 'k', 'version-id-marker': 'a'.repeat(32) };
+    expect(await list(harness, markers)).toMatchObject({
+      status: 400,
+      code: 'InvalidArgument',
+      message: 'Invalid version id specified',
+    });
+  });
 
   it('is for buckets that exist', async () => {
     const harness = await Harness.create();

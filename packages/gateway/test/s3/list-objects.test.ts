@@ -125,13 +125,14 @@ describe('listings', () => {
     const page = (
       keys: readonly string[],
       isTruncated: boolean,
-    ): Parameters<typeof mergePages>[0][0] => ({
-      entries: keys.map((key) => ({ key }) as never),
+    ): Parameters<typeof mergePages<{ key: string }, unknown>>[0][0] => ({
+      entries: keys.map((key) => ({ key })),
       commonPrefixes: [],
       isTruncated,
-      next: { key: keys.at(-1)!, isPrefix: false },
+      next: { key: keys.at(-1)! },
     });
-    const merged = mergePages([page(['a', 'd'], true), page(['b', 'c', 'e', 'f'], false)], 100);
+    const pages = [page(['a', 'd'], true), page(['b', 'c', 'e', 'f'], false)];
+    const merged = mergePages(pages, 100, (key) => ({ key, isPrefix: false }));
     expect(merged.entries.map(({ key }) => key)).toEqual(['a', 'b', 'c', 'd']);
     expect(merged.next).toEqual({ key: 'd', isPrefix: false });
   });
@@ -147,7 +148,7 @@ describe('listings', () => {
     expect(text(document, 'Contents', 'Size')).toBe('1');
     expect(text(document, 'Contents', 'StorageClass')).toBe('STANDARD');
     expect(text(document, 'Contents', 'LastModified')).toBe('2026-01-02T03:04:05.000Z');
-    expect(text(document, 'Contents', 'Owner', 'ID')).toBe(OWNER.accountId);
+    expect(text(document, 'Contents', 'Owner', 'ID')).toBe(OWNER.canonicalId);
     const plain = documentOf(await harness.send('ListObjectsV2'));
     expect(texts(plain, 'Contents', 'Owner')).toEqual([]);
   });

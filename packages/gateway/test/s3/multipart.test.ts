@@ -458,7 +458,7 @@ describe('listings of uploads', () => {
       pages.push(texts(document, 'Part', 'PartNumber'));
       expect(texts(document, 'Part', 'ChecksumCRC32')).toHaveLength(pages.at(-1)!.length);
       expect(text(document, 'ChecksumType')).toBe('COMPOSITE');
-      expect(text(document, 'Initiator', 'ID')).toBe(OWNER.accountId);
+      expect(text(document, 'Initiator', 'ID')).toBe(OWNER.canonicalId);
       isTruncated = text(document, 'IsTruncated')!;
       marker = text(document, 'NextPartNumberMarker')!;
     }

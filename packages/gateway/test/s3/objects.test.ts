@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 
 import type { Call } from './harness';
-import { Harness } from './harness';
+import { Harness, OWNER, STRANGER } from './harness';
 
 const BODY = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 251));
 const UPLOAD_MAX = 5 * 1024 ** 3;
@@ -64,16 +64,19 @@ describe('PutObject and GetObject', () => {
     ['x-amz-server-side-encryption', 'AES256', 501, 'NotImplemented'],
     ['x-amz-server-side-encryption-customer-algorithm', 'AES256', 501, 'NotImplemented'],
     ['x-amz-object-lock-mode', 'GOVERNANCE', 501, 'NotImplemented'],
-    ['x-amz-tagging', 'a=b', 501, 'NotImplemented'],
-    ['x-amz-website-redirect-location', '/x', 501, 'NotImplemented'],
-    ['x-amz-checksum-sha512', 'xxx', 501, 'NotImplemented'],
+    ['x-amz-tagging', 'a=b', 200, null],
+    ['x-amz-website-redirect-location', '/x', 200, null],
+    ['x-amz-website-redirect-location', 'ftp://x', 400, 'InvalidRedirectLocation'],
+    ['x-amz-checksum-sha512', 'xxx', 400, 'InvalidRequest'],
+    ['x-amz-checksum-xxhash64', 'xxx', 501, 'NotImplemented'],
     ['if-modified-since', 'Fri, 02 Jan 2026 03:04:05 GMT', 501, 'NotImplemented'],
     ['x-amz-storage-class', 'GLACIER', 501, 'NotImplemented'],
     ['x-amz-storage-class', 'standard', 400, 'InvalidStorageClass'],
     ['x-amz-acl', 'public-read', 400, 'AccessControlListNotSupported'],
     ['x-amz-meta-__proto__', 'x', 400, 'InvalidArgument'],
     ['x-amz-meta-', 'x', 400, 'InvalidArgument'],
-    ['x-amz-grant-read', 'id="x"', 400, 'AccessControlListNotSupported'],
+    ['x-amz-grant-read', `id="${STRANGER.canonicalId}"`, 400, 'InvalidArgument'],
+    ['x-amz-grant-read', `id="${OWNER.canonicalId}"`, 400, 'AccessControlListNotSupported'],
     ['x-amz-acl', 'everybody', 400, 'InvalidArgument'],
     ['x-amz-acl', 'bucket-owner-full-control', 200, null],
     ['x-amz-tagging', '', 200, null],

@@ -21,7 +21,7 @@ export const createMultipartUpload: Operation = {
     const checksum = parseUploadChecksum(request.headers);
     const location = await requireWritableObject(request, context);
     const { bucket, key } = location;
-    const object = await newObject(request, location, given, context);
+    const object = newObject(request, location, given, context);
 
     const upload = await context.metadata.index(location.group, 'CreateUpload', {
       upload: {

@@ -1,9 +1,9 @@
 import type { S3Request } from '../../http/request';
 import { objectTarget } from '../access-target';
-import type { CopySource } from '../copy-source';
+import type { ObjectLocation } from '../bucket-access';
 import { parseCopyDirective } from '../object-headers';
 import type { ObjectTags } from '../object-tags';
-import { parseTaggingHeader } from '../object-tags';
+import { parseTaggingHeader, requestTagConditions } from '../object-tags';
 import type { CopiedVersion } from './copied-version';
 import { readTagsAction } from './tag-count';
 
@@ -20,19 +20,22 @@ export function parseTagsOfCopy({ headers }: S3Request): TagsOfCopy {
 }
 
 /**
- * The tags that the copy gets; null for none. To copy them is to read them, which needs a permission
- * of its own.
+ * The tags that the copy gets; null for none. To copy tags is to read and to write them, which needs
+ * the permission for either; that for tags in the header was asked before.
  */
 export async function tagsOfCopy(
   wanted: TagsOfCopy,
-  source: CopySource,
-  { version, location }: CopiedVersion,
+  { source, version, location }: CopiedVersion,
+  destination: ObjectLocation,
   { access }: S3Request,
 ): Promise<ObjectTags | null> {
   if (wanted.directive === 'REPLACE') return wanted.tags;
   const { head } = version;
-  if (Object.keys(head.tags).length === 0) return null;
-  const target = objectTarget(location, source.versionId, () => Promise.resolve(head));
-  await access.require(readTagsAction(source.versionId), target);
-  return head.tags;
+  const { tags } = head;
+  if (Object.keys(tags).length === 0) return null;
+  const from = objectTarget(location, source.versionId, () => Promise.resolve(head));
+  await access.require(readTagsAction(source.versionId), from);
+  const to = { ...objectTarget(destination, null), isNew: true };
+  await access.require('s3:PutObjectTagging', to, requestTagConditions(tags));
+  return tags;
 }

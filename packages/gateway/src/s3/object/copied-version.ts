@@ -14,6 +14,7 @@ import type { ReadableVersion } from './current-version';
 import { findVersion } from './current-version';
 
 export interface CopiedVersion {
+  readonly source: CopySource;
   readonly version: ReadableVersion;
   readonly location: ObjectLocation;
 }
@@ -55,7 +56,7 @@ export async function requireCopySource(
   );
   if (outcome.kind !== 'proceed')
     throw preconditionFailed(`x-amz-copy-source-${outcome.condition}`);
-  return { version, location };
+  return { source, version, location };
 }
 
 function notCopyable({ key, versionId }: CopySource, isDeleteMarker: boolean): S3Error {

@@ -58,8 +58,8 @@ export const copyObject: Operation = {
     const changes = directive === 'REPLACE' || algorithm !== (head.checksum?.algorithm ?? null);
     if (!changes) await refuseCopyToItself({ source, location, target, head, request }, context);
     const attributes = copiedAttributes(directive, given, head);
-    const tags = await tagsOfCopy(wantedTags, source, copied, request);
-    const object = await newObject(request, target, { attributes, tags }, context);
+    const tags = await tagsOfCopy(wantedTags, copied, target, request);
+    const object = newObject(request, target, { attributes, tags }, context);
     await refuseEarlyAt(target, precondition, request, context);
 
     const { sizeBytes } = head;

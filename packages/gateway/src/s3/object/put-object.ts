@@ -34,7 +34,7 @@ export const putObject: Operation = {
     };
     const expected = parseExpectedDigests(request);
     const location = await requireWritableObject(request, context);
-    const object = await newObject(request, location, given, context);
+    const object = newObject(request, location, given, context);
     await refuseEarlyAt(location, precondition, request, context);
 
     const algorithm = expected.checksum?.algorithm;
