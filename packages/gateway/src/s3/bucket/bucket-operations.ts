@@ -1,29 +1,45 @@
 import type { Operation } from '../operation';
 import { createBucket } from './create-bucket';
+import { deleteBucketAnalyticsConfiguration } from './delete-bucket-analytics-configuration';
 import { deleteBucketCors } from './delete-bucket-cors';
+import { deleteBucketIntelligentTieringConfiguration } from './delete-bucket-intelligent-tiering-configuration';
+import { deleteBucketMetricsConfiguration } from './delete-bucket-metrics-configuration';
 import { deleteBucketOwnershipControls } from './delete-bucket-ownership-controls';
+import { deleteBucketPolicy } from './delete-bucket-policy';
 import { deleteBucketTagging } from './delete-bucket-tagging';
 import { deleteBucket } from './delete-bucket';
 import { deletePublicAccessBlock } from './delete-public-access-block';
 import { getBucketAccelerateConfiguration } from './get-bucket-accelerate-configuration';
 import { getBucketAcl } from './get-bucket-acl';
+import { getBucketAnalyticsConfiguration } from './get-bucket-analytics-configuration';
 import { getBucketCors } from './get-bucket-cors';
+import { getBucketIntelligentTieringConfiguration } from './get-bucket-intelligent-tiering-configuration';
 import { getBucketLocation } from './get-bucket-location';
 import { getBucketLogging } from './get-bucket-logging';
+import { getBucketMetricsConfiguration } from './get-bucket-metrics-configuration';
 import { getBucketNotificationConfiguration } from './get-bucket-notification-configuration';
 import { getBucketOwnershipControls } from './get-bucket-ownership-controls';
+import { getBucketPolicyStatus } from './get-bucket-policy-status';
+import { getBucketPolicy } from './get-bucket-policy';
 import { getBucketRequestPayment } from './get-bucket-request-payment';
 import { getBucketTagging } from './get-bucket-tagging';
 import { getBucketVersioning } from './get-bucket-versioning';
 import { getPublicAccessBlock } from './get-public-access-block';
 import { headBucket } from './head-bucket';
+import { listBucketAnalyticsConfigurations } from './list-bucket-analytics-configurations';
+import { listBucketIntelligentTieringConfigurations } from './list-bucket-intelligent-tiering-configurations';
+import { listBucketMetricsConfigurations } from './list-bucket-metrics-configurations';
 import { listBuckets } from './list-buckets';
 import { putBucketAccelerateConfiguration } from './put-bucket-accelerate-configuration';
 import { putBucketAcl } from './put-bucket-acl';
+import { putBucketAnalyticsConfiguration } from './put-bucket-analytics-configuration';
 import { putBucketCors } from './put-bucket-cors';
+import { putBucketIntelligentTieringConfiguration } from './put-bucket-intelligent-tiering-configuration';
 import { putBucketLogging } from './put-bucket-logging';
+import { putBucketMetricsConfiguration } from './put-bucket-metrics-configuration';
 import { putBucketNotificationConfiguration } from './put-bucket-notification-configuration';
 import { putBucketOwnershipControls } from './put-bucket-ownership-controls';
+import { putBucketPolicy } from './put-bucket-policy';
 import { putBucketRequestPayment } from './put-bucket-request-payment';
 import { putBucketTagging } from './put-bucket-tagging';
 import { putBucketVersioning } from './put-bucket-versioning';
@@ -32,30 +48,46 @@ import { putPublicAccessBlock } from './put-public-access-block';
 /** The operations on buckets and their configurations. */
 export const BUCKET_OPERATIONS: readonly Operation[] = [
   createBucket,
+  deleteBucketAnalyticsConfiguration,
   deleteBucketCors,
+  deleteBucketIntelligentTieringConfiguration,
+  deleteBucketMetricsConfiguration,
   deleteBucketOwnershipControls,
+  deleteBucketPolicy,
   deleteBucketTagging,
   deleteBucket,
   deletePublicAccessBlock,
   getBucketAccelerateConfiguration,
   getBucketAcl,
+  getBucketAnalyticsConfiguration,
   getBucketCors,
+  getBucketIntelligentTieringConfiguration,
   getBucketLocation,
   getBucketLogging,
+  getBucketMetricsConfiguration,
   getBucketNotificationConfiguration,
   getBucketOwnershipControls,
+  getBucketPolicyStatus,
+  getBucketPolicy,
   getBucketRequestPayment,
   getBucketTagging,
   getBucketVersioning,
   getPublicAccessBlock,
   headBucket,
+  listBucketAnalyticsConfigurations,
+  listBucketIntelligentTieringConfigurations,
+  listBucketMetricsConfigurations,
   listBuckets,
   putBucketAccelerateConfiguration,
   putBucketAcl,
+  putBucketAnalyticsConfiguration,
   putBucketCors,
+  putBucketIntelligentTieringConfiguration,
   putBucketLogging,
+  putBucketMetricsConfiguration,
   putBucketNotificationConfiguration,
   putBucketOwnershipControls,
+  putBucketPolicy,
   putBucketRequestPayment,
   putBucketTagging,
   putBucketVersioning,
