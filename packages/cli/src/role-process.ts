@@ -61,6 +61,8 @@ export async function runRoleProcess(options: RoleProcessOptions): Promise<void>
   process.on('SIGINT', () => {
     if (!options.exitWithParent) close('SIGINT');
   });
+  // Its default would end the process; a role without files to read again just goes on.
+  process.on('SIGHUP', () => service?.reload?.());
   if (options.exitWithParent) {
     process.stdin.on('error', () => close('parent is gone'));
     process.stdin.on('end', () => close('parent is gone'));

@@ -35,4 +35,6 @@ export { port as portSchema };
 /** A running role. `close` drains, stops and releases everything; it is safe to call twice. */
 export interface Service {
   close(): Promise<void>;
+  /** Reads files again that the configuration names (SIGHUP); absent when a role has none. */
+  reload?(): void;
 }

@@ -2,6 +2,7 @@ import { NODE_CONFIG_SHAPE, portSchema } from '@azimuth/common';
 import { z } from 'zod';
 
 import { parseIpRange } from './auth/policy/ip-range';
+import { tokenIssuersSchema } from './sts/oidc-issuers';
 
 /** `a.test,b.test` in the environment, a list in a file. */
 const domainsSchema = z.preprocess(
@@ -15,6 +16,21 @@ const addressRangesSchema = z.preprocess(
   z.array(z.string().refine((text) => parseIpRange(text) !== null, 'an address or a CIDR range')),
 );
 
+/** `true` in the environment too. */
+const booleanSchema = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean(),
+);
+
+/** Null, which no schema takes, for what is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
 /** Settings of a gateway. */
 export const gatewayConfigSchema = z.object({
   ...NODE_CONFIG_SHAPE,
@@ -26,6 +42,22 @@ export const gatewayConfigSchema = z.object({
     .default('us-east-1'),
   accessKey: z.string(),
   secretKey: z.string(),
+  /** S3 requests over TLS, with the certificate below; none when absent. 0 picks a free port. */
+  httpsPort: portSchema.optional(),
+  /** PEM files, read again on reload: the certificate and those of its issuers, and its key. */
+  httpsCertificate: z.string().min(1).optional(),
+  httpsKey: z.string().min(1).optional(),
+  /** Signature Version 2 is accepted: for clients that know nothing else. */
+  allowSignatureV2: booleanSchema.default(false),
+  /** File that declares accounts and users; see docs/operations/identities.md. */
+  identitiesFile: z.string().min(1).optional(),
+  /** Identity providers for AssumeRoleWithWebIdentity. */
+  oidc: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? parseJson(value) : value),
+      tokenIssuersSchema,
+    )
+    .default([]),
   /** Domains whose subdomains are buckets; `localhost` always is one. */
   domains: domainsSchema.default([]),
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody's otherwise. */

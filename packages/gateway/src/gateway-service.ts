@@ -6,20 +6,19 @@ import type { Clock, Logger, Random, Service } from '@azimuth/common';
 import { startAdminServer } from '@azimuth/common';
 import type { Registry } from 'prom-client';
 
-import { accountDirectory } from './auth/accounts';
-import { Authenticator } from './auth/authenticate';
-import { clusterRootPrincipal, requireStrongCredentials } from './auth/credentials';
-import { identityCredentialStore } from './auth/identity-credentials';
 import { parseIpRange } from './auth/policy/ip-range';
-import { PolicyAuthorizer } from './auth/policy/policy-authorizer';
 import type { DataPath } from './data-path/data-path';
 import type { GatewayConfig } from './gateway-config';
+import type { GatewayIdentity } from './gateway-identity';
+import { openIdentity } from './gateway-identity';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
 import { Pipeline } from './http/pipeline';
 import { RequestIds } from './http/request-id';
 import { RequestMetrics } from './http/request-metrics';
 import { OPERATIONS } from './s3/operations';
+import type { GatewayServer, ServerOptions } from './server';
 import { startGatewayServer } from './server';
+import { loadServerCertificate } from './server-certificate';
 
 export interface GatewayParts {
   readonly metadata: MetadataClient;
@@ -33,45 +32,90 @@ export interface GatewayParts {
 
 export interface GatewayService extends Service {
   readonly httpPort: number;
+  /** Null without HTTPS. */
+  readonly httpsPort: number | null;
   readonly adminPort: number;
+  /** Reads identities, keys of identity providers and the certificate again. */
+  reload(): void;
 }
+
+type AdminServer = Awaited<ReturnType<typeof startAdminServer>>;
 
 /** Every bucket is also a subdomain of this: clients on the same machine need no DNS. */
 const LOCAL_DOMAIN = 'localhost';
 
 /**
- * Serves S3 and the admin port. What was put in `parts` belongs to the caller, also after `close`.
+ * Serves S3, IAM and STS, and the admin port. What was put in `parts` belongs to the caller, also
+ * after `close`.
  *
- * @throws StoreError INVALID_ARGUMENT for weak credentials; the socket error of a port in use.
+ * @throws StoreError INVALID_ARGUMENT for weak credentials or a file that is refused; the socket
+ *   error of a port in use.
  */
 export async function startGateway(
   config: GatewayConfig,
   parts: GatewayParts,
 ): Promise<GatewayService> {
-  requireStrongCredentials(config.accessKey, config.secretKey);
+  const { view, registry, logger } = parts;
+  const identity = openIdentity(config, parts);
+  let servers: readonly GatewayServer[] = [];
+  let admin: AdminServer | null = null;
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(servers.map((each) => each.close()));
+    await admin?.close();
+    await identity.close();
+  };
+  try {
+    const [server, tlsServer] = await startServers(config, parts, identity);
+    servers = tlsServer === null ? [server] : [server, tlsServer];
+    admin = await startAdminServer(
+      {
+        registry,
+        isLive: () => true,
+        isReady: () => !server.isDraining && view.ageMs() <= WATCH_AGE_MAX_MS,
+      },
+      { host: config.host, port: config.adminPort },
+    );
+    const ports = {
+      httpPort: server.port,
+      httpsPort: tlsServer?.port ?? null,
+      adminPort: admin.port,
+    };
+    logger.info({ ...ports, region: config.region }, 'gateway started');
+    return {
+      ...ports,
+      close: closeAll,
+      reload() {
+        identity.reload();
+        if (tlsServer !== null) renewCertificate(tlsServer, config, logger);
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** One pipeline behind both: HTTP, and HTTPS when it is configured. */
+async function startServers(
+  config: GatewayConfig,
+  parts: GatewayParts,
+  identity: GatewayIdentity,
+): Promise<readonly [GatewayServer, GatewayServer | null]> {
   const { metadata, view, dataPath, clock, random, logger, registry } = parts;
-  const { region, host } = config;
+  const { region, httpsPort } = config;
+  const certificate = httpsPort === undefined ? null : loadServerCertificate(config);
+  const { accounts, authenticator, authorizer, queryApi } = identity;
   const requestIds = new RequestIds(random);
   // A name for support to ask about that tells the outside nothing about the nodes.
   const hostId = createHash('sha256')
     .update(`${config.clusterId}/${config.nodeId}`)
     .digest('base64url');
-  const clusterRoot = clusterRootPrincipal(config.clusterId);
-  const accounts = accountDirectory(view, clusterRoot);
-  const credentials = identityCredentialStore({
-    view,
-    accounts,
-    root: {
-      accessKeyId: config.accessKey,
-      secretKey: config.secretKey,
-      accountId: clusterRoot.accountId,
-    },
-  });
   const pipeline = new Pipeline({
     operations: OPERATIONS,
     context: { metadata, view, dataPath, clock, random, region, accounts },
-    authenticator: new Authenticator(credentials, region),
-    authorizer: new PolicyAuthorizer({ view, accounts, region }),
+    authenticator,
+    authorizer,
+    queryApi,
     trustedProxies: config.trustedProxies.map(parseIpRange).filter((range) => range !== null),
     domains: [...config.domains, LOCAL_DOMAIN],
     hostId,
@@ -82,8 +126,8 @@ export async function startGateway(
     logger,
     metrics: new RequestMetrics(registry),
   });
-  const server = await startGatewayServer(pipeline, {
-    host,
+  const options: ServerOptions = {
+    host: config.host,
     port: config.httpPort,
     connectionsMax: config.connectionsMax,
     headersTimeoutMs: config.headersTimeoutMs,
@@ -93,25 +137,22 @@ export async function startGateway(
     requestIds,
     clock,
     logger,
-  });
-  const admin = await startAdminServer(
-    {
-      registry,
-      isLive: () => true,
-      isReady: () => !server.isDraining && view.ageMs() <= WATCH_AGE_MAX_MS,
-    },
-    { host, port: config.adminPort },
-  ).catch(async (error: unknown) => {
+  };
+  const server = await startGatewayServer(pipeline, options);
+  if (httpsPort === undefined || certificate === null) return [server, null];
+  try {
+    const tlsOptions = { ...options, port: httpsPort, certificate };
+    return [server, await startGatewayServer(pipeline, tlsOptions)];
+  } catch (error) {
     await server.close();
     throw error;
-  });
-  logger.info({ httpPort: server.port, adminPort: admin.port, region }, 'gateway started');
-  return {
-    httpPort: server.port,
-    adminPort: admin.port,
-    async close() {
-      await server.close();
-      await admin.close();
-    },
-  };
+  }
+}
+
+function renewCertificate(server: GatewayServer, config: GatewayConfig, logger: Logger): void {
+  try {
+    server.setCertificate(loadServerCertificate(config));
+  } catch (error) {
+    logger.error({ error }, 'certificate refused; the old one stays');
+  }
 }

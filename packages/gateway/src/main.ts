@@ -35,7 +35,9 @@ export async function runGateway(sources: ConfigSources): Promise<GatewayService
     const gateway = await startGateway(config, connections.parts);
     return {
       httpPort: gateway.httpPort,
+      httpsPort: gateway.httpsPort,
       adminPort: gateway.adminPort,
+      reload: () => gateway.reload(),
       close() {
         closing ??= gateway.close().then(() => connections.close());
         return closing;

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
 import type { Clock, Logger } from '@azimuth/common';
@@ -24,10 +25,20 @@ export interface ServerOptions {
   readonly requestIds: RequestIds;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** HTTPS with this certificate; plain HTTP without one. */
+  readonly certificate?: ServerCertificate;
+}
+
+/** PEM: the certificate with those of its issuers behind it, and its key. */
+export interface ServerCertificate {
+  readonly certPem: Buffer;
+  readonly keyPem: Buffer;
 }
 
 export interface GatewayServer {
   readonly port: number;
+  /** For connections from now on. @throws when key and certificate do not fit. */
+  setCertificate(certificate: ServerCertificate): void;
   /** True from the first call of `close`. */
   readonly isDraining: boolean;
   /** Accepts nothing new, lets requests in flight end within `drainMs`, then cuts them off. */
@@ -50,8 +61,8 @@ export async function startGatewayServer(
   pipeline: Pipeline,
   options: ServerOptions,
 ): Promise<GatewayServer> {
-  const { headersTimeoutMs, keepAliveTimeoutMs, clock } = options;
-  const server = createServer({
+  const { headersTimeoutMs, keepAliveTimeoutMs, clock, certificate } = options;
+  const httpOptions = {
     highWaterMark: SOCKET_BUFFER_BYTES,
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersTimeoutMs,
@@ -63,7 +74,16 @@ export async function startGatewayServer(
     // Its absence is answered as S3 does, by the parser of the request head.
     requireHostHeader: false,
     insecureHTTPParser: false,
-  });
+  };
+  const tlsServer =
+    certificate === undefined
+      ? null
+      : createTlsServer({
+          ...httpOptions,
+          ...tlsOptions(certificate),
+          handshakeTimeout: headersTimeoutMs,
+        });
+  const server: Server = tlsServer ?? createServer(httpOptions);
   server.maxConnections = options.connectionsMax;
   // A limit here would drop headers silently, and with them what a signature covers.
   server.maxHeadersCount = 0;
@@ -92,12 +112,21 @@ export async function startGatewayServer(
     get isDraining() {
       return isDraining;
     },
+    setCertificate: (renewed) => tlsServer?.setSecureContext(tlsOptions(renewed)),
     close() {
       isDraining = true;
       closing ??= drain(server, pipeline, { drainMs: options.drainMs, clock });
       return closing;
     },
   };
+}
+
+function tlsOptions({ certPem, keyPem }: ServerCertificate): {
+  cert: Buffer;
+  key: Buffer;
+  minVersion: 'TLSv1.2';
+} {
+  return { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' };
 }
 
 function listen(server: Server, { host, port }: ServerOptions): Promise<void> {

@@ -11,6 +11,8 @@ import { ANONYMOUS } from '../auth/principal';
 import { parseTimestamp } from '../auth/sigv4';
 import { chargedHeaders } from '../s3/bucket-access';
 import { answerPreflight, crossOriginHeaders } from '../s3/cors/cross-origin';
+import type { QueryApi } from '../query/query-api';
+import { isQueryRequest } from '../query/query-api';
 import type { Operation, OperationContext } from '../s3/operation';
 import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
@@ -44,6 +46,8 @@ export interface PipelineOptions {
   readonly context: OperationContext;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  /** IAM and STS. */
+  readonly queryApi: QueryApi;
   /** Domains under which buckets are subdomains. */
   readonly domains: readonly string[];
   /** Peers whose word on where a request comes from is taken. */
@@ -179,6 +183,7 @@ export class Pipeline {
       return answerPreflight(head, context.view);
     }
     const nowMs = clock.wallMs();
+    if (isQueryRequest(head)) return this.#handleQuery(exchange, head, nowMs);
     const authenticated = await authenticator.authenticate(head, nowMs);
     const operationName = routeRequest(head);
     const operation = operations.get(operationName);
@@ -220,6 +225,23 @@ export class Pipeline {
     } catch (error) {
       throw await concealMissing(error, attempt, access, context);
     }
+  }
+
+  /** IAM and STS: requests for the root of the endpoint that are not of S3. */
+  #handleQuery(exchange: Exchange, head: RequestHead, nowMs: number): Promise<S3Response> {
+    const { request, requestId, body, abort } = exchange;
+    const { query, headers } = head;
+    const client = clientFacts(request, headers, this.#options.trustedProxies);
+    return this.#options.queryApi.serve({
+      requestId,
+      head,
+      body,
+      facts: { ...client, nowMs, headers, query, signature: null },
+      signal: abort.signal,
+      onAction: (name) => {
+        exchange.operation = name;
+      },
+    });
   }
 
   async #write(exchange: Exchange, answer: S3Response): Promise<number> {

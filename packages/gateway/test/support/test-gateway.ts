@@ -18,6 +18,7 @@ import { DEFAULT_MINIMUM_PROGRESS } from '../../src/http/incoming-body';
 import { Pipeline } from '../../src/http/pipeline';
 import { RequestIds } from '../../src/http/request-id';
 import { RequestMetrics } from '../../src/http/request-metrics';
+import { QueryApi } from '../../src/query/query-api';
 import type { Operation, OperationContext } from '../../src/s3/operation';
 import { S3Error } from '../../src/s3/s3-error';
 import type { GatewayServer } from '../../src/server';
@@ -122,13 +123,15 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     principal: clusterRootPrincipal('test'),
   };
   const view = viewOfEveryBucket(credential.principal.canonicalId);
+  const authenticator = new Authenticator(singleCredentialStore(credential), REGION);
   const pipeline = new Pipeline({
     operations: new Map(
       [...store.operations, ...(options.operations ?? [])].map((each) => [each.name, each]),
     ),
     // The operations above use nothing of it.
     context: { region: REGION, view } as OperationContext,
-    authenticator: new Authenticator(singleCredentialStore(credential), REGION),
+    authenticator,
+    queryApi: new QueryApi({ authenticator, services: [], logger: silentLogger }),
     authorizer: new PolicyAuthorizer({
       view,
       accounts: accountDirectory(view, credential.principal),
@@ -196,7 +199,7 @@ export interface Answer {
 }
 
 export function send(
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, 'port'>,
   request: {
     readonly method: string;
     readonly target: string;
