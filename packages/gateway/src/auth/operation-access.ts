@@ -135,6 +135,9 @@ function numbered(name: string): readonly (readonly [string, OperationAccess])[]
 const BUCKETS: readonly (readonly [string, OperationAccess])[] = [
   ['ListBuckets', onService('ListAllMyBuckets')],
   ['ListDirectoryBuckets', onService('ListAllMyDirectoryBuckets')],
+  ['GetAccountPublicAccessBlock', onService('GetAccountPublicAccessBlock')],
+  ['PutAccountPublicAccessBlock', onService('PutAccountPublicAccessBlock')],
+  ['DeleteAccountPublicAccessBlock', onService('PutAccountPublicAccessBlock')],
   ['CreateBucket', onBucket('CreateBucket', extraOfNewBucket)],
   ['DeleteBucket', onBucket('DeleteBucket')],
   ['HeadBucket', onBucket('ListBucket')],

@@ -29,6 +29,9 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   'range',
 ]);
 
+/** The one resource of S3 Control that there is; its SDKs put the account before the host too. */
+const CONTROL_PATH = '/v20180820/configuration/publicAccessBlock';
+
 /** Headers that only other parts of the system may set; refused from outside. */
 const INTERNAL_HEADER_PREFIX = 'x-azimuth-';
 
@@ -49,6 +52,8 @@ export interface RequestHead {
   readonly headers: Headers;
   readonly bucket: string | null;
   readonly key: string | null;
+  /** A request of S3 Control, which is about an account: names neither bucket nor key. */
+  readonly isControl: boolean;
 }
 
 /** What the socket gave: `url` and `rawHeaders` of Node's IncomingMessage, nothing derived by Node. */
@@ -72,8 +77,13 @@ export function parseRequestHead(raw: RawRequest, domains: readonly string[]): R
   const rawPath = questionMark < 0 ? url : url.slice(0, questionMark);
   const rawQuery = questionMark < 0 ? [] : splitQuery(url.slice(questionMark + 1));
   const query = decodeQuery(rawQuery);
-  const { bucket, key } = parseAddress(rawPath, bucketOfHost(requireHost(headers), domains));
-  return { method, rawPath, rawQuery, query, headers, bucket, key };
+  const host = requireHost(headers);
+  // Without the header the path is that of an object in a bucket of that name.
+  const isControl = rawPath === CONTROL_PATH && headers.has('x-amz-account-id');
+  const { bucket, key } = isControl
+    ? NO_ADDRESS
+    : parseAddress(rawPath, bucketOfHost(host, domains));
+  return { method, rawPath, rawQuery, query, headers, bucket, key, isControl };
 }
 
 export function parseHeaders(rawHeaders: readonly string[]): Headers {

@@ -2,7 +2,7 @@ import { invalidArgument, S3Error } from '../s3/s3-error';
 import type { RequestHead } from './request-head';
 
 /** What a request addresses. */
-type Scope = 'service' | 'bucket' | 'object';
+type Scope = 'service' | 'account' | 'bucket' | 'object';
 
 /**
  * Method, scope and subresource (the query parameter that selects an API) of every operation. A
@@ -126,6 +126,13 @@ const SERVICE_ROUTES: readonly Route[] = [
   },
 ];
 
+/** Of S3 Control. */
+const ACCOUNT_ROUTES: readonly Route[] = [
+  { operation: 'GetAccountPublicAccessBlock', method: 'GET', scope: 'account' },
+  { operation: 'PutAccountPublicAccessBlock', method: 'PUT', scope: 'account' },
+  { operation: 'DeleteAccountPublicAccessBlock', method: 'DELETE', scope: 'account' },
+];
+
 const BUCKET_ROUTES: readonly Route[] = [
   { operation: 'CreateBucket', method: 'PUT', scope: 'bucket' },
   { operation: 'HeadBucket', method: 'HEAD', scope: 'bucket' },
@@ -222,6 +229,7 @@ function numberedRoutes(subresource: string, name: string): Route[] {
 /** Every route. Where two fit, the first in this order wins. */
 export const ROUTES: readonly Route[] = [
   ...SERVICE_ROUTES,
+  ...ACCOUNT_ROUTES,
   ...BUCKET_ROUTES,
   ...OBJECT_ROUTES,
   ...subresourceRoutes('bucket', BUCKET_CONFIGURATIONS),
@@ -239,6 +247,7 @@ const METHODS_BY_TARGET = groupRoutes((route) => shapeOf('', route.scope, route.
 
 const SUBRESOURCES: Readonly<Record<Scope, ReadonlySet<string>>> = {
   service: new Set(),
+  account: new Set(),
   bucket: subresourcesOf('bucket'),
   object: subresourcesOf('object'),
 };
@@ -275,7 +284,7 @@ function subresourcesOf(scope: Scope): ReadonlySet<string> {
  * @throws S3Error MethodNotAllowed, or InvalidArgument for a combination that has no meaning.
  */
 export function routeRequest(head: RequestHead): string {
-  const scope: Scope = head.bucket === null ? 'service' : head.key === null ? 'bucket' : 'object';
+  const scope = scopeOf(head);
   const subresource = selectSubresource(head, scope);
   const routes = ROUTES_BY_SHAPE.get(shapeOf(head.method, scope, subresource));
   const route = routes?.find((candidate) => matches(candidate, head));
@@ -294,6 +303,12 @@ export function routeRequest(head: RequestHead): string {
     );
   }
   return route.operation;
+}
+
+function scopeOf({ isControl, bucket, key }: RequestHead): Scope {
+  if (isControl) return 'account';
+  if (bucket === null) return 'service';
+  return key === null ? 'bucket' : 'object';
 }
 
 function selectSubresource(head: RequestHead, scope: Scope): string {

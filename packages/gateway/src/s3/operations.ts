@@ -10,6 +10,7 @@ import { copyObject } from './object/copy-object';
 import { deleteObject } from './object/delete-object';
 import { deleteObjects } from './object/delete-objects';
 import { deleteObjectTagging } from './object/delete-object-tagging';
+import { getObjectAcl } from './object/get-object-acl';
 import { getObjectAttributes } from './object/get-object-attributes';
 import { getObjectTagging } from './object/get-object-tagging';
 import { getObject } from './object/get-object';
@@ -18,6 +19,7 @@ import { listObjectVersions } from './object/list-object-versions';
 import { listObjectsV2 } from './object/list-objects-v2';
 import { listObjects } from './object/list-objects';
 import { postObject } from './object/post-object';
+import { putObjectAcl } from './object/put-object-acl';
 import { putObjectTagging } from './object/put-object-tagging';
 import { putObject } from './object/put-object';
 import type { Operation } from './operation';
@@ -42,6 +44,7 @@ const SUPPORTED: readonly Operation[] = [
   deleteObjects,
   getObject,
   getObjectAttributes,
+  getObjectAcl,
   getObjectTagging,
   headObject,
   listMultipartUploads,
@@ -51,6 +54,7 @@ const SUPPORTED: readonly Operation[] = [
   listParts,
   postObject,
   putObject,
+  putObjectAcl,
   putObjectTagging,
   uploadPart,
   uploadPartCopy,
@@ -69,7 +73,6 @@ const PLANNED = [
   'GetBucketNotification',
   'GetBucketReplication',
   'GetBucketWebsite',
-  'GetObjectAcl',
   'GetObjectLegalHold',
   'GetObjectLockConfiguration',
   'GetObjectRetention',
@@ -81,7 +84,6 @@ const PLANNED = [
   'PutBucketNotification',
   'PutBucketReplication',
   'PutBucketWebsite',
-  'PutObjectAcl',
   'PutObjectLegalHold',
   'PutObjectLockConfiguration',
   'PutObjectRetention',

@@ -1,6 +1,7 @@
 /** The namespace of every S3 document except errors. */
 const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
+const CONTROL_NAMESPACE = 'http://awss3control.amazonaws.com/doc/2018-08-20/';
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 /** Rendered XML. Only the functions below make it, so that every text passes the escaping once. */
@@ -39,6 +40,11 @@ export function elementOfType(
 /** A whole S3 response document. */
 export function xmlDocument(name: string, children: readonly (XmlFragment | null)[]): string {
   return `${DECLARATION}<${name} xmlns="${S3_NAMESPACE}">${render(children)}</${name}>`;
+}
+
+/** A whole response document of S3 Control. */
+export function controlDocument(name: string, children: readonly (XmlFragment | null)[]): string {
+  return `${DECLARATION}<${name} xmlns="${CONTROL_NAMESPACE}">${render(children)}</${name}>`;
 }
 
 /** A whole S3 response document of one element with text, such as LocationConstraint. */

@@ -1,5 +1,6 @@
 import type { Operation } from '../operation';
 import { createBucket } from './create-bucket';
+import { deleteAccountPublicAccessBlock } from './delete-account-public-access-block';
 import { deleteBucketAnalyticsConfiguration } from './delete-bucket-analytics-configuration';
 import { deleteBucketCors } from './delete-bucket-cors';
 import { deleteBucketIntelligentTieringConfiguration } from './delete-bucket-intelligent-tiering-configuration';
@@ -9,6 +10,7 @@ import { deleteBucketPolicy } from './delete-bucket-policy';
 import { deleteBucketTagging } from './delete-bucket-tagging';
 import { deleteBucket } from './delete-bucket';
 import { deletePublicAccessBlock } from './delete-public-access-block';
+import { getAccountPublicAccessBlock } from './get-account-public-access-block';
 import { getBucketAccelerateConfiguration } from './get-bucket-accelerate-configuration';
 import { getBucketAcl } from './get-bucket-acl';
 import { getBucketAnalyticsConfiguration } from './get-bucket-analytics-configuration';
@@ -30,6 +32,7 @@ import { listBucketAnalyticsConfigurations } from './list-bucket-analytics-confi
 import { listBucketIntelligentTieringConfigurations } from './list-bucket-intelligent-tiering-configurations';
 import { listBucketMetricsConfigurations } from './list-bucket-metrics-configurations';
 import { listBuckets } from './list-buckets';
+import { putAccountPublicAccessBlock } from './put-account-public-access-block';
 import { putBucketAccelerateConfiguration } from './put-bucket-accelerate-configuration';
 import { putBucketAcl } from './put-bucket-acl';
 import { putBucketAnalyticsConfiguration } from './put-bucket-analytics-configuration';
@@ -48,6 +51,7 @@ import { putPublicAccessBlock } from './put-public-access-block';
 /** The operations on buckets and their configurations. */
 export const BUCKET_OPERATIONS: readonly Operation[] = [
   createBucket,
+  deleteAccountPublicAccessBlock,
   deleteBucketAnalyticsConfiguration,
   deleteBucketCors,
   deleteBucketIntelligentTieringConfiguration,
@@ -57,6 +61,7 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   deleteBucketTagging,
   deleteBucket,
   deletePublicAccessBlock,
+  getAccountPublicAccessBlock,
   getBucketAccelerateConfiguration,
   getBucketAcl,
   getBucketAnalyticsConfiguration,
@@ -78,6 +83,7 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   listBucketIntelligentTieringConfigurations,
   listBucketMetricsConfigurations,
   listBuckets,
+  putAccountPublicAccessBlock,
   putBucketAccelerateConfiguration,
   putBucketAcl,
   putBucketAnalyticsConfiguration,
