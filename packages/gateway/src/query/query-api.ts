@@ -38,8 +38,10 @@ export interface QueryApiOptions {
  * True for requests of the query protocol (IAM, STS) rather than of S3: a form for the root of the
  * endpoint, or its parameters in a URL.
  */
-export function isQueryRequest({ method, bucket, rawPath, query }: RequestHead): boolean {
+export function isQueryRequest({ method, bucket, rawPath, query, headers }: RequestHead): boolean {
   if (bucket !== null || rawPath !== '/') return false;
+  // WriteGetObjectResponse is for the root too, and of S3.
+  if (headers.has('x-amz-request-route')) return false;
   return method === 'POST' || (method === 'GET' && query.has('Action'));
 }
 
