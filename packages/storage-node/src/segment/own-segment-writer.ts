@@ -19,7 +19,7 @@ import { newBinding, newSegment, noteEntry, syncOrFence, writeOrFence } from './
 import type { Segment } from './segment-table';
 import { segmentPath } from './segment-table';
 
-/** Chunks are gathered up to this before they are written: sockets deliver 64 KiB at a time. */
+/** Bytes are gathered up to this before they are written. */
 export const WRITE_BYTES = 512 * 1024;
 /** With this much unwritten the sender is asked to wait. */
 export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES;
@@ -75,14 +75,22 @@ export class OwnSegmentWriter {
     }
   }
 
+  /** Where the next shard bytes belong: the buffer that will be written. */
+  room(): Uint8Array {
+    this.#buffer ??= this.#context.writeBuffers.take();
+    return this.#buffer.subarray(this.#fillBytes);
+  }
+
   /**
-   * Takes shard bytes. Returns a promise when the caller must wait before it sends more.
+   * The first `count` bytes of `room()` are shard bytes now. Returns a promise when the caller must
+   * wait before there are more.
    *
    * @throws StoreError DISK_FULL · DISK_FENCED, of an earlier write.
    */
-  push(chunk: Uint8Array): Promise<void> | undefined {
+  fill(count: number): Promise<void> | undefined {
     this.#throwIfFailed();
-    this.#gather(chunk);
+    this.#fillBytes += count;
+    if (this.#fillBytes === WRITE_BYTES) this.#closeBuffer();
     const isBehind = this.#full.length * WRITE_BYTES >= UNWRITTEN_BYTES_MAX;
     return isBehind && this.#writing !== null ? this.#writing : undefined;
   }
@@ -126,21 +134,24 @@ export class OwnSegmentWriter {
     await this.#context.disk.unlink(segmentPath(this.#segment)).catch(() => undefined);
   }
 
-  /** Copies, while the bytes are still in the cache from their checksum. */
+  /** Copies what is not shard bytes: headers, the checksum table, the record's end. */
   #gather(bytes: Uint8Array): void {
     let from = 0;
     while (from < bytes.byteLength) {
-      this.#buffer ??= this.#context.writeBuffers.take();
-      const to = Math.min(bytes.byteLength, from + WRITE_BYTES - this.#fillBytes);
-      this.#buffer.set(bytes.subarray(from, to), this.#fillBytes);
+      const room = this.room();
+      const to = Math.min(bytes.byteLength, from + room.byteLength);
+      room.set(bytes.subarray(from, to));
       this.#fillBytes += to - from;
       from = to;
-      if (this.#fillBytes < WRITE_BYTES) continue;
-      this.#full.push(this.#buffer);
-      this.#buffer = null;
-      this.#fillBytes = 0;
-      this.#writing ??= this.#writeFull();
+      if (this.#fillBytes === WRITE_BYTES) this.#closeBuffer();
     }
+  }
+
+  #closeBuffer(): void {
+    if (this.#buffer !== null) this.#full.push(this.#buffer);
+    this.#buffer = null;
+    this.#fillBytes = 0;
+    this.#writing ??= this.#writeFull();
   }
 
   /** Never rejects, so that a failure between two chunks is not unhandled; `#failure` keeps it. */

@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
 
 import type { ShardAttributes, ShardListEntry } from '@azimuth/clients';
+import { PAGE_BYTES } from '@azimuth/clients';
 import type { Clock, Logger, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
 
@@ -349,7 +350,8 @@ export class SegmentStore implements ShardStore, ScrubSource {
 
   #track(shardSizeBytes: number, target: UploadTarget): ShardUpload {
     const upload: ShardUpload = new WireShardUpload(shardSizeBytes, {
-      push: (chunk) => target.push(chunk),
+      room: () => target.room(),
+      fill: (count) => target.fill(count),
       commit: async (table) => {
         await target.commit(table);
         this.#uploads.delete(upload);
@@ -365,8 +367,10 @@ export class SegmentStore implements ShardStore, ScrubSource {
 
   /** The shard exists and is intact: its bytes come once more and are only compared. */
   #compareTarget(existing: ShardLocation): UploadTarget {
+    const room = Buffer.allocUnsafe(PAGE_BYTES);
     return {
-      push: () => undefined,
+      room: () => room,
+      fill: () => undefined,
       commit: async (table) => {
         const stored = await this.#readTable(existing);
         if (!stored.equals(table)) throw new StoreError('SHARD_EXISTS', { ...existing.id });
@@ -376,14 +380,16 @@ export class SegmentStore implements ShardStore, ScrubSource {
   }
 
   #sharedTarget(head: RecordHead, release: () => void): UploadTarget {
-    const chunks: Uint8Array[] = [];
+    const bytes = Buffer.allocUnsafe(head.attributes.shardSizeBytes);
+    let filledBytes = 0;
     return {
-      push: (chunk) => {
-        chunks.push(chunk);
+      room: () => bytes.subarray(filledBytes),
+      fill: (count) => {
+        filledBytes += count;
         return undefined;
       },
       commit: async (table) => {
-        await this.#commit(head, table, () => this.#append(head, chunks, table));
+        await this.#commit(head, table, () => this.#append(head, [bytes], table));
         release();
       },
       discard: () => {
@@ -396,7 +402,8 @@ export class SegmentStore implements ShardStore, ScrubSource {
   async #ownTarget(head: RecordHead, release: () => void): Promise<UploadTarget> {
     const writer = await OwnSegmentWriter.create(this.#context, head);
     return {
-      push: (chunk) => writer.push(chunk),
+      room: () => writer.room(),
+      fill: (count) => writer.fill(count),
       commit: async (table) => {
         const isStored = await this.#commit(head, table, () =>
           writer.commit(table, this.#takeSequence()),

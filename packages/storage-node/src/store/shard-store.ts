@@ -16,13 +16,15 @@ export interface ShardRange {
  * After a rejection or `abort` nothing of it is stored.
  */
 export interface ShardUpload {
+  /** Where the next bytes belong; empty once all are there. Valid until `fill`, or the end. */
+  room(): Uint8Array;
   /**
-   * Takes the next bytes, which must not change until the upload ends. Returns a promise when the
-   * caller must wait before it sends more.
+   * The first `count` bytes of the last `room()` are there now. Returns a promise, which never
+   * rejects, when the sender must wait.
    *
-   * @throws StoreError SHARD_SIZE_MISMATCH · DISK_FULL · DISK_FENCED.
+   * @throws StoreError DISK_FULL · DISK_FENCED.
    */
-  write(chunk: Uint8Array): Promise<void> | undefined;
+  fill(count: number): Promise<void> | undefined;
   /**
    * Resolves when the shard would survive a power cut.
    *

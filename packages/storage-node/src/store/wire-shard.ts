@@ -1,11 +1,15 @@
 import { checksumTableBytes, PageChecksums } from '@azimuth/clients';
-import { StoreError } from '@azimuth/common';
+import { assert, StoreError } from '@azimuth/common';
 
 import type { ShardUpload } from './shard-store';
 
+const NO_ROOM = new Uint8Array();
+
 /** Where the bytes of an upload go while they arrive, and how it ends. */
 export interface UploadTarget {
-  push(chunk: Uint8Array): Promise<void> | undefined;
+  /** Never empty; may be longer than what is missing. */
+  room(): Uint8Array;
+  fill(count: number): Promise<void> | undefined;
   /** All bytes arrived and match `table`. */
   commit(table: Buffer): Promise<void>;
   discard(): Promise<void>;
@@ -21,6 +25,7 @@ export class WireShardUpload implements ShardUpload {
   readonly #checksums: PageChecksums;
   readonly #table: Buffer;
   #receivedBytes = 0;
+  #room: Uint8Array = NO_ROOM;
   #state: 'receiving' | 'ended' = 'receiving';
 
   constructor(shardSizeBytes: number, target: UploadTarget) {
@@ -30,21 +35,25 @@ export class WireShardUpload implements ShardUpload {
     this.#table = Buffer.alloc(checksumTableBytes(shardSizeBytes));
   }
 
-  write(chunk: Uint8Array): Promise<void> | undefined {
+  room(): Uint8Array {
     if (this.#state === 'ended') throw new StoreError('CANCELLED');
-    const missingBytes = Math.max(0, this.#shardSizeBytes - this.#receivedBytes);
-    const tableFrom = this.#receivedBytes - this.#shardSizeBytes;
-    this.#receivedBytes += chunk.byteLength;
-    if (this.#receivedBytes > this.#shardSizeBytes + this.#table.byteLength) {
-      throw this.#sizeMismatch();
-    }
-    if (chunk.byteLength > missingBytes) {
-      this.#table.set(chunk.subarray(missingBytes), Math.max(0, tableFrom));
-    }
-    if (missingBytes === 0) return undefined;
-    const bytes = chunk.byteLength > missingBytes ? chunk.subarray(0, missingBytes) : chunk;
-    this.#checksums.update(bytes);
-    return this.#target.push(bytes);
+    const missingBytes = this.#shardSizeBytes - this.#receivedBytes;
+    this.#room =
+      missingBytes > 0
+        ? limited(this.#target.room(), missingBytes)
+        : this.#table.subarray(-missingBytes);
+    return this.#room;
+  }
+
+  fill(count: number): Promise<void> | undefined {
+    if (this.#state === 'ended') throw new StoreError('CANCELLED');
+    assert(count <= this.#room.byteLength, 'more bytes than there was room for');
+    const isTable = this.#receivedBytes >= this.#shardSizeBytes;
+    this.#receivedBytes += count;
+    if (isTable) return undefined;
+    // While they are in the cache.
+    this.#checksums.update(limited(this.#room, count));
+    return this.#target.fill(count);
   }
 
   async finish(): Promise<void> {
@@ -74,4 +83,8 @@ export class WireShardUpload implements ShardUpload {
       receivedBytes: this.#receivedBytes,
     });
   }
+}
+
+function limited(bytes: Uint8Array, lengthMax: number): Uint8Array {
+  return bytes.byteLength <= lengthMax ? bytes : bytes.subarray(0, lengthMax);
 }

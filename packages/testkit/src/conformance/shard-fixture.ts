@@ -1,7 +1,8 @@
 import type { ShardAttributes } from '@azimuth/clients';
 import { PageChecksums } from '@azimuth/clients';
 import type { Random } from '@azimuth/common';
-import type { ShardId, ShardStore } from '@azimuth/storage-node';
+import { StoreError } from '@azimuth/common';
+import type { ShardId, ShardStore, ShardUpload } from '@azimuth/storage-node';
 
 /** A shard with its bytes, as a test puts and expects it. */
 export interface ShardFixture {
@@ -48,13 +49,30 @@ export async function putShard(
   const upload = await store.beginPut(shard.id, shard.attributes);
   try {
     for (let at = 0; at < wire.byteLength; at += chunkBytes) {
-      await upload.write(wire.subarray(at, at + chunkBytes));
+      await copyIntoUpload(upload, wire.subarray(at, at + chunkBytes));
     }
   } catch (error) {
     await upload.abort();
     throw error;
   }
   await upload.finish();
+}
+
+/**
+ * Copies bytes that lie elsewhere into an upload, with its back-pressure.
+ *
+ * @throws StoreError SHARD_SIZE_MISMATCH for more bytes than the shard has; what `fill` throws.
+ */
+export async function copyIntoUpload(upload: ShardUpload, bytes: Uint8Array): Promise<void> {
+  let from = 0;
+  while (from < bytes.byteLength) {
+    const room = upload.room();
+    if (room.byteLength === 0) throw new StoreError('SHARD_SIZE_MISMATCH');
+    const to = Math.min(bytes.byteLength, from + room.byteLength);
+    room.set(bytes.subarray(from, to));
+    await upload.fill(to - from);
+    from = to;
+  }
 }
 
 /** Reads a range and checks it against the checksums that come with it. */

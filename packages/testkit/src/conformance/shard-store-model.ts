@@ -33,16 +33,17 @@ export class ShardStoreModel implements ShardStore {
     if (present !== undefined && !isEqual(present.attributes, attributes)) {
       return Promise.reject(new StoreError('SHARD_EXISTS'));
     }
-    const chunks: Uint8Array[] = [];
     const wireBytes = attributes.shardSizeBytes + checksumTableBytes(attributes.shardSizeBytes);
+    const wire = Buffer.alloc(wireBytes);
+    let filledBytes = 0;
     return Promise.resolve({
-      write: (chunk) => {
-        chunks.push(Buffer.from(chunk));
-        const receivedBytes = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-        if (receivedBytes > wireBytes) throw new StoreError('SHARD_SIZE_MISMATCH');
+      room: () => wire.subarray(filledBytes),
+      fill: (count) => {
+        filledBytes += count;
         return undefined;
       },
-      finish: () => this.#finish({ id, attributes, bytes: Buffer.concat(chunks) }, wireBytes),
+      finish: () =>
+        this.#finish({ id, attributes, bytes: wire.subarray(0, filledBytes) }, wireBytes),
       abort: () => Promise.resolve(),
     });
   }

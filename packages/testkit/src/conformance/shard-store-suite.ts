@@ -6,7 +6,7 @@ import type { StoreErrorCode } from '@azimuth/common';
 import type { ShardStore } from '@azimuth/storage-node';
 
 import type { ShardFixture } from './shard-fixture';
-import { makeShard, putShard, readShard, wireOf } from './shard-fixture';
+import { copyIntoUpload, makeShard, putShard, readShard, wireOf } from './shard-fixture';
 
 /** A store under test. `reopen` closes it in an orderly way and opens it again. */
 export interface ShardStoreHarness {
@@ -107,7 +107,7 @@ export const SHARD_STORE_CASES: readonly ShardStoreCase[] = [
       for (const sizeBytes of [100, 2 * MIB]) {
         const shard = makeShard(random, { sizeBytes });
         const upload = await store.beginPut(shard.id, shard.attributes);
-        await upload.write(shard.bytes.subarray(0, sizeBytes / 2));
+        await copyIntoUpload(upload, shard.bytes.subarray(0, sizeBytes / 2));
         await upload.abort();
         await upload.abort();
         await expectAbsent(store, shard);
