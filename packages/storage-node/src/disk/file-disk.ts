@@ -79,13 +79,23 @@ async function openDirect(path: string): Promise<number | null> {
   }
 }
 
+/** Plain descriptors here too: the directory of segments is synced with every large shard. */
 async function syncDirectoryAt(path: string): Promise<void> {
-  const handle = await fs.promises.open(path, 'r');
+  const descriptor = await openDescriptor(path, fs.constants.O_RDONLY);
   try {
-    await handle.sync();
+    await call((callback) => fs.fsync(descriptor, callback));
   } finally {
-    await handle.close();
+    await call((callback) => fs.close(descriptor, callback));
   }
+}
+
+function call(start: (callback: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => {
+      if (error == null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /**
@@ -102,43 +112,39 @@ class OpenFile implements DiskFile {
     this.#direct = direct;
   }
 
-  async write(buffers: readonly Uint8Array[], offsetBytes: number): Promise<void> {
-    let rest = buffers;
-    let position = offsetBytes;
-    while (rest.length > 0) {
-      const written = await this.#writeAligned(rest, position);
-      position += written;
-      rest = dropBytes(rest, written);
-    }
-  }
-
-  async #writeAligned(buffers: readonly Uint8Array[], position: number): Promise<number> {
-    const direct = this.#direct;
-    if (direct === null || !isAligned(buffers, position)) {
-      return this.#writeOnce(this.#descriptor, buffers, position);
-    }
-    try {
-      return await this.#writeOnce(direct, buffers, position);
-    } catch (error) {
-      if (!isSystemError(error, 'EINVAL')) throw error;
-      // This file system asks for more than our alignment.
-      this.#direct = null;
-      await this.#closeOne(direct);
-      return this.#writeOnce(this.#descriptor, buffers, position);
-    }
-  }
-
-  #writeOnce(
-    descriptor: number,
-    buffers: readonly Uint8Array[],
-    position: number,
-  ): Promise<number> {
+  write(buffers: readonly Uint8Array[], offsetBytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      fs.writev(descriptor, buffers, position, (error, written) => {
-        if (error === null) resolve(written);
+      this.#writeRest(buffers, offsetBytes, (error) => {
+        if (error === null) resolve();
         else reject(error);
       });
     });
+  }
+
+  #writeRest(
+    buffers: readonly Uint8Array[],
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    const direct = isAligned(buffers, position) ? this.#direct : null;
+    const onWritten = (error: Error | null, written: number): void => {
+      if (error !== null && direct !== null && isSystemError(error, 'EINVAL')) {
+        // This file system asks for more than our alignment.
+        this.#direct = null;
+        fs.close(direct, () => this.#writeRest(buffers, position, done));
+      } else if (error !== null) {
+        done(error);
+      } else {
+        const rest = dropBytes(buffers, written);
+        if (rest.length === 0) done(null);
+        else this.#writeRest(rest, position + written, done);
+      }
+    };
+    const descriptor = direct ?? this.#descriptor;
+    const [first] = buffers;
+    if (first === undefined) done(null);
+    else if (buffers.length > 1) fs.writev(descriptor, buffers, position, onWritten);
+    else fs.write(descriptor, first, 0, first.byteLength, position, onWritten);
   }
 
   async read(target: Uint8Array, offsetBytes: number): Promise<number> {
@@ -162,11 +168,11 @@ class OpenFile implements DiskFile {
   }
 
   datasync(): Promise<void> {
-    return this.#call((callback) => fs.fdatasync(this.#descriptor, callback));
+    return call((callback) => fs.fdatasync(this.#descriptor, callback));
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.#call((callback) => fs.ftruncate(this.#descriptor, sizeBytes, callback));
+    return call((callback) => fs.ftruncate(this.#descriptor, sizeBytes, callback));
   }
 
   size(): Promise<number> {
@@ -186,16 +192,7 @@ class OpenFile implements DiskFile {
   }
 
   #closeOne(descriptor: number): Promise<void> {
-    return this.#call((callback) => fs.close(descriptor, callback));
-  }
-
-  #call(start: (callback: (error: NodeJS.ErrnoException | null) => void) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      start((error) => {
-        if (error == null) resolve();
-        else reject(error);
-      });
-    });
+    return call((callback) => fs.close(descriptor, callback));
   }
 }
 

@@ -19,10 +19,15 @@ import { newBinding, newSegment, noteEntry, syncOrFence, writeOrFence } from './
 import type { Segment } from './segment-table';
 import { segmentPath } from './segment-table';
 
-/** Bytes are gathered up to this before they are written. */
-export const WRITE_BYTES = 512 * 1024;
-/** With this much unwritten the sender is asked to wait. */
+/**
+ * Bytes of one write. Each costs a system call, two changes of thread and a few promises, which shows
+ * at half of this.
+ */
+export const WRITE_BYTES = 1024 * 1024;
+/** With this much unwritten the sender is asked to wait: one buffer is written while one is filled. */
 export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES;
+/** A last piece up to this is copied into the page cache: cheaper than a write of its own past it. */
+const COPIED_REST_BYTES_MAX = 16 * 1024;
 
 /**
  * A segment for one large shard, written while it arrives. Deleting the shard later is removing the
@@ -91,8 +96,7 @@ export class OwnSegmentWriter {
     this.#throwIfFailed();
     this.#fillBytes += count;
     if (this.#fillBytes === WRITE_BYTES) this.#closeBuffer();
-    const isBehind = this.#full.length * WRITE_BYTES >= UNWRITTEN_BYTES_MAX;
-    return isBehind && this.#writing !== null ? this.#writing : undefined;
+    return this.#isBehind() && this.#writing !== null ? this.#writing : undefined;
   }
 
   /** Writes what is left and makes the shard durable, its file's name included. */
@@ -106,6 +110,7 @@ export class OwnSegmentWriter {
       tableChecksum,
     };
     const recordsEndBytes = SEGMENT_HEADER_BYTES + recordBytes(shardSizeBytes);
+    if (this.#isBehind()) await this.#writing;
     this.#gather(table);
     this.#gather(encodeRecordEnd(this.#header, { sequence, tableChecksum }, shardSizeBytes));
     await this.#writeRest();
@@ -132,6 +137,10 @@ export class OwnSegmentWriter {
     this.#giveBuffers();
     await this.#file.close().catch(() => undefined);
     await this.#context.disk.unlink(segmentPath(this.#segment)).catch(() => undefined);
+  }
+
+  #isBehind(): boolean {
+    return this.#full.length * WRITE_BYTES >= UNWRITTEN_BYTES_MAX;
   }
 
   /** Copies what is not shard bytes: headers, the checksum table, the record's end. */
@@ -170,13 +179,15 @@ export class OwnSegmentWriter {
     this.#writing = null;
   }
 
-  /** What is left of a whole file: the blocks of it first, so that only the last one is copied. */
+  /** What is left: the blocks of it first, so that little is copied. */
   async #writeRest(): Promise<void> {
     await this.#writing;
     this.#throwIfFailed();
     const rest = this.#buffer?.subarray(0, this.#fillBytes);
     if (rest !== undefined) {
-      const blocksBytes = rest.byteLength - (rest.byteLength % DIRECT_ALIGNMENT_BYTES);
+      const isCopied = rest.byteLength <= COPIED_REST_BYTES_MAX;
+      const tailBytes = isCopied ? rest.byteLength : rest.byteLength % DIRECT_ALIGNMENT_BYTES;
+      const blocksBytes = rest.byteLength - tailBytes;
       if (blocksBytes > 0) await this.#writePiece(rest.subarray(0, blocksBytes));
       if (blocksBytes < rest.byteLength) await this.#writePiece(rest.subarray(blocksBytes));
     }

@@ -3,7 +3,7 @@ import type { BulkMode, Clock, Logger } from '@azimuth/common';
 import { StoreError } from '@azimuth/common';
 import type { Role, TlsMaterial } from '@azimuth/rpc';
 
-import { UNWRITTEN_BYTES_MAX, WRITE_BYTES } from '../segment/own-segment-writer';
+import { UNWRITTEN_BYTES_MAX } from '../segment/own-segment-writer';
 import { SHARD_SIZE_BYTES_MAX } from '../segment/segment-format';
 import { READ_PIECE_BYTES } from '../store/segment-shard-reader';
 import type { ShardStore } from '../store/shard-store';
@@ -152,7 +152,7 @@ class ShardRequestHandler {
     if (exchange.head.contentLength !== wireBytes) {
       throw new StoreError('SHARD_SIZE_MISMATCH', { expectedBytes: wireBytes });
     }
-    const heldBytes = Math.min(wireBytes, UNWRITTEN_BYTES_MAX + WRITE_BYTES);
+    const heldBytes = Math.min(wireBytes, UNWRITTEN_BYTES_MAX);
     const release = this.#inFlight.reserve(heldBytes);
     try {
       const upload = await store.beginPut(id, attributes);
