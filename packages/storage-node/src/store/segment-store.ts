@@ -1,7 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 
 import type { ShardAttributes, ShardListEntry } from '@azimuth/clients';
-import { PAGE_BYTES } from '@azimuth/clients';
 import type { Clock, Logger, Random } from '@azimuth/common';
 import { hasCode, StoreError } from '@azimuth/common';
 
@@ -41,6 +40,7 @@ import type { ShardId } from '../segment/shard-id';
 import { shardName } from '../segment/shard-id';
 import { hasIntactTrailer, readTable } from '../segment/stored-record';
 import { BufferPool } from './buffer-pool';
+import { compareTarget } from './compare-target';
 import { KeyedMutex } from './keyed-mutex';
 import { recoverStore } from './recover-store';
 import { isSameAttributes, READ_PIECE_BYTES, SegmentShardReader } from './segment-shard-reader';
@@ -158,7 +158,10 @@ export class SegmentStore implements ShardStore, ScrubSource {
     const { shardSizeBytes } = attributes;
     const existing = await this.#findIntact(id, attributes);
     if (existing !== null) {
-      return this.#track(shardSizeBytes, this.#compareTarget(existing));
+      return this.#track(
+        shardSizeBytes,
+        compareTarget(id, () => this.#readTable(existing)),
+      );
     }
     const head: RecordHead = { kind: 'shard', id, attributes };
     const isOwn = shardSizeBytes > this.#options.ownSegmentAboveBytes;
@@ -363,20 +366,6 @@ export class SegmentStore implements ShardStore, ScrubSource {
     });
     this.#uploads.add(upload);
     return upload;
-  }
-
-  /** The shard exists and is intact: its bytes come once more and are only compared. */
-  #compareTarget(existing: ShardLocation): UploadTarget {
-    const room = Buffer.allocUnsafe(PAGE_BYTES);
-    return {
-      room: () => room,
-      fill: () => undefined,
-      commit: async (table) => {
-        const stored = await this.#readTable(existing);
-        if (!stored.equals(table)) throw new StoreError('SHARD_EXISTS', { ...existing.id });
-      },
-      discard: () => Promise.resolve(),
-    };
   }
 
   #sharedTarget(head: RecordHead, release: () => void): UploadTarget {
