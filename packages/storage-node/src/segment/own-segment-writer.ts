@@ -20,11 +20,11 @@ import type { Segment } from './segment-table';
 import { segmentPath } from './segment-table';
 
 /**
- * Bytes of one write. Each costs a system call, two changes of thread and a few promises, which shows
- * at half of this.
+ * Bytes of one write. Each costs a system call, two changes of thread and a few promises, which
+ * shows at half of this.
  */
 export const WRITE_BYTES = 1024 * 1024;
-/** With this much unwritten the sender is asked to wait: one buffer is written while one is filled. */
+/** With this much unwritten the sender waits: one buffer is written while one is filled. */
 export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES;
 /** A last piece up to this is copied into the page cache: cheaper than a write of its own past it. */
 const COPIED_REST_BYTES_MAX = 16 * 1024;

@@ -13,12 +13,12 @@ import type { RequestHead } from './request-head';
  * `shard-connection.ts` of @azimuth/clients. Bodies have a `content-length`, nothing is chunked or
  * pipelined, heads have at most 16 KiB. Anything else ends the connection.
  *
- * C1 The kernel writes a body straight to where it belongs (`BodySink.room`), in mode `secure` a copy
- *    does.
- * C2 While nothing is read the kernel's buffer is the scratch: whatever becomes of a sink meanwhile,
- *    no late byte lands in memory that belongs to somebody else by then.
- * C3 The next request may come as soon as the last byte of an answer was given to the socket, before
- *    the socket says so.
+ * C1 The kernel writes a body straight to where it belongs (`BodySink.room`); in mode `secure` a
+ *    copy does.
+ * C2 While nothing is read the kernel's buffer is the scratch: whatever becomes of a sink
+ *    meanwhile, no late byte lands in memory that belongs to somebody else by then.
+ * C3 The next request may come as soon as the last byte of an answer was given to the socket,
+ *    before the socket says so.
  */
 
 /** Where a body goes. */
