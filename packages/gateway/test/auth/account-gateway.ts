@@ -1,22 +1,18 @@
 import { createHash } from 'node:crypto';
 
-import { required, seededRandom, silentLogger, systemClock } from '@azimuth/common';
+import { required } from '@azimuth/common';
 import type { IdentityChange, UserRecord } from '@azimuth/proto';
 import { identityName } from '@azimuth/proto';
-import { MemoryMetadataClient } from '@azimuth/testkit';
-import { Registry } from 'prom-client';
+import type { MemoryMetadataClient } from '@azimuth/testkit';
 
 import { clusterRootPrincipal } from '../../src/auth/credentials';
-import { gatewayConfigSchema } from '../../src/gateway-config';
 import type { GatewayService } from '../../src/gateway-service';
-import { startGateway } from '../../src/gateway-service';
 import type { BucketConfigurationName } from '../../src/s3/bucket-configuration';
-import { MemoryDataPath } from '../s3/memory-data-path';
+import { CLUSTER_ID, CLUSTER_REGION, ClusterGateway, ROOT } from '../support/cluster-gateway';
 import { sha256, signHeaders } from '../support/sigv4-signer';
 import type { Answer } from '../support/test-gateway';
 import { send } from '../support/test-gateway';
 
-const CLUSTER_ID = 'c'.repeat(32);
 export const OWNER = clusterRootPrincipal(CLUSTER_ID);
 export const OTHER_ACCOUNT = {
   accountId: '222233334444',
@@ -29,7 +25,7 @@ const SECRET = 'a secret for every key of these tests';
 export type Caller = 'owner' | 'alice' | 'other' | 'bob' | 'nobody';
 
 const KEYS: Readonly<Record<Exclude<Caller, 'nobody'>, string>> = {
-  owner: 'OWNERKEY00000001',
+  owner: ROOT.accessKeyId,
   alice: 'ALICEKEY00000001',
   other: 'OTHERKEY00000001',
   bob: 'BOBKEY0000000001',
@@ -51,50 +47,13 @@ export class AccountGateway {
   readonly metadata: MemoryMetadataClient;
   readonly #service: GatewayService;
 
-  private constructor(metadata: MemoryMetadataClient, service: GatewayService) {
+  private constructor({ metadata, service }: ClusterGateway) {
     this.metadata = metadata;
     this.#service = service;
   }
 
   static async start(settings: Readonly<Record<string, unknown>> = {}): Promise<AccountGateway> {
-    const random = seededRandom(20_261_122);
-    const metadata = await MemoryMetadataClient.create({
-      settings: {
-        clusterId: CLUSTER_ID,
-        region: 'us-east-1',
-        zones: ['a', 'b', 'c'],
-        erasureProfile: { k: 4, m: 2 },
-        replicaProfile: { k: 1, m: 2 },
-        inlineBytesMax: 8192,
-        replicaBytesMax: 131_072,
-        blockBytes: 65_536,
-        indexGroups: 3,
-      },
-      clock: systemClock,
-      random,
-    });
-    const config = gatewayConfigSchema.parse({
-      clusterId: CLUSTER_ID,
-      nodeId: 'gateway-a',
-      zone: 'a',
-      host: '127.0.0.1',
-      tlsDirectory: '/nowhere',
-      metadataPeers: [{ nodeId: 'm', zone: 'a', host: '127.0.0.1', port: 1 }],
-      accessKey: KEYS.owner,
-      secretKey: SECRET,
-      drainMs: 10,
-      ...settings,
-    });
-    const service = await startGateway(config, {
-      metadata,
-      view: metadata.view,
-      dataPath: new MemoryDataPath(random, () => systemClock.wallMs()),
-      clock: systemClock,
-      random,
-      logger: silentLogger,
-      registry: new Registry(),
-    });
-    const gateway = new AccountGateway(metadata, service);
+    const gateway = new AccountGateway(await ClusterGateway.start(settings));
     await gateway.#addIdentities();
     return gateway;
   }
@@ -118,8 +77,8 @@ export class AccountGateway {
         ? unsigned.headers
         : signHeaders(unsigned, {
             accessKeyId: KEYS[caller],
-            secretKey: SECRET,
-            region: 'us-east-1',
+            secretKey: caller === 'owner' ? ROOT.secretAccessKey : SECRET,
+            region: CLUSTER_REGION,
             timestamp,
           });
     return send(

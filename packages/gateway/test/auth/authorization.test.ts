@@ -188,6 +188,31 @@ describe('conditions see the request as it is', () => {
     expect(await statusOf('nobody', `/${BUCKET}/missing`)).toBe(403);
   });
 
+  it('s3:ExistingObjectTag guards the tags themselves', async () => {
+    await gateway.allow(
+      'alice',
+      policyText(
+        { Effect: 'Allow', Action: 's3:*', Resource: '*' },
+        {
+          Effect: 'Deny',
+          Action: ['s3:PutObjectTagging', 's3:DeleteObjectTagging', 's3:DeleteObject'],
+          Resource: '*',
+          Condition: { StringEquals: { 's3:ExistingObjectTag/team': 'a' } },
+        },
+      ),
+    );
+    const body = '<Tagging><TagSet></TagSet></Tagging>';
+    const tagging = `/${BUCKET}/tagged?tagging`;
+    const remove = '<Delete><Object><Key>tagged</Key></Object></Delete>';
+    const attempts = [
+      await gateway.call('alice', { method: 'PUT', target: tagging, body }),
+      await gateway.call('alice', { method: 'DELETE', target: tagging }),
+      await gateway.call('alice', { method: 'DELETE', target: `/${BUCKET}/tagged` }),
+      await gateway.call('alice', { method: 'POST', target: `/${BUCKET}?delete`, body: remove }),
+    ];
+    expect(attempts.map(({ code }) => code)).toEqual(Array(4).fill('AccessDenied'));
+  });
+
   it('s3:RequestObjectTag is read from the header and from the body', async () => {
     const resource = `arn:aws:s3:::${BUCKET}/*`;
     await gateway.allow(

@@ -17,6 +17,10 @@ export interface PolicyPattern {
   readonly parts: readonly Part[];
   /** The text itself when the pattern has neither wildcards nor variables. */
   readonly literal: string | null;
+  /** What every matching text begins with: most patterns are decided by it. */
+  readonly prefix: string;
+  /** Nothing but a star follows the prefix. */
+  readonly isPrefix: boolean;
   readonly hasWildcard: boolean;
   readonly hasVariable: boolean;
 }
@@ -54,11 +58,14 @@ export function parsePattern(source: string, options: PatternOptions): PolicyPat
     }
   }
   if (text !== '' || parts.length === 0) parts.push({ kind: 'text', text });
-  const [first] = parts;
+  const [first, second, third] = parts;
+  const rest = first?.kind === 'text' ? second : first;
   return {
     source,
     parts,
     literal: parts.length === 1 && first?.kind === 'text' ? first.text : null,
+    prefix: first?.kind === 'text' ? first.text : '',
+    isPrefix: rest?.kind === 'any' && (rest === first ? second : third) === undefined,
     hasWildcard: parts.some(({ kind }) => kind === 'any' || kind === 'one'),
     hasVariable: parts.some(({ kind }) => kind === 'variable'),
   };
@@ -97,6 +104,8 @@ export function matchesPattern(
   variables: VariableSource,
 ): boolean {
   if (pattern.literal !== null) return pattern.literal === value;
+  if (!value.startsWith(pattern.prefix)) return false;
+  if (pattern.isPrefix) return true;
   const tokens = tokensOf(pattern, variables);
   return tokens !== null && matchesTokens(tokens, codePoints(value));
 }

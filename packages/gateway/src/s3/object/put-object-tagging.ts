@@ -4,6 +4,7 @@ import { parseTaggingDocument, requestTagConditions } from '../object-tags';
 import type { Operation } from '../operation';
 import { readDocument } from '../request-document';
 import { versionIdOf } from '../version-id';
+import { findVersion } from './current-version';
 import { updateVersion } from './update-version';
 
 /** Ten tags of the longest keys and values, with markup. */
@@ -26,7 +27,12 @@ export const putObjectTagging: Operation = {
     const tags = parseTaggingDocument(document);
     // Conditions on the new tags can be judged only now that they are known.
     const action = versionId === null ? 's3:PutObjectTagging' : 's3:PutObjectVersionTagging';
-    const target = objectTarget(location, versionId);
+    const lookUp = { versionId, withBody: false, signal: request.signal };
+    const target = objectTarget(
+      location,
+      versionId,
+      async () => (await findVersion(location, lookUp, context))?.head ?? null,
+    );
     await request.access.require(action, target, requestTagConditions(tags));
 
     const updated = await updateVersion(location, { versionId, tags }, request, context);
