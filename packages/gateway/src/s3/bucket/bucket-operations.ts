@@ -8,6 +8,7 @@ import { deleteBucketMetricsConfiguration } from './delete-bucket-metrics-config
 import { deleteBucketOwnershipControls } from './delete-bucket-ownership-controls';
 import { deleteBucketPolicy } from './delete-bucket-policy';
 import { deleteBucketTagging } from './delete-bucket-tagging';
+import { deleteBucketWebsite } from './delete-bucket-website';
 import { deleteBucket } from './delete-bucket';
 import { deletePublicAccessBlock } from './delete-public-access-block';
 import { getAccountPublicAccessBlock } from './get-account-public-access-block';
@@ -26,6 +27,7 @@ import { getBucketPolicy } from './get-bucket-policy';
 import { getBucketRequestPayment } from './get-bucket-request-payment';
 import { getBucketTagging } from './get-bucket-tagging';
 import { getBucketVersioning } from './get-bucket-versioning';
+import { getBucketWebsite } from './get-bucket-website';
 import { getPublicAccessBlock } from './get-public-access-block';
 import { headBucket } from './head-bucket';
 import { listBucketAnalyticsConfigurations } from './list-bucket-analytics-configurations';
@@ -46,6 +48,7 @@ import { putBucketPolicy } from './put-bucket-policy';
 import { putBucketRequestPayment } from './put-bucket-request-payment';
 import { putBucketTagging } from './put-bucket-tagging';
 import { putBucketVersioning } from './put-bucket-versioning';
+import { putBucketWebsite } from './put-bucket-website';
 import { putPublicAccessBlock } from './put-public-access-block';
 
 /** The operations on buckets and their configurations. */
@@ -59,6 +62,7 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   deleteBucketOwnershipControls,
   deleteBucketPolicy,
   deleteBucketTagging,
+  deleteBucketWebsite,
   deleteBucket,
   deletePublicAccessBlock,
   getAccountPublicAccessBlock,
@@ -77,6 +81,7 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   getBucketRequestPayment,
   getBucketTagging,
   getBucketVersioning,
+  getBucketWebsite,
   getPublicAccessBlock,
   headBucket,
   listBucketAnalyticsConfigurations,
@@ -97,5 +102,6 @@ export const BUCKET_OPERATIONS: readonly Operation[] = [
   putBucketRequestPayment,
   putBucketTagging,
   putBucketVersioning,
+  putBucketWebsite,
   putPublicAccessBlock,
 ];
