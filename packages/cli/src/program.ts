@@ -25,21 +25,52 @@ export function createProgram(context: CliContext): Command {
   program.addCommand(devCommand(context));
   program.addCommand(statusCommand(context));
   program.addCommand(explainCommand(context));
-  for (const role of SERVICE_ROLES) {
-    program
-      .command(role)
-      .description(ROLE_SUMMARY[role])
-      .requiredOption('--config <file>', 'settings as a JSON file; AZIMUTH_* variables win over it')
-      .option('--exit-with-parent', 'close when standard input ends', false)
-      .action(({ config, exitWithParent }: { config: string; exitWithParent: boolean }) =>
-        runRoleProcess({
-          role,
-          configFile: config,
-          env: context.env,
-          exitWithParent,
-          schedule: (delayMs, callback) => context.clock.schedule(delayMs, callback),
-        }),
-      );
-  }
+  for (const role of SERVICE_ROLES) program.addCommand(roleCommand(role, context));
   return program;
+}
+
+function roleCommand(role: ServiceRole, context: CliContext): Command {
+  const command = new Command(role)
+    .description(ROLE_SUMMARY[role])
+    .requiredOption('--config <file>', 'settings as a JSON file; AZIMUTH_* variables win over it')
+    .option('--exit-with-parent', 'close when standard input ends', false);
+  if (role === 'gateway') addGatewayOptions(command);
+  return command.action(({ config, exitWithParent, ...flags }: RoleFlags) =>
+    runRoleProcess({
+      role,
+      configFile: config,
+      flags: settingsOf(flags),
+      env: context.env,
+      exitWithParent,
+      schedule: (delayMs, callback) => context.clock.schedule(delayMs, callback),
+    }),
+  );
+}
+
+/** They win over the file and the environment. */
+function addGatewayOptions(command: Command): void {
+  command
+    .option('--https-port <port>', 'HTTPS beside HTTP')
+    .option('--https-certificate <file>', 'PEM: the certificate and those of its issuers')
+    .option('--https-key <file>', 'PEM')
+    .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
+    .option('--allow-signature-v2', 'accept requests that are signed with Signature Version 2');
+}
+
+interface RoleFlags {
+  readonly config: string;
+  readonly exitWithParent: boolean;
+  readonly httpsPort?: string;
+  readonly httpsCertificate?: string;
+  readonly httpsKey?: string;
+  readonly identities?: string;
+  readonly allowSignatureV2?: true;
+}
+
+/** As the settings of a role are called. */
+function settingsOf({
+  identities,
+  ...flags
+}: Omit<RoleFlags, 'config' | 'exitWithParent'>): Readonly<Record<string, unknown>> {
+  return identities === undefined ? flags : { ...flags, identitiesFile: identities };
 }

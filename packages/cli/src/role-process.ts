@@ -32,6 +32,8 @@ async function loadRole(role: ServiceRole): Promise<[unknown, string]> {
 export interface RoleProcessOptions {
   readonly role: ServiceRole;
   readonly configFile: string;
+  /** Settings of the command line. */
+  readonly flags: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Close when standard input ends: whoever started us is gone. Ctrl-C is then left to them. */
   readonly exitWithParent: boolean;
@@ -69,7 +71,8 @@ export async function runRoleProcess(options: RoleProcessOptions): Promise<void>
     process.stdin.resume();
   }
   try {
-    service = await startRole(options.role, { env: options.env, file: options.configFile });
+    const { flags, env, configFile } = options;
+    service = await startRole(options.role, { flags, env, file: configFile });
   } catch (error) {
     crash('start failed', error);
   }

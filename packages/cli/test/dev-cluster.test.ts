@@ -41,6 +41,12 @@ describe('azimuth dev: the launcher', () => {
       port,
       regions: 1,
       shape: {},
+      gateway: {
+        httpsPort: null,
+        certificate: null,
+        identitiesFile: null,
+        allowSignatureV2: false,
+      },
       credentials: {},
       bulkMode: 'crc',
       logLevel: 'info',

@@ -11,6 +11,7 @@ const plan: DevRegionPlan = {
   secretKey: 'a-secret-of-length',
   bulkMode: 'secure',
   logLevel: 'warn',
+  gateway: { certificate: null, identitiesFile: '/data/identities.json', allowSignatureV2: true },
   isFormed: false,
   overrides: { curator: { garbageGraceMs: 5 } },
   ports: new Map(
@@ -44,6 +45,16 @@ describe('layout of a development cluster (architecture: one of each a zone)', (
     for (const [nodeId, config] of configs) {
       expect(JSON.stringify(config).includes(plan.secretKey)).toBe(nodeId.includes('gateway'));
     }
+  });
+
+  it('tells the file of identities to gateways alone', () => {
+    for (const [nodeId, config] of configs) {
+      expect(config['identitiesFile'] !== undefined).toBe(nodeId.includes('gateway'));
+    }
+    expect(configs.get('a-gateway-1')).toMatchObject({ allowSignatureV2: true });
+    expect(portNames('gateway', true)).toContain('httpsPort');
+    expect(portNames('gateway')).not.toContain('httpsPort');
+    expect(portNames('storage', true)).not.toContain('httpsPort');
   });
 
   it('applies overrides to their role alone', () => {

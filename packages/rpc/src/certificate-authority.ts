@@ -72,6 +72,56 @@ export async function issueCertificate(
   request: CertificateRequest,
   clock: Clock,
 ): Promise<TlsMaterial> {
+  const { serverAuth, clientAuth } = (await loadX509()).ExtendedKeyUsage;
+  return issue(
+    authority,
+    {
+      commonName: request.identity.nodeId,
+      usages: [serverAuth, clientAuth],
+      names: [
+        { type: 'url', value: identityUri(request.identity) },
+        ...request.addresses.map((address) => ({ type: 'ip' as const, value: address })),
+      ],
+    },
+    clock,
+  );
+}
+
+/**
+ * Issues a certificate for a public HTTPS endpoint. It names no node, so that it opens nothing
+ * inside the cluster.
+ */
+export async function issueServerCertificate(
+  authority: AuthorityMaterial,
+  names: { readonly dnsNames: readonly string[]; readonly addresses: readonly string[] },
+  clock: Clock,
+): Promise<TlsMaterial> {
+  const { serverAuth } = (await loadX509()).ExtendedKeyUsage;
+  return issue(
+    authority,
+    {
+      commonName: names.dnsNames[0] ?? 'Azimuth',
+      usages: [serverAuth],
+      names: [
+        ...names.dnsNames.map((name) => ({ type: 'dns' as const, value: name })),
+        ...names.addresses.map((address) => ({ type: 'ip' as const, value: address })),
+      ],
+    },
+    clock,
+  );
+}
+
+interface CertificateSubject {
+  readonly commonName: string;
+  readonly usages: readonly X509.ExtendedKeyUsage[];
+  readonly names: readonly { readonly type: 'url' | 'ip' | 'dns'; readonly value: string }[];
+}
+
+async function issue(
+  authority: AuthorityMaterial,
+  { commonName, usages, names }: CertificateSubject,
+  clock: Clock,
+): Promise<TlsMaterial> {
   const x509 = await loadX509();
   const issuer = new x509.X509Certificate(authority.certPem);
   const signingKey = await webcrypto.subtle.importKey(
@@ -83,7 +133,7 @@ export async function issueCertificate(
   );
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: `CN=${request.identity.nodeId}`,
+    subject: `CN=${commonName}`,
     issuer: issuer.subject,
     publicKey: keys.publicKey,
     signingKey: signingKey,
@@ -93,14 +143,8 @@ export async function issueCertificate(
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([
-        x509.ExtendedKeyUsage.serverAuth,
-        x509.ExtendedKeyUsage.clientAuth,
-      ]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: 'url', value: identityUri(request.identity) },
-        ...request.addresses.map((address) => ({ type: 'ip' as const, value: address })),
-      ]),
+      new x509.ExtendedKeyUsageExtension([...usages]),
+      new x509.SubjectAlternativeNameExtension([...names]),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });

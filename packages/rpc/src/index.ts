@@ -1,4 +1,4 @@
-export { createAuthority, issueCertificate } from './certificate-authority';
+export { createAuthority, issueCertificate, issueServerCertificate } from './certificate-authority';
 export type { AuthorityMaterial, CertificateRequest } from './certificate-authority';
 export { checkPeerIdentity, secureContextOf } from './credentials';
 export type { ExpectedPeer } from './credentials';

@@ -1,11 +1,13 @@
+import { join, resolve } from 'node:path';
+
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { hasCode } from '@azimuth/common';
+import { hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 
 import { CONTROL_ACTIONS, sendControl } from '../dev/control-socket';
 import type { ControlAction } from '../dev/control-socket';
 import { DevCluster } from '../dev/dev-cluster';
-import type { DevClusterOptions } from '../dev/dev-cluster';
+import type { DevClusterOptions, DevGatewayOptions } from '../dev/dev-cluster';
 import { REGION_PORT_STEP, STORAGE_PER_ZONE_MAX, ZONES_MAX } from '../dev/dev-layout';
 import type { DevRole } from '../dev/dev-layout';
 import { SERVICE_ROLES } from '../role-process';
@@ -41,6 +43,11 @@ interface DevFlags {
   readonly bulkMode: 'crc' | 'secure';
   readonly logLevel: string;
   readonly exitWithParent: boolean;
+  readonly httpsPort?: number;
+  readonly httpsCertificate?: string;
+  readonly httpsKey?: string;
+  readonly identities?: string;
+  readonly allowSignatureV2: boolean;
   readonly configOverride?: DevClusterOptions['overrides'];
 }
 
@@ -77,6 +84,18 @@ export function devCommand(context: CliContext): Command {
     )
     .option('--access-key <key>', 'root access key (default: made at the first start and kept)')
     .option('--secret-key <key>', 'root secret key, 8 characters or more (default: made and kept)')
+    .option('--https-port <port>', 'HTTPS beside HTTP (default: none)', integer(1, 65_000))
+    .option(
+      '--https-certificate <file>',
+      'PEM (default: one of the authority in DIR/<region>/authority/ca.pem)',
+    )
+    .option('--https-key <file>', 'PEM')
+    .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
+    .option(
+      '--allow-signature-v2',
+      'accept requests that are signed with Signature Version 2',
+      false,
+    )
     .addOption(
       new Option('--regions <count>', 'regions; 2 runs a second, independent cluster')
         .choices(['1', '2'])
@@ -148,6 +167,7 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
     },
     bulkMode: flags.bulkMode,
     logLevel: flags.logLevel,
+    gateway: gatewayOptions(flags),
     overrides: flags.configOverride ?? {},
     main: context.main,
     env: childEnvironment(context.env),
@@ -160,6 +180,7 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
       context.print('stopping');
       void cluster.stop().then(resolve);
     };
+    process.on('SIGHUP', () => cluster.reload());
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     if (flags.exitWithParent) process.stdin.once('end', stop).resume();
@@ -178,6 +199,26 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
   process.exit(0);
 }
 
+/** @throws StoreError INVALID_ARGUMENT for a certificate without its key. */
+function gatewayOptions(flags: DevFlags): DevGatewayOptions {
+  const { httpsPort = null, httpsCertificate, httpsKey, identities, allowSignatureV2 } = flags;
+  if ((httpsCertificate === undefined) !== (httpsKey === undefined)) {
+    throw new StoreError('INVALID_ARGUMENT', {
+      hint: '--https-certificate and --https-key belong together',
+    });
+  }
+  return {
+    httpsPort,
+    certificate:
+      httpsCertificate === undefined || httpsKey === undefined
+        ? null
+        : { certificateFile: resolve(httpsCertificate), keyFile: resolve(httpsKey) },
+    // Gateways run in the directory of the launcher, but their files may be read elsewhere.
+    identitiesFile: identities === undefined ? null : resolve(identities),
+    allowSignatureV2,
+  };
+}
+
 function printWelcome(
   cluster: DevCluster,
   directory: string,
@@ -185,10 +226,14 @@ function printWelcome(
   { print }: CliContext,
 ): void {
   for (const region of cluster.regions) {
-    const { accessKey, secretKey, endpoint } = region.describe();
+    const { accessKey, secretKey, endpoint, httpsEndpoint } = region.describe();
     print('');
     print(`${region.processCount} processes ready after ${(tookMs / 1000).toFixed(1)} s`);
     print(`  S3 endpoint  ${endpoint}`);
+    if (httpsEndpoint !== undefined) {
+      print(`  with TLS     ${httpsEndpoint}`);
+      print(`  authority    ${join(directory, region.name, 'authority', 'ca.pem')}`);
+    }
     print(`  region       ${region.name}`);
     print(`  access key   ${accessKey}`);
     print(`  secret key   ${secretKey}`);

@@ -17,6 +17,8 @@ export interface RegionDocument {
   readonly name: string;
   /** The front door: a TCP proxy that skips dead gateways. */
   readonly endpoint: string;
+  /** The same with TLS; absent without HTTPS. */
+  readonly httpsEndpoint?: string;
   readonly gateways: readonly { readonly zone: string; readonly url: string }[];
   readonly accessKey: string;
   readonly secretKey: string;

@@ -4,12 +4,13 @@ import { join, resolve } from 'node:path';
 import { StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 
+import { ensureServerCertificate } from './dev-certificate';
 import { clusterDocumentPath, readClusterDocument, writeJsonAtomically } from './cluster-document';
 import type { ClusterDocument } from './cluster-document';
 import { openControlSocket } from './control-socket';
 import type { ControlRequest } from './control-socket';
 import { LOOPBACK, REGION_PORT_STEP, regionName } from './dev-layout';
-import type { DevRegionPlan, DevShape } from './dev-layout';
+import type { DevGatewaySettings, DevRegionPlan, DevShape } from './dev-layout';
 import type { DevProcess } from './dev-process';
 import { DevRegion } from './dev-region';
 import { openRegionState } from './dev-state';
@@ -19,6 +20,16 @@ import type { RootCredentials } from './root-credentials';
 const LEFTOVER_TIMEOUT_MS = 5_000;
 const LEFTOVER_POLL_MS = 50;
 
+/** What is asked of the gateways. */
+export interface DevGatewayOptions {
+  /** HTTPS beside HTTP; null for none. Further regions have it `REGION_PORT_STEP` higher. */
+  readonly httpsPort: number | null;
+  /** PEM files; null for a certificate of the region's own authority. */
+  readonly certificate: DevGatewaySettings['certificate'];
+  readonly identitiesFile: string | null;
+  readonly allowSignatureV2: boolean;
+}
+
 export interface DevClusterOptions {
   readonly directory: string;
   readonly port: number;
@@ -27,6 +38,7 @@ export interface DevClusterOptions {
   readonly credentials: Partial<RootCredentials>;
   readonly bulkMode: 'crc' | 'secure';
   readonly logLevel: string;
+  readonly gateway: DevGatewayOptions;
   readonly overrides: DevRegionPlan['overrides'];
   /** Path of the program that runs a role: `node main <role> --config FILE`. */
   readonly main: string;
@@ -84,6 +96,11 @@ export class DevCluster {
     }
   }
 
+  /** Gateways read identities and certificates again. */
+  reload(): void {
+    for (const region of this.#regions) region.reload();
+  }
+
   /** Stops everything; the data stays. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
@@ -102,20 +119,31 @@ export class DevCluster {
 
   async #prepareRegion(index: number): Promise<void> {
     const { port, regions, shape, credentials, bulkMode, logLevel, overrides } = this.#options;
-    const { clock, random } = this.#options;
+    const { clock, random, gateway } = this.#options;
     const frontDoorPorts = Array.from({ length: regions }, (_, i) => port + i * REGION_PORT_STEP);
     const frontDoorPort = port + index * REGION_PORT_STEP;
-    if (!(await isPortFree(LOOPBACK, frontDoorPort))) {
-      throw new StoreError('UNAVAILABLE', { port: frontDoorPort, hint: 'in use; see --port' });
-    }
+    const httpsPorts =
+      gateway.httpsPort === null
+        ? []
+        : frontDoorPorts.map((each) => each - port + Number(gateway.httpsPort));
+    const httpsPort = httpsPorts[index] ?? null;
+    await requireFreePort(frontDoorPort, '--port');
+    if (httpsPort !== null) await requireFreePort(httpsPort, '--https-port');
     const name = regionName(index);
     const directory = join(this.#directory, name);
     const state = await openRegionState(directory, { shape, credentials }, { clock, random });
+    const certificate =
+      httpsPort === null
+        ? null
+        : (gateway.certificate ?? (await ensureServerCertificate(directory, clock)));
+    const { identitiesFile, allowSignatureV2 } = gateway;
+    const settings: DevGatewaySettings = { certificate, identitiesFile, allowSignatureV2 };
     const region = await DevRegion.prepare({
       directory,
-      plan: { ...state, name, bulkMode, logLevel, overrides },
+      plan: { ...state, name, bulkMode, logLevel, overrides, gateway: settings },
       frontDoorPort,
-      reservedPorts: new Set([...frontDoorPorts, ...this.#portsInUse()]),
+      httpsPort,
+      reservedPorts: new Set([...frontDoorPorts, ...httpsPorts, ...this.#portsInUse()]),
       main: this.#options.main,
       env: this.#options.env,
       clock,
@@ -206,4 +234,9 @@ function killIfAlive(pid: number): void {
   } catch {
     // It ended meanwhile.
   }
+}
+
+async function requireFreePort(port: number, flag: string): Promise<void> {
+  if (await isPortFree(LOOPBACK, port)) return;
+  throw new StoreError('UNAVAILABLE', { port, hint: `in use; see ${flag}` });
 }

@@ -92,8 +92,17 @@ export function devNodes(shape: DevShape): DevNode[] {
   ]);
 }
 
-export function portNames(role: DevRole): readonly string[] {
-  return PORT_NAMES[role];
+/** @param hasHttps gateways listen with TLS as well. */
+export function portNames(role: DevRole, hasHttps = false): readonly string[] {
+  return role === 'gateway' && hasHttps ? [...PORT_NAMES.gateway, 'httpsPort'] : PORT_NAMES[role];
+}
+
+/** What the gateways of a region have beyond the defaults. */
+export interface DevGatewaySettings {
+  /** PEM files for HTTPS; null without it. */
+  readonly certificate: { readonly certificateFile: string; readonly keyFile: string } | null;
+  readonly identitiesFile: string | null;
+  readonly allowSignatureV2: boolean;
 }
 
 /** Everything the configuration files of one region are made from. */
@@ -105,6 +114,7 @@ export interface DevRegionPlan {
   readonly secretKey: string;
   readonly bulkMode: 'crc' | 'secure';
   readonly logLevel: string;
+  readonly gateway: DevGatewaySettings;
   readonly ports: ReadonlyMap<string, DevPorts>;
   /**
    * The region has been ready once. From then on a metadata node without data is one that lost it,
@@ -177,8 +187,23 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
     case 'storage':
       return { dataDirectory: `${directory}/data`, diskPaths: [`${directory}/disk-1`] };
     case 'gateway':
-      return { accessKey: plan.accessKey, secretKey: plan.secretKey };
+      return {
+        accessKey: plan.accessKey,
+        secretKey: plan.secretKey,
+        ...gatewaySettings(plan.gateway),
+      };
     case 'curator':
       return {};
   }
+}
+
+function gatewaySettings(settings: DevGatewaySettings): Record<string, unknown> {
+  const { certificate, identitiesFile, allowSignatureV2 } = settings;
+  return {
+    ...(certificate === null
+      ? {}
+      : { httpsCertificate: certificate.certificateFile, httpsKey: certificate.keyFile }),
+    ...(identitiesFile === null ? {} : { identitiesFile }),
+    ...(allowSignatureV2 ? { allowSignatureV2 } : {}),
+  };
 }

@@ -108,6 +108,11 @@ export class DevProcess {
     cancel();
   }
 
+  /** SIGHUP: it reads its files again. */
+  reload(): void {
+    if (this.#state.kind === 'running') this.#state.child.kill('SIGHUP');
+  }
+
   /** SIGSTOP: alive, holds its connections, answers nothing. */
   freeze(): void {
     if (this.#state.kind !== 'running') return;

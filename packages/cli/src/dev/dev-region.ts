@@ -28,6 +28,8 @@ export interface DevRegionOptions {
   readonly directory: string;
   readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory'>;
   readonly frontDoorPort: number;
+  /** Null without HTTPS. */
+  readonly httpsPort: number | null;
   readonly reservedPorts: ReadonlySet<number>;
   /** The program: `node main.js`. */
   readonly main: string;
@@ -44,7 +46,7 @@ export class DevRegion {
   readonly #options: DevRegionOptions;
   readonly #plan: DevRegionPlan;
   readonly #processes: readonly DevProcess[];
-  #frontDoor: FrontDoor | null = null;
+  #frontDoors: readonly FrontDoor[] = [];
 
   private constructor(options: DevRegionOptions, plan: DevRegionPlan) {
     this.name = plan.name;
@@ -77,18 +79,31 @@ export class DevRegion {
 
   /** Starts everything at once and the front door; resolves when all are ready. */
   async start(signal: AbortSignal): Promise<void> {
-    this.#frontDoor = await FrontDoor.open(
-      { host: LOOPBACK, port: this.#options.frontDoorPort },
-      this.#gateways().map(({ process, httpPort }) => ({
+    const { frontDoorPort, httpsPort } = this.#options;
+    this.#frontDoors = [await this.#openFrontDoor(frontDoorPort, 'httpPort')];
+    if (httpsPort !== null) {
+      this.#frontDoors = [...this.#frontDoors, await this.#openFrontDoor(httpsPort, 'httpsPort')];
+    }
+    for (const process of this.#processes) process.start();
+    await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
+    if (!this.#plan.isFormed) this.#noteFormed();
+  }
+
+  /** Gateways read identities and certificates again. */
+  reload(): void {
+    for (const { process } of this.#gateways()) process.reload();
+  }
+
+  #openFrontDoor(port: number, portName: 'httpPort' | 'httpsPort'): Promise<FrontDoor> {
+    return FrontDoor.open(
+      { host: LOOPBACK, port },
+      this.#gateways().map(({ process }) => ({
         host: LOOPBACK,
-        port: httpPort,
+        port: this.#port(process.node.nodeId, portName),
         readyUrl: `${process.adminUrl}/readyz`,
       })),
       this.#options.clock,
     );
-    for (const process of this.#processes) process.start();
-    await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
-    if (!this.#plan.isFormed) this.#noteFormed();
   }
 
   /** For the next start of a process, be it by this launcher or by another. */
@@ -100,7 +115,7 @@ export class DevRegion {
 
   /** Closes everything: first those that use others, then those that hold data. */
   async stop(): Promise<void> {
-    this.#frontDoor?.close();
+    for (const door of this.#frontDoors) door.close();
     const users = this.#processes.filter(({ node }) => !isDataRole(node.role));
     const holders = this.#processes.filter(({ node }) => isDataRole(node.role));
     await Promise.all(users.map((process) => process.stop(STOP_TIMEOUT_MS)));
@@ -146,6 +161,9 @@ export class DevRegion {
     return {
       name: this.name,
       endpoint: this.endpoint,
+      ...(this.#options.httpsPort === null
+        ? {}
+        : { httpsEndpoint: `https://${LOOPBACK}:${this.#options.httpsPort}` }),
       gateways: this.#gateways().map(({ process, httpPort }) => ({
         zone: process.node.zone,
         url: `http://${LOOPBACK}:${httpPort}`,
@@ -234,8 +252,9 @@ async function assignPorts(
   nodes: readonly DevNode[],
   options: DevRegionOptions,
 ): Promise<Map<string, DevPorts>> {
+  const hasHttps = options.httpsPort !== null;
   const wanted = nodes.flatMap((node) =>
-    portNames(node.role).map((name) => ({ nodeId: node.nodeId, name })),
+    portNames(node.role, hasHttps).map((name) => ({ nodeId: node.nodeId, name })),
   );
   const free = await findFreePorts(wanted.length, {
     host: LOOPBACK,
