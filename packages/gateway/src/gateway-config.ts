@@ -47,6 +47,8 @@ export const gatewayConfigSchema = z.object({
   /** PEM files, read again on reload: the certificate and those of its issuers, and its key. */
   httpsCertificate: z.string().min(1).optional(),
   httpsKey: z.string().min(1).optional(),
+  /** Buckets as websites, for anonymous readers; none when absent. 0 picks a free port. */
+  websitePort: portSchema.optional(),
   /** Signature Version 2 is accepted: for clients that know nothing else. */
   allowSignatureV2: booleanSchema.default(false),
   /** File that declares accounts and users; see docs/operations/identities.md. */

@@ -12,11 +12,13 @@ import type { GatewayConfig } from './gateway-config';
 import type { GatewayIdentity } from './gateway-identity';
 import { openIdentity } from './gateway-identity';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
+import type { PipelineOptions } from './http/pipeline';
 import { Pipeline } from './http/pipeline';
 import { RequestIds } from './http/request-id';
 import { RequestMetrics } from './http/request-metrics';
+import { WebsiteEndpoint } from './http/website-endpoint';
 import { OPERATIONS } from './s3/operations';
-import type { GatewayServer, ServerOptions } from './server';
+import type { GatewayServer, RequestHandler, ServerOptions } from './server';
 import { startGatewayServer } from './server';
 import { loadServerCertificate } from './server-certificate';
 
@@ -34,6 +36,7 @@ export interface GatewayService extends Service {
   readonly httpPort: number;
   /** Null without HTTPS. */
   readonly httpsPort: number | null;
+  readonly websitePort: number | null;
   readonly adminPort: number;
   /** Reads identities, keys of identity providers and the certificate again. */
   reload(): void;
@@ -65,8 +68,8 @@ export async function startGateway(
     await identity.close();
   };
   try {
-    const [server, tlsServer] = await startServers(config, parts, identity);
-    servers = tlsServer === null ? [server] : [server, tlsServer];
+    const { server, tlsServer, websiteServer } = await startServers(config, parts, identity);
+    servers = [server, tlsServer, websiteServer].filter((each) => each !== null);
     admin = await startAdminServer(
       {
         registry,
@@ -78,6 +81,7 @@ export async function startGateway(
     const ports = {
       httpPort: server.port,
       httpsPort: tlsServer?.port ?? null,
+      websitePort: websiteServer?.port ?? null,
       adminPort: admin.port,
     };
     logger.info({ ...ports, region: config.region }, 'gateway started');
@@ -95,12 +99,18 @@ export async function startGateway(
   }
 }
 
-/** One pipeline behind both: HTTP, and HTTPS when it is configured. */
+interface GatewayServers {
+  readonly server: GatewayServer;
+  readonly tlsServer: GatewayServer | null;
+  readonly websiteServer: GatewayServer | null;
+}
+
+/** One pipeline behind HTTP, and HTTPS when it is configured; beside them the website endpoint. */
 async function startServers(
   config: GatewayConfig,
   parts: GatewayParts,
   identity: GatewayIdentity,
-): Promise<readonly [GatewayServer, GatewayServer | null]> {
+): Promise<GatewayServers> {
   const { metadata, view, dataPath, clock, random, logger, registry } = parts;
   const { region, httpsPort } = config;
   const certificate = httpsPort === undefined ? null : loadServerCertificate(config);
@@ -110,7 +120,7 @@ async function startServers(
   const hostId = createHash('sha256')
     .update(`${config.clusterId}/${config.nodeId}`)
     .digest('base64url');
-  const pipeline = new Pipeline({
+  const pipelineOptions: PipelineOptions = {
     operations: OPERATIONS,
     context: { metadata, view, dataPath, clock, random, region, accounts },
     authenticator,
@@ -125,7 +135,8 @@ async function startServers(
     clock,
     logger,
     metrics: new RequestMetrics(registry),
-  });
+  };
+  const pipeline = new Pipeline(pipelineOptions);
   const options: ServerOptions = {
     host: config.host,
     port: config.httpPort,
@@ -138,13 +149,28 @@ async function startServers(
     clock,
     logger,
   };
-  const server = await startGatewayServer(pipeline, options);
-  if (httpsPort === undefined || certificate === null) return [server, null];
+  const started: GatewayServer[] = [];
+  const start = async (
+    handler: RequestHandler,
+    more: Partial<ServerOptions>,
+  ): Promise<GatewayServer> => {
+    const one = await startGatewayServer(handler, { ...options, ...more });
+    started.push(one);
+    return one;
+  };
   try {
-    const tlsOptions = { ...options, port: httpsPort, certificate };
-    return [server, await startGatewayServer(pipeline, tlsOptions)];
+    const server = await start(pipeline, {});
+    const tlsServer =
+      httpsPort === undefined || certificate === null
+        ? null
+        : await start(pipeline, { port: httpsPort, certificate });
+    const websiteServer =
+      config.websitePort === undefined
+        ? null
+        : await start(new WebsiteEndpoint(pipelineOptions), { port: config.websitePort });
+    return { server, tlsServer, websiteServer };
   } catch (error) {
-    await server.close();
+    await Promise.all(started.map((each) => each.close()));
     throw error;
   }
 }

@@ -36,6 +36,7 @@ export async function runGateway(sources: ConfigSources): Promise<GatewayService
     return {
       httpPort: gateway.httpPort,
       httpsPort: gateway.httpsPort,
+      websitePort: gateway.websitePort,
       adminPort: gateway.adminPort,
       reload: () => gateway.reload(),
       close() {

@@ -5,7 +5,6 @@ import type { AddressInfo, Socket } from 'node:net';
 
 import type { Clock, Logger } from '@azimuth/common';
 
-import type { Pipeline } from './http/pipeline';
 import type { RequestIds } from './http/request-id';
 import { errorDocument } from './http/xml/error-document';
 import type { S3ErrorCode } from './s3/s3-error';
@@ -35,6 +34,18 @@ export interface ServerCertificate {
   readonly keyPem: Buffer;
 }
 
+/** What requests are handed to: the pipeline of S3, or the website endpoint. */
+export interface RequestHandler {
+  /** Serves one request; never rejects. */
+  serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): Promise<void>;
+  /** Makes every request in flight give up. */
+  abortAll(): void;
+}
+
 export interface GatewayServer {
   readonly port: number;
   /** For connections from now on. @throws when key and certificate do not fit. */
@@ -56,9 +67,9 @@ const CONNECTIONS_CHECK_MS_MAX = 5_000;
 /** After the drain, time for the error answers of what was cut off. */
 const ABORT_GRACE_MS = 500;
 
-/** Listens for S3 requests and hands them to the pipeline. */
+/** Listens for S3 requests and hands them to the handler. */
 export async function startGatewayServer(
-  pipeline: Pipeline,
+  handler: RequestHandler,
   options: ServerOptions,
 ): Promise<GatewayServer> {
   const { headersTimeoutMs, keepAliveTimeoutMs, clock, certificate } = options;
@@ -94,7 +105,7 @@ export async function startGatewayServer(
       response.on('finish', () => {
         if (isDraining) request.socket.destroySoon();
       });
-      void pipeline.serve(request, response, expectsContinue);
+      void handler.serve(request, response, expectsContinue);
     };
   };
   server.on('request', serve(false));
@@ -115,7 +126,7 @@ export async function startGatewayServer(
     setCertificate: (renewed) => tlsServer?.setSecureContext(tlsOptions(renewed)),
     close() {
       isDraining = true;
-      closing ??= drain(server, pipeline, { drainMs: options.drainMs, clock });
+      closing ??= drain(server, handler, { drainMs: options.drainMs, clock });
       return closing;
     },
   };
@@ -141,13 +152,13 @@ function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
 
 function drain(
   server: Server,
-  pipeline: Pipeline,
+  handler: RequestHandler,
   { drainMs, clock }: { readonly drainMs: number; readonly clock: Clock },
 ): Promise<void> {
   return new Promise((resolve) => {
     let cancelGrace = (): void => undefined;
     const cancelDrain = clock.schedule(drainMs, () => {
-      pipeline.abortAll();
+      handler.abortAll();
       cancelGrace = clock.schedule(ABORT_GRACE_MS, () => server.closeAllConnections());
     });
     server.close(() => {

@@ -153,7 +153,7 @@ function requireHost(headers: Headers): string {
 }
 
 /** The bucket of a virtual-hosted-style request, or null for path style. */
-function bucketOfHost(host: string, domains: readonly string[]): string | null {
+export function bucketOfHost(host: string, domains: readonly string[]): string | null {
   const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':');
   const name = (colon < 0 ? host : host.slice(0, colon)).toLowerCase();
   for (const domain of domains) {
