@@ -14,7 +14,7 @@ import { PART_NUMBER_MAX } from '../part-number';
 import { invalidArgument, S3Error } from '../s3-error';
 
 /** 10,000 parts with the longest checksum that there is. */
-export const COMPLETION_BYTES_MAX = 2 * 1024 ** 2;
+export const COMPLETION_BYTES_MAX = 3 * 1024 ** 2;
 
 /** A part as the client names it. */
 export interface NamedPart {

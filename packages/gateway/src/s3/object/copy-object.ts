@@ -71,8 +71,8 @@ export const copyObject: Operation = {
     const checksum = fullObjectChecksum(algorithm, digests);
     const { bucket, key } = target;
     const draft: VersionDraft = { key, sizeBytes, etag, checksum, ...object };
-    const { versionId, lastModifiedMs } = await commitOrDiscard(data, context, () =>
-      commitConditionally(precondition, () =>
+    const { versionId, lastModifiedMs } = await commitConditionally(precondition, () =>
+      commitOrDiscard(data, context, () =>
         context.metadata.index(target.group, 'CommitVersion', {
           ...target.address,
           versioning: bucket.versioning,

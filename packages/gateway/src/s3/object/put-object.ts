@@ -51,8 +51,8 @@ export const putObject: Operation = {
     const draft: VersionDraft = { key, sizeBytes, etag, checksum, ...object };
     // The bytes are durable before this commit makes them reachable. A crash in between leaves
     // garbage for the collector, never a key that points at missing data.
-    const { versionId } = await commitOrDiscard(data, context, () =>
-      commitConditionally(precondition, () =>
+    const { versionId } = await commitConditionally(precondition, () =>
+      commitOrDiscard(data, context, () =>
         context.metadata.index(location.group, 'CommitVersion', {
           ...location.address,
           versioning: bucket.versioning,
