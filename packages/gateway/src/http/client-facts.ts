@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 
 import type { IpRange } from '../auth/policy/ip-range';
 import { isInRange, normalizedIp, parseIpRange } from '../auth/policy/ip-range';
@@ -62,6 +61,8 @@ function lastOf(header: string | undefined): string | null {
 
 /** `TLSv1.3` → `1.3` */
 function tlsVersionOf(socket: IncomingMessage['socket']): { readonly tlsVersion?: string } {
-  const version = (socket as TLSSocket).getProtocol()?.replace(/^TLSv/, '');
+  const { getProtocol } = socket as { readonly getProtocol?: () => string | null };
+  const protocol: string | null | undefined = getProtocol?.call(socket);
+  const version = protocol?.replace(/^TLSv/, '');
   return version === undefined ? {} : { tlsVersion: version };
 }

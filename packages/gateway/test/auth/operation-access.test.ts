@@ -376,6 +376,7 @@ describe('operations that are not there', () => {
   function callOf(route: (typeof ROUTES)[number]): Call {
     const path = {
       service: '/WriteGetObjectResponse',
+      account: '/',
       bucket: `/${BUCKET}`,
       object: `/${BUCKET}/read`,
     }[route.scope];
@@ -384,7 +385,7 @@ describe('operations that are not there', () => {
     return {
       method: route.method,
       target: query.length === 0 ? path : `${path}?${query.join('&')}`,
-      headers: header === undefined ? {} : { [header]: 'x' },
+      headers: { ...(header === undefined ? {} : { [header]: 'x' }) },
     };
   }
 

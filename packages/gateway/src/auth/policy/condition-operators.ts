@@ -33,19 +33,16 @@ const stringLike: Compile = (values) => (value, variables) =>
 const ARN_COMPONENTS = 6;
 
 /** ArnEquals and ArnLike are the same operator by two names, says the IAM guide. */
-const arnLike: Compile = (values) => (value, variables) => {
-  const components = arnComponents(value);
-  return (
-    components !== null &&
-    values.some((pattern) => {
-      if (pattern.source === '*') return true;
-      const patterns = arnPatterns(pattern, variables);
-      return (
-        patterns !== null &&
-        patterns.every((each, index) => matchesPattern(each, components[index] ?? '', variables))
-      );
-    })
-  );
+const arnLike: Compile = (values) => {
+  const matchesAll = values.some(({ source }) => source === '*');
+  const wanted = values.map(arnPatterns).filter((patterns) => patterns !== null);
+  return (value, variables) => {
+    const components = arnComponents(value);
+    if (matchesAll || components === null) return matchesAll;
+    return wanted.some((patterns) =>
+      patterns.every((each, index) => matchesPattern(each, components[index] ?? '', variables)),
+    );
+  };
 };
 
 function arnComponents(text: string): string[] | null {
@@ -56,7 +53,7 @@ function arnComponents(text: string): string[] | null {
 }
 
 /** Split before variables are replaced: what replaces them cannot move the borders. */
-function arnPatterns(pattern: PolicyPattern, variables: VariableSource): PolicyPattern[] | null {
+function arnPatterns(pattern: PolicyPattern): PolicyPattern[] | null {
   // The colons of `${aws:username}` are not those of the ARN.
   const source = pattern.source.replaceAll(/\$\{[^}]*\}/g, (text) => text.replaceAll(':', '\0'));
   const components = arnComponents(source);

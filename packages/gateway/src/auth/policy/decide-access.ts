@@ -38,25 +38,25 @@ const POLICY_ACTIONS: ReadonlySet<string> = new Set([
  * policies, or of the resource for the asker by name; any other account needs both.
  */
 export function decideAccess(access: AccessCase): boolean {
-  const { question, identity, boundary, session } = access;
-  const { isRoot, accountId } = question.names;
-  const isAnonymous = accountId === '';
+  const { question, identity } = access;
   const policy = bucketVerdict(access);
-  if (policy === 'deny') return false;
-
-  const own = isRoot ? 'allow' : evaluatePolicies(identity ?? [], question);
-  if (own === 'deny') return false;
-  if (boundary !== null && evaluatePolicy(boundary, question) !== 'allow') return false;
-  if (session.some((each) => evaluatePolicy(each, question) !== 'allow')) return false;
-  if (access.isRestricted && !access.isBucketOwner) return false;
+  const own = question.names.isRoot ? 'allow' : evaluatePolicies(identity ?? [], question);
+  if (policy === 'deny' || own === 'deny' || !isWithinLimits(access)) return false;
 
   const isNamed = policy === 'allow' || access.acl === 'direct';
-  if (isAnonymous) return isNamed;
+  if (question.names.accountId === '') return isNamed;
   if (access.isOwner) {
     const isGranted = access.isOwnerGranted || policy !== 'none';
     return isNamed || (own === 'allow' && isGranted);
   }
   return own === 'allow' && (policy !== 'none' || access.acl !== 'none');
+}
+
+function isWithinLimits(access: AccessCase): boolean {
+  const { question, boundary, session, isRestricted, isBucketOwner } = access;
+  if (isRestricted && !isBucketOwner) return false;
+  const limits = boundary === null ? session : [boundary, ...session];
+  return limits.every((each) => evaluatePolicy(each, question) === 'allow');
 }
 
 /** What the bucket's policy says; its allow counts only for what the bucket's owner owns. */

@@ -1,7 +1,7 @@
 import { conditionsHold } from './condition';
 import type { PatternElement, PolicyDocument, Statement } from './policy-document';
 import type { VariableSource } from './policy-pattern';
-import { matchesPattern } from './policy-pattern';
+import { isUnresolved, matchesPattern } from './policy-pattern';
 import type { PrincipalNames } from './policy-principal';
 import { matchPrincipal } from './policy-principal';
 
@@ -51,6 +51,11 @@ function evaluateStatement(statement: Statement, question: PolicyQuestion): Poli
   const { action, resource, principal, effect, conditions } = statement;
   if (!includes(action, question.action, noVariables)) return 'none';
   if (resource !== null && !includes(resource, question.resource, question.context)) return 'none';
+  if (effect === 'Allow' && resource?.isNegated === true) {
+    // `NotResource` that names nothing would allow everything.
+    const { patterns } = resource;
+    if (patterns.some((pattern) => isUnresolved(pattern, question.context))) return 'none';
+  }
   let isForAccount = false;
   if (principal !== null) {
     const match = question.names === null ? 'none' : matchPrincipal(principal, question.names);

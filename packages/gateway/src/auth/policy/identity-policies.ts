@@ -42,11 +42,13 @@ export class IdentityPolicyIndex {
   of(principal: Principal, snapshot: IdentitySnapshot): IdentityPolicies {
     const { kind, accountId, userName, roleName } = principal;
     const name = `${kind}/${identityName(accountId, userName ?? roleName ?? '')}`;
-    let known = this.#bySnapshot.get(snapshot);
-    if (known === undefined) this.#bySnapshot.set(snapshot, (known = new Map()));
-    let policies = known.get(name);
-    if (policies === undefined) known.set(name, (policies = this.#gather(principal, snapshot)));
-    return policies;
+    const byName = this.#bySnapshot.get(snapshot) ?? new Map<string, IdentityPolicies>();
+    if (byName.size === 0) this.#bySnapshot.set(snapshot, byName);
+    const known = byName.get(name);
+    if (known !== undefined) return known;
+    const gathered = this.#gather(principal, snapshot);
+    byName.set(name, gathered);
+    return gathered;
   }
 
   #gather(principal: Principal, snapshot: IdentitySnapshot): IdentityPolicies {

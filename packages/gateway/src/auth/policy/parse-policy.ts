@@ -5,7 +5,6 @@ import { parseConditions } from './condition';
 import { parseJson } from './json-text';
 import { malformedPolicy } from './malformed-policy';
 import type { PatternElement, PolicyDocument, PolicyKind, Statement } from './policy-document';
-import type { PolicyPattern } from './policy-pattern';
 import { parsePattern } from './policy-pattern';
 import type { PrincipalElement } from './policy-principal';
 import { parsePrincipal } from './policy-principal';
@@ -73,18 +72,41 @@ function requireFields(value: unknown, known: ReadonlySet<string>): Fields {
 
 function parseStatement(value: unknown, kind: PolicyKind, hasVariables: boolean): Statement {
   const fields = requireFields(value, STATEMENT_FIELDS);
-  const { Sid: sid, Effect: effect, Condition: condition } = fields;
+  const { Sid: sid, Condition: condition } = fields;
   if (sid !== undefined && typeof sid !== 'string') throw malformedPolicy('Invalid Sid');
+  return {
+    sid: sid ?? null,
+    effect: parseEffect(fields['Effect']),
+    principal: parsePrincipalOf(fields, kind),
+    action: parseAction(fields),
+    resource: parseResource(fields, kind, hasVariables),
+    conditions: condition === undefined ? [] : parseConditions(condition, hasVariables),
+  };
+}
+
+function parseEffect(effect: unknown): Statement['effect'] {
   if (effect === undefined) throw malformedPolicy('Missing required field Effect');
-  if (effect !== 'Allow' && effect !== 'Deny') {
-    throw malformedPolicy(`Invalid effect: ${typeof effect === 'string' ? effect : '?'}`);
-  }
-  const principal = parsePrincipalOf(fields, kind);
-  const action = parseElement(fields, 'Action', { wildcards: true, variables: false });
+  if (effect === 'Allow' || effect === 'Deny') return effect;
+  throw malformedPolicy(`Invalid effect: ${typeof effect === 'string' ? effect : '?'}`);
+}
+
+function parseAction(fields: Fields): PatternElement {
+  const options = { wildcards: true, variables: false };
+  const action = parseElement(fields, 'Action', options);
   if (action === null) throw malformedPolicy('Missing required field Action');
   for (const { source } of action.patterns) {
     if (!ACTION.test(source)) throw malformedPolicy('Policy has invalid action');
   }
+  // Actions are compared without case.
+  const folded = action.patterns.map(({ source }) => parsePattern(source.toLowerCase(), options));
+  return { ...action, patterns: folded };
+}
+
+function parseResource(
+  fields: Fields,
+  kind: PolicyKind,
+  hasVariables: boolean,
+): PatternElement | null {
   const resource = parseElement(fields, 'Resource', { wildcards: true, variables: hasVariables });
   if (kind === 'trust' && resource !== null) {
     throw malformedPolicy('Has prohibited field Resource');
@@ -97,14 +119,7 @@ function parseStatement(value: unknown, kind: PolicyKind, hasVariables: boolean)
       throw malformedPolicy('Policy has invalid resource');
     }
   }
-  return {
-    sid: sid ?? null,
-    effect,
-    principal,
-    action: { ...action, patterns: action.patterns.map(foldAction) },
-    resource,
-    conditions: condition === undefined ? [] : parseConditions(condition, hasVariables),
-  };
+  return resource;
 }
 
 function parsePrincipalOf(fields: Fields, kind: PolicyKind): PrincipalElement | null {
@@ -144,11 +159,6 @@ function parseElement(
     return parsePattern(text, options);
   });
   return { isNegated: positive === undefined, patterns };
-}
-
-/** Actions are compared without case. */
-function foldAction(pattern: PolicyPattern): PolicyPattern {
-  return parsePattern(pattern.source.toLowerCase(), { wildcards: true, variables: false });
 }
 
 function requireDistinctSids(statements: readonly Statement[]): void {

@@ -34,6 +34,22 @@ export interface PatternOptions {
 const ESCAPED: ReadonlySet<string> = new Set(['*', '?', '$']);
 
 export function parsePattern(source: string, options: PatternOptions): PolicyPattern {
+  const parts = partsOf(source, options);
+  const [first, ...behind] = parts;
+  const prefix = first?.kind === 'text' ? first.text : '';
+  const rest = first?.kind === 'text' ? behind : parts;
+  return {
+    source,
+    parts,
+    literal: rest.length === 0 ? prefix : null,
+    prefix,
+    isPrefix: rest.length === 1 && rest[0]?.kind === 'any',
+    hasWildcard: rest.some(({ kind }) => kind === 'any' || kind === 'one'),
+    hasVariable: rest.some(({ kind }) => kind === 'variable'),
+  };
+}
+
+function partsOf(source: string, options: PatternOptions): readonly Part[] {
   const parts: Part[] = [];
   let text = '';
   const push = (part: Part): void => {
@@ -49,26 +65,14 @@ export function parsePattern(source: string, options: PatternOptions): PolicyPat
       if (ESCAPED.has(variable)) text += variable;
       else push(parseVariable(variable));
       at = end;
-    } else if (options.wildcards && character === '*') {
-      push({ kind: 'any' });
-    } else if (options.wildcards && character === '?') {
-      push({ kind: 'one' });
+    } else if (options.wildcards && (character === '*' || character === '?')) {
+      push({ kind: character === '*' ? 'any' : 'one' });
     } else {
       text += character;
     }
   }
-  if (text !== '' || parts.length === 0) parts.push({ kind: 'text', text });
-  const [first, second, third] = parts;
-  const rest = first?.kind === 'text' ? second : first;
-  return {
-    source,
-    parts,
-    literal: parts.length === 1 && first?.kind === 'text' ? first.text : null,
-    prefix: first?.kind === 'text' ? first.text : '',
-    isPrefix: rest?.kind === 'any' && (rest === first ? second : third) === undefined,
-    hasWildcard: parts.some(({ kind }) => kind === 'any' || kind === 'one'),
-    hasVariable: parts.some(({ kind }) => kind === 'variable'),
-  };
+  if (text !== '') parts.push({ kind: 'text', text });
+  return parts;
 }
 
 /** Index of the brace that ends the variable which begins here; -1 when none does. */
@@ -94,7 +98,13 @@ const ANY = -1;
 const ONE = -2;
 
 function codePoints(text: string): number[] {
-  return Array.from(text, (character) => character.codePointAt(0) ?? 0);
+  const points: number[] = [];
+  for (let at = 0; at < text.length; at += 1) {
+    const point = text.codePointAt(at) ?? 0;
+    if (point > 0xffff) at += 1;
+    points.push(point);
+  }
+  return points;
 }
 
 /** True when the whole of `value` matches. A pattern with a variable without value matches nothing. */
@@ -108,6 +118,11 @@ export function matchesPattern(
   if (pattern.isPrefix) return true;
   const tokens = tokensOf(pattern, variables);
   return tokens !== null && matchesTokens(tokens, codePoints(value));
+}
+
+/** True when no text can match, because a variable has no value. */
+export function isUnresolved(pattern: PolicyPattern, variables: VariableSource): boolean {
+  return pattern.hasVariable && resolvePattern(pattern, variables) === null;
 }
 
 /** The text with its variables replaced; null when a variable has no single value. */

@@ -188,6 +188,15 @@ describe('conditions', () => {
   it.each(MALFORMED)('%j is refused as MalformedPolicy', (condition) => {
     const attempt = (): boolean => holds(condition, {});
     expect(attempt).toThrow(S3Error);
-    expect(attempt).toThrow(expect.objectContaining({ code: 'MalformedPolicy' }));
+    expect(codeOf(attempt)).toBe('MalformedPolicy');
   });
 });
+
+function codeOf(attempt: () => unknown): string {
+  try {
+    attempt();
+    return 'nothing';
+  } catch (error) {
+    return error instanceof S3Error ? error.code : String(error);
+  }
+}

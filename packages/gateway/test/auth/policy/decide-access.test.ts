@@ -305,6 +305,15 @@ describe('P-1: accounts', () => {
     expect(asked('s3:getobject', ROOT_NAMES)).toBe(false);
   });
 
+  it('an Allow whose NotResource cannot be resolved allows nothing; a Deny denies', () => {
+    const verdictOf = (Effect: string): string =>
+      evaluatePolicy(
+        identityPolicy({ Effect, Action: '*', NotResource: 'arn:aws:s3:::bucket/${aws:username}' }),
+        PLAIN.question,
+      );
+    expect([verdictOf('Allow'), verdictOf('Deny')]).toEqual(['none', 'deny']);
+  });
+
   it('NotPrincipal of an account exempts its root, not its users', () => {
     const policy = bucketPolicy([
       { Effect: 'Deny', NotPrincipal: { AWS: [ALICE, ACCOUNT] }, Action: '*', Resource: '*' },
