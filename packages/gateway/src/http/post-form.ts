@@ -189,10 +189,18 @@ const PARAMETER = /[ \t]*;[ \t]*([a-z*]+)=(?:"((?:\\"|[^"])*)"|([^\s;"]*))/iy;
 function parseDisposition(headers: string): FormPart {
   const lines = headers.split('\r\n').filter((line) => /^content-disposition[ \t]*:/i.test(line));
   const [line, another] = lines;
-  const type = /^[^:]*:[ \t]*form-data/i.exec(line ?? '');
-  if (line === undefined || type === null || another !== undefined) throw malformedForm();
+  if (line === undefined || another !== undefined) throw malformedForm();
+  const type = /^[^:]*:[ \t]*form-data/i.exec(line);
+  if (type === null) throw malformedForm();
+  const parameters = parseParameters(line, type[0].length);
+  const name = parameters.get('name') ?? '';
+  if (name === '') throw malformedForm();
+  return { name, filename: parameters.get('filename') ?? null };
+}
+
+function parseParameters(line: string, from: number): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
-  let at = type[0].length;
+  let at = from;
   while (line.slice(at).trim() !== '') {
     PARAMETER.lastIndex = at;
     const match = PARAMETER.exec(line);
@@ -202,9 +210,7 @@ function parseDisposition(headers: string): FormPart {
     parameters.set(name, value.replaceAll('\\"', '"').replaceAll('%22', '"'));
     at = PARAMETER.lastIndex;
   }
-  const name = parameters.get('name') ?? '';
-  if (name === '') throw malformedForm();
-  return { name, filename: parameters.get('filename') ?? null };
+  return parameters;
 }
 
 export function malformedForm(): S3Error {

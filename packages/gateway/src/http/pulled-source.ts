@@ -32,7 +32,7 @@ export class PulledSource {
     return new Promise((resolve, reject) => {
       if (this.#outcome !== null) {
         if (this.#outcome.error === null) resolve(null);
-        else reject(this.#outcome.error as Error);
+        else reject(this.#outcome.error);
         return;
       }
       this.#wanted = { resolve, reject };

@@ -2,7 +2,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 
 import type { VersionHead } from '@azimuth/proto';
 
-import type { Headers, Query, S3Request } from '../http/request';
+import type { Headers, S3Request } from '../http/request';
 import { httpDate } from './http-date';
 import { invalidArgument, invalidRequest, S3Error } from './s3-error';
 

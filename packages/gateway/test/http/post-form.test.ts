@@ -58,7 +58,7 @@ async function parse(body: Uint8Array, pieceBytes = 700): Promise<Field[]> {
 async function codeOf(outcome: Promise<unknown>): Promise<string> {
   return outcome.then(
     () => 'nothing',
-    (error: S3Error) => error.code,
+    (error: unknown) => (error as S3Error).code,
   );
 }
 
@@ -83,7 +83,7 @@ describe('multipart/form-data', () => {
       )
       .map((pieces) => Buffer.from(pieces.join('')))
       .filter((bytes) => !`\r\n${bytes.toString('latin1')}`.includes(`\r\n--${BOUNDARY}`));
-    const field = fc.oneof(
+    const field: fc.Arbitrary<Field> = fc.oneof(
       fc.record({ name: text, content }),
       fc.record({ name: text, filename: text, content }),
     );

@@ -45,7 +45,8 @@ export async function requireCopySource(
   );
   const version = await find(true);
   if (version === null || version.head.isDeleteMarker) {
-    await access.require('s3:ListBucket', bucketTarget(location));
+    const listing = versionId === null ? 's3:ListBucket' : 's3:ListBucketVersions';
+    await access.require(listing, bucketTarget(location));
     throw notCopyable(source, version !== null);
   }
 

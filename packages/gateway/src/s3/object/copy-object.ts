@@ -37,7 +37,6 @@ import { newObject } from './new-object';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
 export const copyObject: Operation = {
   name: 'CopyObject',
-  action: 's3:PutObject',
   body: 'none',
 
   async handle(request, context) {

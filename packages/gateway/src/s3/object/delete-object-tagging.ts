@@ -7,7 +7,6 @@ import { updateVersion } from './update-version';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html */
 export const deleteObjectTagging: Operation = {
   name: 'DeleteObjectTagging',
-  action: 's3:DeleteObjectTagging',
   body: 'none',
 
   async handle(request, context) {

@@ -14,7 +14,6 @@ const UNKNOWN_CONDITIONS = ['if-none-match', 'if-modified-since', 'if-unmodified
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html */
 export const deleteObject: Operation = {
   name: 'DeleteObject',
-  action: 's3:DeleteObject',
   body: 'none',
 
   async handle(request, context) {

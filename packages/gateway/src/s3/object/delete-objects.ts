@@ -41,7 +41,6 @@ interface Entry {
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
 export const deleteObjects: Operation = {
   name: 'DeleteObjects',
-  action: 's3:DeleteObject',
   body: 'document',
   documentBytesMax: DOCUMENT_BYTES_MAX,
 

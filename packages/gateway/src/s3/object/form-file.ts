@@ -55,7 +55,11 @@ export async function writeFormFile(
     }
     const rest = await file.readRest();
     if (rest.length > 0 || parts.length === 0) {
-      const source: ByteSource = { readInto: async (sink) => void (await sink(rest)) };
+      const source: ByteSource = {
+        async readInto(sink) {
+          await sink(rest);
+        },
+      };
       const write = { sizeBytes: rest.length, slot, digests: [], signal };
       parts.push((await context.dataPath.write(source, write)).data);
     }

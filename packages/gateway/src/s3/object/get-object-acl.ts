@@ -9,7 +9,6 @@ import { requireVersion } from './current-version';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html */
 export const getObjectAcl: Operation = {
   name: 'GetObjectAcl',
-  action: 's3:GetObjectAcl',
   body: 'none',
 
   async handle(request, context) {

@@ -23,7 +23,6 @@ const INT32_MAX = 2_147_483_647;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html */
 export const getObjectAttributes: Operation = {
   name: 'GetObjectAttributes',
-  action: 's3:GetObjectAttributes',
   body: 'none',
 
   async handle(request, context) {

@@ -7,7 +7,6 @@ import { requireVersion } from './current-version';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html */
 export const getObjectTagging: Operation = {
   name: 'GetObjectTagging',
-  action: 's3:GetObjectTagging',
   body: 'none',
 
   async handle(request, context) {

@@ -22,7 +22,6 @@ const LOOKUPS_MAX = 3;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
 export const getObject: Operation = {
   name: 'GetObject',
-  action: 's3:GetObject',
   body: 'none',
 
   async handle(request, context) {

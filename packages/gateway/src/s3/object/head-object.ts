@@ -11,7 +11,6 @@ import { shownTagCount } from './tag-count';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 export const headObject: Operation = {
   name: 'HeadObject',
-  action: 's3:GetObject',
   body: 'none',
 
   async handle(request, context) {

@@ -17,7 +17,6 @@ const VERSION_MARKER = 'version-id-marker';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html */
 export const listObjectVersions: Operation = {
   name: 'ListObjectVersions',
-  action: 's3:ListBucketVersions',
   body: 'none',
 
   async handle(request, context) {

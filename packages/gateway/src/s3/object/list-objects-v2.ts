@@ -12,7 +12,6 @@ import { listPage } from './list-page';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
 export const listObjectsV2: Operation = {
   name: 'ListObjectsV2',
-  action: 's3:ListBucket',
   body: 'none',
 
   async handle(request, context) {

@@ -8,7 +8,6 @@ import { listPage } from './list-page';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html */
 export const listObjects: Operation = {
   name: 'ListObjects',
-  action: 's3:ListBucket',
   body: 'none',
 
   async handle(request, context) {

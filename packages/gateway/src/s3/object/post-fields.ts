@@ -6,7 +6,8 @@ import type { PostFormReader } from '../../http/post-form';
 import type { Headers } from '../../http/request';
 import { checkKeyLength } from '../bucket-access';
 import { parseTaggingDocument, TAGGING_HEADER } from '../object-tags';
-import { invalidArgument, S3Error } from '../s3-error';
+import type { S3Error } from '../s3-error';
+import { invalidArgument } from '../s3-error';
 
 /** Fields by lower-case name. */
 export type FormFields = ReadonlyMap<string, string>;

@@ -37,7 +37,6 @@ import { checkPostPolicy, parsePostPolicy } from './post-policy';
  */
 export const postObject: Operation = {
   name: 'PostObject',
-  action: 's3:PutObject',
   body: 'stream',
 
   async handle(request, context) {

@@ -10,7 +10,6 @@ import { updateVersion } from './update-version';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html */
 export const putObjectAcl: Operation = {
   name: 'PutObjectAcl',
-  action: 's3:PutObjectAcl',
   body: 'document',
   documentBytesMax: ACL_BYTES_MAX,
 

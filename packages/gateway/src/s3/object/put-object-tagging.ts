@@ -13,7 +13,6 @@ const DOCUMENT_BYTES_MAX = 64 * 1024;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html */
 export const putObjectTagging: Operation = {
   name: 'PutObjectTagging',
-  action: 's3:PutObjectTagging',
   body: 'document',
   documentBytesMax: DOCUMENT_BYTES_MAX,
 

@@ -21,7 +21,6 @@ import { requireUploadSize } from './write-size';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html */
 export const putObject: Operation = {
   name: 'PutObject',
-  action: 's3:PutObject',
   body: 'stream',
 
   async handle(request, context) {
