@@ -18,15 +18,13 @@ export interface OperationContext {
 }
 
 /**
- * One S3 operation: what to authorize, how to read the body, how to answer. Parsing,
- * authentication, authorization, rendering of errors, metrics and logs happen once, in
- * `http/pipeline.ts`.
+ * One S3 operation: how to read the body, how to answer. Parsing, authentication, authorization
+ * (what each needs is in `auth/operation-access.ts`), rendering of errors, metrics and logs happen
+ * once, in `http/pipeline.ts`.
  */
 export interface Operation {
   /** The exact API name. */
   readonly name: string;
-  /** IAM action that the pipeline asks for before it runs the operation, `s3:PutObject`. */
-  readonly action: string;
   /**
    * `none`: a body is read and ignored up to a small limit · `document`: at most
    * `documentBytesMax` bytes, read whole by the handler · `stream`: object bytes.

@@ -27,8 +27,6 @@ import type { Operation } from './operation';
 /** An operation of the S3 API that this gateway knows by name and answers with 501 NotImplemented. */
 export interface RefusedOperation {
   readonly name: string;
-  /** IAM action, so that refusals can be authorized and logged like everything else. */
-  readonly action: string;
   /** `planned`: on the roadmap · `not-planned`: belongs to AWS services that have no place here. */
   readonly refusal: 'planned' | 'not-planned';
 }
@@ -113,7 +111,7 @@ const NOT_PLANNED = [
 ] as const;
 
 function refused(name: string, refusal: RefusedOperation['refusal']): RefusedOperation {
-  return { name, action: `s3:${name}`, refusal };
+  return { name, refusal };
 }
 
 /** Every operation of the S3 API by its exact name; the router leads nowhere else. */

@@ -86,7 +86,6 @@ export function operation(
 ): Operation {
   return {
     name,
-    action: `s3:${name}`,
     body,
     handle: async (...args) => handle(...args),
   };

@@ -17,7 +17,6 @@ export const CONFIGURATION_BYTES_MAX = 64 * 1024;
 interface Named<Name extends BucketConfigurationName> {
   /** The exact API name. */
   readonly name: string;
-  readonly action: string;
   readonly configuration: Name;
 }
 
@@ -28,10 +27,9 @@ export function getOperation<Name extends BucketConfigurationName>(
     readonly absent: S3ErrorCode | (() => string);
   },
 ): Operation {
-  const { name, action, configuration, render, absent } = spec;
+  const { name, configuration, render, absent } = spec;
   return {
     name,
-    action,
     body: 'none',
     async handle(request, context) {
       const bucket = await requireBucket(request, context);
@@ -58,11 +56,10 @@ export function putOperation<Name extends BucketConfigurationName>(
     ) => BucketConfigurations[Name] | null;
   },
 ): Operation {
-  const { name, action, configuration, integrity, status = 200, parse } = spec;
+  const { name, configuration, integrity, status = 200, parse } = spec;
   const bytesMax = spec.documentBytesMax ?? CONFIGURATION_BYTES_MAX;
   return {
     name,
-    action,
     body: 'document',
     documentBytesMax: bytesMax,
     async handle(request, context) {
@@ -80,10 +77,9 @@ export function putOperation<Name extends BucketConfigurationName>(
 export function deleteOperation<Name extends BucketConfigurationName>(
   spec: Named<Name>,
 ): Operation {
-  const { name, action, configuration } = spec;
+  const { name, configuration } = spec;
   return {
     name,
-    action,
     body: 'none',
     async handle(request, context) {
       const bucket = await requireBucket(request, context);

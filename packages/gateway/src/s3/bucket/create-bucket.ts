@@ -16,7 +16,6 @@ const BUCKET_ID_BYTES = 16;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html */
 export const createBucket: Operation = {
   name: 'CreateBucket',
-  action: 's3:CreateBucket',
   body: 'document',
   documentBytesMax: DOCUMENT_BYTES_MAX,
 

@@ -4,7 +4,6 @@ import { changeAccountBlock, requireAccount } from './account-access-block';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_DeletePublicAccessBlock.html */
 export const deleteAccountPublicAccessBlock: Operation = {
   name: 'DeleteAccountPublicAccessBlock',
-  action: 's3:PutAccountPublicAccessBlock',
   body: 'none',
 
   async handle(request, context) {

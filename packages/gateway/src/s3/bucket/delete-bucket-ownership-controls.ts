@@ -3,6 +3,5 @@ import { deleteOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketOwnershipControls.html */
 export const deleteBucketOwnershipControls = deleteOperation({
   name: 'DeleteBucketOwnershipControls',
-  action: 's3:PutBucketOwnershipControls',
   configuration: 'ownership',
 });

@@ -5,7 +5,6 @@ import { requireOwnBucket } from './policy-change';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html */
 export const deleteBucketPolicy: Operation = {
   name: 'DeleteBucketPolicy',
-  action: 's3:DeleteBucketPolicy',
   body: 'none',
 
   async handle(request, context) {

@@ -3,6 +3,5 @@ import { deleteOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketWebsite.html */
 export const deleteBucketWebsite = deleteOperation({
   name: 'DeleteBucketWebsite',
-  action: 's3:DeleteBucketWebsite',
   configuration: 'website',
 });

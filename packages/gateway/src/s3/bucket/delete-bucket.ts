@@ -18,7 +18,6 @@ const UPLOADS_PAGE_LENGTH = 1000;
  */
 export const deleteBucket: Operation = {
   name: 'DeleteBucket',
-  action: 's3:DeleteBucket',
   body: 'none',
 
   async handle(request, context) {

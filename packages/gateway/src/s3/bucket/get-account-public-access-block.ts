@@ -9,7 +9,6 @@ import { xmlResponse } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_GetPublicAccessBlock.html */
 export const getAccountPublicAccessBlock: Operation = {
   name: 'GetAccountPublicAccessBlock',
-  action: 's3:GetAccountPublicAccessBlock',
   body: 'none',
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject

@@ -6,7 +6,6 @@ const ROOT = 'AccelerateConfiguration';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAccelerateConfiguration.html */
 export const getBucketAccelerateConfiguration = getOperation({
   name: 'GetBucketAccelerateConfiguration',
-  action: 's3:GetAccelerateConfiguration',
   configuration: 'accelerate',
   absent: () => xmlDocument(ROOT, []),
   render: (status) => xmlDocument(ROOT, [textElement('Status', status)]),

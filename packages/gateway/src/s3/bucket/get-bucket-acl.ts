@@ -7,7 +7,6 @@ import { xmlResponse } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html */
 export const getBucketAcl: Operation = {
   name: 'GetBucketAcl',
-  action: 's3:GetBucketAcl',
   body: 'none',
 
   async handle(request, context) {

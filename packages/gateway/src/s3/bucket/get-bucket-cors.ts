@@ -4,7 +4,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketCors.html */
 export const getBucketCors = getOperation({
   name: 'GetBucketCors',
-  action: 's3:GetBucketCORS',
   configuration: 'cors',
   absent: 'NoSuchCORSConfiguration',
   render: renderCorsConfiguration,

@@ -8,7 +8,6 @@ const REGION_WITHOUT_CONSTRAINT = 'us-east-1';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html */
 export const getBucketLocation: Operation = {
   name: 'GetBucketLocation',
-  action: 's3:GetBucketLocation',
   body: 'none',
 
   async handle(request, context) {

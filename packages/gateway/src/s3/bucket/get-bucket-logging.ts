@@ -6,7 +6,6 @@ import { xmlResponse } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html */
 export const getBucketLogging: Operation = {
   name: 'GetBucketLogging',
-  action: 's3:GetBucketLogging',
   body: 'none',
 
   async handle(request, context) {

@@ -6,7 +6,6 @@ import { xmlResponse } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketNotificationConfiguration.html */
 export const getBucketNotificationConfiguration: Operation = {
   name: 'GetBucketNotificationConfiguration',
-  action: 's3:GetBucketNotification',
   body: 'none',
 
   async handle(request, context) {

@@ -4,7 +4,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketOwnershipControls.html */
 export const getBucketOwnershipControls = getOperation({
   name: 'GetBucketOwnershipControls',
-  action: 's3:GetBucketOwnershipControls',
   configuration: 'ownership',
   absent: 'OwnershipControlsNotFoundError',
   render: (ownership) =>

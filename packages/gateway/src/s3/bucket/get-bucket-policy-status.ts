@@ -6,7 +6,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html */
 export const getBucketPolicyStatus = getOperation({
   name: 'GetBucketPolicyStatus',
-  action: 's3:GetBucketPolicyStatus',
   configuration: 'policy',
   absent: 'NoSuchBucketPolicy',
   render: (text) =>

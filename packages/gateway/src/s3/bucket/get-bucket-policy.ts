@@ -6,7 +6,6 @@ import { requireOwnBucket } from './policy-change';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html */
 export const getBucketPolicy: Operation = {
   name: 'GetBucketPolicy',
-  action: 's3:GetBucketPolicy',
   body: 'none',
 
   async handle(request, context) {

@@ -4,7 +4,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketRequestPayment.html */
 export const getBucketRequestPayment = getOperation({
   name: 'GetBucketRequestPayment',
-  action: 's3:GetBucketRequestPayment',
   configuration: 'request-payment',
   absent: () => rendered('BucketOwner'),
   render: rendered,

@@ -5,7 +5,6 @@ import type { Operation } from '../operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html */
 export const getBucketVersioning: Operation = {
   name: 'GetBucketVersioning',
-  action: 's3:GetBucketVersioning',
   body: 'none',
 
   async handle(request, context) {

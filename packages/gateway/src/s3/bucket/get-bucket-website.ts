@@ -4,7 +4,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketWebsite.html */
 export const getBucketWebsite = getOperation({
   name: 'GetBucketWebsite',
-  action: 's3:GetBucketWebsite',
   configuration: 'website',
   absent: 'NoSuchWebsiteConfiguration',
   render: renderWebsiteConfiguration,

@@ -5,7 +5,6 @@ import { getOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html */
 export const getPublicAccessBlock = getOperation({
   name: 'GetPublicAccessBlock',
-  action: 's3:GetBucketPublicAccessBlock',
   configuration: 'public-access-block',
   absent: 'NoSuchPublicAccessBlockConfiguration',
   render: (block) => xmlDocument(PUBLIC_ACCESS_BLOCK_ELEMENT, publicAccessBlockElements(block)),

@@ -4,7 +4,6 @@ import type { Operation } from '../operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html */
 export const headBucket: Operation = {
   name: 'HeadBucket',
-  action: 's3:ListBucket',
   body: 'none',
 
   async handle(request, context) {

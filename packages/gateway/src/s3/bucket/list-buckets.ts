@@ -21,7 +21,6 @@ interface BucketPage {
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html */
 export const listBuckets: Operation = {
   name: 'ListBuckets',
-  action: 's3:ListAllMyBuckets',
   body: 'none',
 
   async handle(request, context) {

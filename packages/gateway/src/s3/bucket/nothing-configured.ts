@@ -9,15 +9,10 @@ import { CONFIGURATION_BYTES_MAX } from './configuration-operation';
  * PUT of a configuration that this server has no use for yet: the empty one, which switches off
  * what is off, is accepted, because clients send it without being asked.
  */
-export function acceptsNothing(spec: {
-  readonly name: string;
-  readonly action: string;
-  readonly root: string;
-}): Operation {
-  const { name, action, root } = spec;
+export function acceptsNothing(spec: { readonly name: string; readonly root: string }): Operation {
+  const { name, root } = spec;
   return {
     name,
-    action,
     body: 'document',
     documentBytesMax: CONFIGURATION_BYTES_MAX,
     limitation: 'only the empty configuration',

@@ -31,10 +31,6 @@ export interface NumberedKind {
   readonly check?: (root: XmlElement) => void;
 }
 
-function actionOf(verb: 'Get' | 'Put', { name }: NumberedKind): string {
-  return `s3:${verb}${name}Configuration`;
-}
-
 function requireId({ query }: S3Request): string {
   const id = query.get('id') ?? '';
   if (!/^[\w.-]{1,64}$/.test(id)) throw invalidArgument('Invalid configuration id', 'id', id);
@@ -50,7 +46,6 @@ function requireStored(bucket: BucketRecord, kind: NumberedKind, id: string): st
 export function getNumbered(kind: NumberedKind): Operation {
   return {
     name: `GetBucket${kind.name}Configuration`,
-    action: actionOf('Get', kind),
     body: 'none',
     async handle(request, context) {
       const bucket = await requireBucket(request, context);
@@ -65,7 +60,6 @@ export function putNumbered(kind: NumberedKind): Operation {
   const root = `${kind.name}Configuration`;
   return {
     name: `PutBucket${root}`,
-    action: actionOf('Put', kind),
     body: 'document',
     documentBytesMax: CONFIGURATION_BYTES_MAX,
     async handle(request, context) {
@@ -97,7 +91,6 @@ export function putNumbered(kind: NumberedKind): Operation {
 export function deleteNumbered(kind: NumberedKind): Operation {
   return {
     name: `DeleteBucket${kind.name}Configuration`,
-    action: actionOf('Put', kind),
     body: 'none',
     async handle(request, context) {
       const bucket = await requireBucket(request, context);
@@ -113,7 +106,6 @@ export function listNumbered(kind: NumberedKind): Operation {
   const name = `ListBucket${kind.name}Configurations`;
   return {
     name,
-    action: actionOf('Get', kind),
     body: 'none',
     async handle(request, context) {
       const bucket = await requireBucket(request, context);

@@ -8,7 +8,6 @@ import { CONFIGURATION_BYTES_MAX } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html */
 export const putAccountPublicAccessBlock: Operation = {
   name: 'PutAccountPublicAccessBlock',
-  action: 's3:PutAccountPublicAccessBlock',
   body: 'document',
   documentBytesMax: CONFIGURATION_BYTES_MAX,
 

@@ -15,7 +15,6 @@ import { putOperation } from './configuration-operation';
  */
 export const putBucketAccelerateConfiguration = putOperation({
   name: 'PutBucketAccelerateConfiguration',
-  action: 's3:PutAccelerateConfiguration',
   configuration: 'accelerate',
   integrity: 'checked',
 

@@ -7,7 +7,6 @@ import { changeConfiguration } from './bucket-change';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAcl.html */
 export const putBucketAcl: Operation = {
   name: 'PutBucketAcl',
-  action: 's3:PutBucketAcl',
   body: 'document',
   documentBytesMax: ACL_BYTES_MAX,
 

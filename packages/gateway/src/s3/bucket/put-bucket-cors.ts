@@ -4,7 +4,6 @@ import { putOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html */
 export const putBucketCors = putOperation({
   name: 'PutBucketCors',
-  action: 's3:PutBucketCORS',
   configuration: 'cors',
   integrity: 'required',
   parse: parseCorsConfiguration,

@@ -3,6 +3,5 @@ import { acceptsNothing } from './nothing-configured';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html */
 export const putBucketLogging = acceptsNothing({
   name: 'PutBucketLogging',
-  action: 's3:PutBucketLogging',
   root: 'BucketLoggingStatus',
 });

@@ -3,6 +3,5 @@ import { acceptsNothing } from './nothing-configured';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html */
 export const putBucketNotificationConfiguration = acceptsNothing({
   name: 'PutBucketNotificationConfiguration',
-  action: 's3:PutBucketNotification',
   root: 'NotificationConfiguration',
 });

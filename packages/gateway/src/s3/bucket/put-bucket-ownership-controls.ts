@@ -14,7 +14,6 @@ import { putOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketOwnershipControls.html */
 export const putBucketOwnershipControls = putOperation({
   name: 'PutBucketOwnershipControls',
-  action: 's3:PutBucketOwnershipControls',
   configuration: 'ownership',
   integrity: 'required',
 

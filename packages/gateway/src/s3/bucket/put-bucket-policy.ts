@@ -19,7 +19,6 @@ const CONFIRM = 'x-amz-confirm-remove-self-bucket-access';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html */
 export const putBucketPolicy: Operation = {
   name: 'PutBucketPolicy',
-  action: 's3:PutBucketPolicy',
   body: 'document',
   documentBytesMax: DOCUMENT_BYTES_MAX,
 

@@ -10,7 +10,6 @@ import { putOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketRequestPayment.html */
 export const putBucketRequestPayment = putOperation({
   name: 'PutBucketRequestPayment',
-  action: 's3:PutBucketRequestPayment',
   configuration: 'request-payment',
   integrity: 'checked',
 

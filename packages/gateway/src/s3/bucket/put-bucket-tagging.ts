@@ -4,7 +4,6 @@ import { putOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html */
 export const putBucketTagging = putOperation({
   name: 'PutBucketTagging',
-  action: 's3:PutBucketTagging',
   configuration: 'tagging',
   integrity: 'required',
   status: 204,

@@ -21,7 +21,6 @@ const STATES: ReadonlyMap<string, 'enabled' | 'suspended'> = new Map([
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html */
 export const putBucketVersioning: Operation = {
   name: 'PutBucketVersioning',
-  action: 's3:PutBucketVersioning',
   body: 'document',
   documentBytesMax: CONFIGURATION_BYTES_MAX,
 

@@ -6,7 +6,6 @@ const DOCUMENT_BYTES_MAX = 128 * 1024;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketWebsite.html */
 export const putBucketWebsite = putOperation({
   name: 'PutBucketWebsite',
-  action: 's3:PutBucketWebsite',
   configuration: 'website',
   documentBytesMax: DOCUMENT_BYTES_MAX,
   integrity: 'checked',

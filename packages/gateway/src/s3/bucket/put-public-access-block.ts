@@ -4,7 +4,6 @@ import { putOperation } from './configuration-operation';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutPublicAccessBlock.html */
 export const putPublicAccessBlock = putOperation({
   name: 'PutPublicAccessBlock',
-  action: 's3:PutBucketPublicAccessBlock',
   configuration: 'public-access-block',
   integrity: 'required',
   parse: parsePublicAccessBlock,

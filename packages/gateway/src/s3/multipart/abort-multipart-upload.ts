@@ -7,7 +7,6 @@ import { noSuchUpload, uploadIdOf } from './upload-id';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html */
 export const abortMultipartUpload: Operation = {
   name: 'AbortMultipartUpload',
-  action: 's3:AbortMultipartUpload',
   body: 'none',
 
   async handle(request, context) {

@@ -31,7 +31,6 @@ const PARTS_PAGE_LENGTH = 1000;
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html */
 export const completeMultipartUpload: Operation = {
   name: 'CompleteMultipartUpload',
-  action: 's3:PutObject',
   body: 'document',
   documentBytesMax: COMPLETION_BYTES_MAX,
 

@@ -10,7 +10,6 @@ import { newUploadId } from './upload-id';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
 export const createMultipartUpload: Operation = {
   name: 'CreateMultipartUpload',
-  action: 's3:PutObject',
   body: 'none',
 
   async handle(request, context) {

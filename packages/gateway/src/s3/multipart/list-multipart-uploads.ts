@@ -10,7 +10,6 @@ import { uploadPage } from './upload-page';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html */
 export const listMultipartUploads: Operation = {
   name: 'ListMultipartUploads',
-  action: 's3:ListBucketMultipartUploads',
   body: 'none',
 
   async handle(request, context) {

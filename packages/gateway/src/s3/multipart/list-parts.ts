@@ -11,7 +11,6 @@ import { noSuchUpload, uploadIdOf } from './upload-id';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html */
 export const listParts: Operation = {
   name: 'ListParts',
-  action: 's3:ListMultipartUploadParts',
   body: 'none',
 
   async handle(request, context) {

@@ -15,7 +15,6 @@ import { requireUpload } from './upload-id';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html */
 export const uploadPartCopy: Operation = {
   name: 'UploadPartCopy',
-  action: 's3:PutObject',
   body: 'none',
 
   async handle(request, context) {

@@ -22,7 +22,6 @@ import { requireUpload } from './upload-id';
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html */
 export const uploadPart: Operation = {
   name: 'UploadPart',
-  action: 's3:PutObject',
   body: 'stream',
 
   async handle(request, context) {
