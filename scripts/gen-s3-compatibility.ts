@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 
 import { format, resolveConfig } from 'prettier';
 
+import type { RefusedOperation } from '../packages/gateway/src/s3/operations';
 import { isRefused, OPERATIONS } from '../packages/gateway/src/s3/operations';
 
 const PAGE = resolve(__dirname, '../docs/s3-compatibility.md');
@@ -29,12 +30,13 @@ accepted and then ignored.
 
 const DEVIATIONS = `## Where Azimuth differs on purpose
 
-- **Signature Version 4 only**, in the header or presigned, as AWS does for every bucket made since
-  June 2020. The AWS CLI 1 and boto3 still presign with version 2 in \`us-east-1\` unless told
-  otherwise: \`aws configure set default.s3.signature_version s3v4\`, or \`Config(signature_version='s3v4')\`.
+- **Signature Version 4** in the header, presigned, or in a POST form, as AWS does for every bucket made since
+  June 2020. Version 2 is off until the operator allows it (never for POST forms). The AWS CLI 1 and boto3 still presign
+  with version 2 in \`us-east-1\` unless told otherwise: \`aws configure set default.s3.signature_version s3v4\`, or
+  \`Config(signature_version='s3v4')\`.
 - **No checksum by default.** An object that comes without \`x-amz-checksum-*\` gets none (AWS
-  computes CRC-64/NVME). What a client sends, as a header or as a trailer, is verified, stored and
-  returned: CRC32, CRC32C, CRC64NVME, SHA1, SHA256.
+  computes CRC-64/NVME). What a client sends, as a header, a trailer or a form field, is verified, stored and
+  returned: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5. The XXHASH family is refused.
 - **Conditional writes take entity tags.** \`If-None-Match\` understands a list of tags besides \`*\`, and \`If-Match\`
   understands \`*\`. Both are evaluated when the object is committed, so of many writers exactly one wins.
 - **\`Last-Modified\` of a multipart object** is the time of its completion (AWS: of its initiation), and of two
@@ -42,17 +44,32 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
 - **\`CreateBucket\` without a location constraint** makes the bucket in the region of the cluster, whichever it is.
 - **Archive classes** (\`GLACIER\`, \`DEEP_ARCHIVE\`) are refused until \`RestoreObject\` exists. The other storage classes
   are kept and returned; they do not change yet how the bytes are stored.
-- **Encryption, object lock, tags and ACL headers** are refused. The canned ACLs \`private\` and
-  \`bucket-owner-full-control\` say what is so anyway and are accepted.
-- **No object has tags**, because none can be given: \`GetObjectTagging\` answers an empty set.
-- **No bucket can be versioned yet**, so \`ListObjectVersions\` lists one version, \`null\`, for each key. Were a bucket
-  versioned all the same, it would refuse rather than leave versions out.
+- **Encryption and object lock** headers are refused.
+- **POST forms** hold at most 1 MiB beside their file (AWS: 20 KB before it).
+- **\`DELETE\` takes conditions** on size and \`Last-Modified\` in every bucket (AWS: in directory buckets).
 - **Keys that XML 1.0 cannot hold** (control characters) are listed as character references, as AWS
   does. Ask with \`encoding-type=url\`, as the SDKs do.
 `;
 
+/** Pages that are not named after their operation. */
+const PAGE_NAMES: Readonly<Record<string, string>> = {
+  PostObject: 'RESTObjectPOST',
+  DeleteAccountPublicAccessBlock: 'API_control_DeletePublicAccessBlock',
+  GetAccountPublicAccessBlock: 'API_control_GetPublicAccessBlock',
+  PutAccountPublicAccessBlock: 'API_control_PutPublicAccessBlock',
+};
+
 function rows(names: readonly string[]): string {
-  return names.map((name) => `- [${name}](${REFERENCE}/API_${name}.html)`).join('\n');
+  return names
+    .map((name) => `- [${name}](${REFERENCE}/${PAGE_NAMES[name] ?? `API_${name}`}.html)`)
+    .join('\n');
+}
+
+function reasons(refused: readonly RefusedOperation[]): string {
+  return refused
+    .filter(({ refusal }) => refusal === 'not-planned')
+    .map(({ name, reason }) => `${rows([name])}: ${reason ?? 'not planned'}`)
+    .join('\n');
 }
 
 async function page(): Promise<string> {
@@ -70,7 +87,7 @@ async function page(): Promise<string> {
     `${rows(named('planned'))}\n`,
     `## Refused: not planned (${named('not-planned').length})\n`,
     'Retired by AWS, or parts of AWS services that have no place in a store of your own.\n',
-    `${rows(named('not-planned'))}\n`,
+    `${reasons(refused)}\n`,
   ].join('\n');
   const options = await resolveConfig(PAGE);
   return format(text, { ...options, parser: 'markdown' });

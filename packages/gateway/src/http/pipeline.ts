@@ -196,7 +196,8 @@ export class Pipeline {
     const facts = { ...client, nowMs, headers, query, signature };
     const attempt = { operation: operationName, head, principal, facts, signal };
     const bucket = await requireOperationAccess(attempt, authorizer, context);
-    if (operation === undefined || isRefused(operation)) throw notImplemented(operationName);
+    if (operation === undefined) throw notImplemented(operationName, null);
+    if (isRefused(operation)) throw notImplemented(operationName, operation.reason);
 
     const authenticateForm = (form: SignedForm): FormSender =>
       formSender(form, { authenticator, authorizer, facts });
@@ -334,12 +335,9 @@ function clientGone(): StoreError {
   return new StoreError('CANCELLED', { reason: 'the client closed the connection' });
 }
 
-function notImplemented(operation: string): S3Error {
-  return new S3Error(
-    'NotImplemented',
-    { Operation: operation },
-    { message: `This server does not implement ${operation}.` },
-  );
+function notImplemented(operation: string, reason: string | null): S3Error {
+  const message = `This server does not implement ${operation}${reason === null ? '' : `: ${reason}`}.`;
+  return new S3Error('NotImplemented', { Operation: operation }, { message });
 }
 
 /** Bounds the body by what the operation reads; one that nobody reads is verified here. */

@@ -29,6 +29,8 @@ export interface RefusedOperation {
   readonly name: string;
   /** `planned`: on the roadmap · `not-planned`: belongs to AWS services that have no place here. */
   readonly refusal: 'planned' | 'not-planned';
+  /** Why it is not planned, as half a sentence. */
+  readonly reason: string | null;
 }
 
 const SUPPORTED: readonly Operation[] = [
@@ -86,40 +88,47 @@ const PLANNED = [
   'UpdateObjectEncryption',
 ] as const;
 
-const NOT_PLANNED = [
-  'CreateBucketMetadataConfiguration',
-  'CreateBucketMetadataTableConfiguration',
-  'CreateSession',
-  'DeleteBucketMetadataConfiguration',
-  'DeleteBucketMetadataTableConfiguration',
-  'DeleteObjectAnnotation',
-  'GetBucketAbac',
-  'GetBucketMetadataConfiguration',
-  'GetBucketMetadataTableConfiguration',
-  'GetObjectAnnotation',
-  'GetObjectTorrent',
-  'ListDirectoryBuckets',
-  'ListObjectAnnotations',
-  'PutBucketAbac',
-  'PutObjectAnnotation',
-  'RenameObject',
-  'SelectObjectContent',
-  'UpdateBucketMetadataAnnotationTableConfiguration',
-  'UpdateBucketMetadataInventoryTableConfiguration',
-  'UpdateBucketMetadataJournalTableConfiguration',
-  'WriteGetObjectResponse',
-] as const;
+const DIRECTORY_BUCKETS =
+  'it is for directory buckets, and all buckets here are general purpose ones';
+const METADATA_TABLES = 'metadata tables belong to S3 Tables';
+const ANNOTATIONS = 'annotations belong to the search services of AWS';
+const BUCKET_ABAC = 'it is a switch of AWS accounts';
 
-function refused(name: string, refusal: RefusedOperation['refusal']): RefusedOperation {
-  return { name, refusal };
-}
+/** Name → why there is no place for it here. */
+const NOT_PLANNED: Readonly<Record<string, string>> = {
+  CreateBucketMetadataConfiguration: METADATA_TABLES,
+  CreateBucketMetadataTableConfiguration: METADATA_TABLES,
+  CreateSession: DIRECTORY_BUCKETS,
+  DeleteBucketMetadataConfiguration: METADATA_TABLES,
+  DeleteBucketMetadataTableConfiguration: METADATA_TABLES,
+  DeleteObjectAnnotation: ANNOTATIONS,
+  GetBucketAbac: BUCKET_ABAC,
+  GetBucketMetadataConfiguration: METADATA_TABLES,
+  GetBucketMetadataTableConfiguration: METADATA_TABLES,
+  GetObjectAnnotation: ANNOTATIONS,
+  GetObjectTorrent: 'AWS has retired it',
+  ListDirectoryBuckets: DIRECTORY_BUCKETS,
+  ListObjectAnnotations: ANNOTATIONS,
+  PutBucketAbac: BUCKET_ABAC,
+  PutObjectAnnotation: ANNOTATIONS,
+  RenameObject: DIRECTORY_BUCKETS,
+  SelectObjectContent: 'AWS has closed it to new customers',
+  UpdateBucketMetadataAnnotationTableConfiguration: METADATA_TABLES,
+  UpdateBucketMetadataInventoryTableConfiguration: METADATA_TABLES,
+  UpdateBucketMetadataJournalTableConfiguration: METADATA_TABLES,
+  WriteGetObjectResponse: 'it belongs to S3 Object Lambda',
+};
 
 /** Every operation of the S3 API by its exact name; the router leads nowhere else. */
 export const OPERATIONS: ReadonlyMap<string, Operation | RefusedOperation> = new Map(
   [
     ...SUPPORTED,
-    ...PLANNED.map((name) => refused(name, 'planned')),
-    ...NOT_PLANNED.map((name) => refused(name, 'not-planned')),
+    ...PLANNED.map((name): RefusedOperation => ({ name, refusal: 'planned', reason: null })),
+    ...Object.entries(NOT_PLANNED).map(([name, reason]): RefusedOperation => ({
+      name,
+      refusal: 'not-planned',
+      reason,
+    })),
   ]
     .map((operation) => [operation.name, operation] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1)),
