@@ -7,19 +7,21 @@ import type {
 } from '../../../packages/metadata-raft/src/driver/state-machine';
 import type { GroupStateMachine } from '../../../packages/metadata-raft/src/state-machine/group-state-machine';
 import type { IndexCommandSet } from '../../../packages/metadata-raft/src/state-machine/index-commands';
+import type { RootCommandSet } from '../../../packages/metadata-raft/src/state-machine/root-commands';
 
 import type { SafetyChecker } from './safety-checker';
 
-export type IndexMachine = GroupStateMachine<IndexCommandSet>;
+export type SimCommandSet = IndexCommandSet | RootCommandSet;
+type SimMachine = GroupStateMachine<SimCommandSet>;
 
-/** The real index state machine of one replica, under the eyes of the checker. */
+/** The real state machine of one replica, under the eyes of the checker. */
 export class CheckedMachine implements StateMachine {
-  readonly machine: IndexMachine;
+  readonly machine: SimMachine;
   readonly #group: string;
   readonly #checker: SafetyChecker;
   #visibleIndex: number;
 
-  constructor(group: string, machine: IndexMachine, checker: SafetyChecker) {
+  constructor(group: string, machine: SimMachine, checker: SafetyChecker) {
     this.machine = machine;
     this.#group = group;
     this.#checker = checker;

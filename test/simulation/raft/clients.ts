@@ -2,17 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { StoreError } from '@azimuth/common';
 import type { Random } from '@azimuth/common';
-import { COMMAND_VERSION, decodeRecord } from '@azimuth/proto';
-import type { Command, WritePrecondition } from '@azimuth/proto';
+import { decodeRecord } from '@azimuth/proto';
 import type { SimNetwork, VirtualClock } from '@azimuth/testkit';
 
 import { checkLinearizable } from './history';
 import type { Operation } from './history';
+import type { Question } from './question';
 import { checkAnswer } from './safety-checker';
 import type { SafetyChecker } from './safety-checker';
-import { BUCKET_ID } from './sim-node';
 import type { SimNode, SimRead } from './sim-node';
 import type { Swarm } from './swarm';
+import { Workload } from './workload';
 
 export interface ClientsOptions {
   readonly swarm: Swarm;
@@ -38,20 +38,21 @@ const LOCAL = 'local';
 const RIVALS_MS = 40;
 
 /**
- * Clients that write, delete and read versions through the service's own entry points, and send a
- * command again, as it was, when they do not know what became of it. Requests and answers cross the
+ * Clients that change and read versions, uploads, buckets and identities through the service's own
+ * entry points, and send a command again, as it was, when they do not know what became of it. Requests and answers cross the
  * faulty network, but no partition: a leader that lost touch with its peers is still asked.
  */
 export class Clients {
   readonly #options: ClientsOptions;
   readonly #operations: Operation[] = [];
   readonly #unknown: UnknownWrite[] = [];
-  #commands = 0;
+  readonly #workload: Workload;
   #isActive = true;
   retries = 0;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
+    this.#workload = new Workload({ ...options, keys: options.swarm.keys });
     for (let client = 1; client <= options.swarm.clients; client += 1) this.#think(`c${client}`);
     this.#useRivals();
   }
@@ -70,7 +71,7 @@ export class Clients {
 
   /** A new leader is asked before it can have committed anything (pitfall 2). */
   onLeader(node: SimNode, group: string): void {
-    if (this.#isActive) this.#watch(this.#readAt(LOCAL, node, group, this.#anyKey()));
+    if (this.#isActive) this.#watch(this.#readAt(LOCAL, node, group));
   }
 
   /** Throws unless everything that clients saw is linearizable; answers when the last began. */
@@ -101,7 +102,7 @@ export class Clients {
     const { random, swarm } = this.#options;
     const group = swarm.groups[random.below(swarm.groups.length)] as string;
     if (random.below(2) === 0) await this.#write(client, group);
-    else await this.#readAt(client, this.#choose(group), group, this.#anyKey());
+    else await this.#readAt(client, this.#choose(group), group);
   }
 
   /**
@@ -118,15 +119,10 @@ export class Clients {
         const [newest, ...stale] = leaders.sort((a, b) => termOf(b) - termOf(a));
         if (newest === undefined || stale.length === 0) continue;
         this.#watch(this.#write(LOCAL, group, newest));
-        for (const node of stale) this.#watch(this.#readAt(LOCAL, node, group, this.#anyKey()));
+        for (const node of stale) this.#watch(this.#readAt(LOCAL, node, group));
       }
       this.#useRivals();
     });
-  }
-
-  #anyKey(): string {
-    const { random, swarm } = this.#options;
-    return `k${String(random.below(swarm.keys))}`;
   }
 
   /** Mostly who believes to lead, sometimes anybody. */
@@ -141,7 +137,7 @@ export class Clients {
   /** Writes at `only`, once; or where the leader seems to be, until there is an answer. */
   async #write(client: string, group: string, only?: SimNode): Promise<void> {
     const { clock, checker } = this.#options;
-    const command = this.#makeCommand(client);
+    const command = this.#workload.command(client, group);
     const { commandId } = command;
     const startMs = clock.monotonicMs();
     const attemptsMax = only === undefined ? ATTEMPTS_MAX : 1;
@@ -162,50 +158,25 @@ export class Clients {
     this.#unknown.push({ commandId, group, startMs });
   }
 
-  #makeCommand(client: string): Command {
-    const { random, clock } = this.#options;
-    this.#commands += 1;
-    const key = this.#anyKey();
-    // Half of the keys keep their versions.
-    const versioning = Number(key.slice(1)) % 2 === 0 ? 'unversioned' : 'enabled';
-    const base = { bucketId: BUCKET_ID, key, versioning, precondition: this.#precondition() };
-    const text = `${client}-${String(this.#commands)}${'x'.repeat(random.below(200))}`;
-    const draft = {
-      ...{ key, sizeBytes: text.length, etag: String(random.below(3)), owner: 'me' },
-      ...{ storageClass: 'STANDARD', headers: {}, userMetadata: {}, checksum: null },
-      ...{ tags: {}, acl: null },
-    };
-    const data = { inline: Buffer.from(text), blobs: [], missing: [] };
-    const isDelete = random.below(5) === 0;
-    return {
-      version: COMMAND_VERSION,
-      name: isDelete ? 'DeleteVersion' : 'CommitVersion',
-      commandId: this.#commands.toString(16).padStart(32, '0'),
-      issuedMs: Math.floor(clock.wallMs()),
-      args: isDelete ? { ...base, versionId: null, owner: 'me' } : { ...base, draft, data },
-    };
-  }
-
-  #precondition(): WritePrecondition | null {
-    const { random } = this.#options;
-    if (random.below(4) > 0) return null;
-    const etag = String(random.below(3));
-    return { ifMatch: [etag], ifNoneMatch: null };
-  }
-
-  async #readAt(client: string, node: SimNode, group: string, key: string): Promise<void> {
+  async #readAt(
+    client: string,
+    node: SimNode,
+    group: string,
+    question: Question = this.#workload.question(group),
+  ): Promise<void> {
     const { clock, checker } = this.#options;
     const startMs = clock.monotonicMs();
-    const read = await this.#call(client, node, (asked) => asked.read(group, key));
+    const read = await this.#call(client, node, (asked) => asked.read(group, question));
     if (read === null) return;
-    const { visibleIndex, head, inline }: SimRead = read;
-    const expected = checker.history(group).currentAt(key, visibleIndex);
-    const expectedInline = expected.head?.isDeleteMarker === true ? null : expected.inline;
-    if (!isDeepStrictEqual({ head, inline }, { head: expected.head, inline: expectedInline })) {
-      throw new Error(`${node.id} read ${JSON.stringify(read)}, not ${JSON.stringify(expected)}`);
-    }
     const endMs = clock.monotonicMs();
-    this.#operations.push({ kind: 'read', group, startMs, endMs, index: visibleIndex });
+    const history = checker.history(group);
+    const index = placeOf(read, (at) => history.expect(question, at));
+    if (index === null) {
+      const expected = history.expect(question, read.toIndex);
+      const what = `${node.id} answered ${JSON.stringify(question)} with ${JSON.stringify(read)}`;
+      throw new Error(`${what}, not ${JSON.stringify(expected)}`);
+    }
+    this.#operations.push({ kind: 'read', group, startMs, endMs, index });
   }
 
   /**
@@ -241,4 +212,15 @@ export class Clients {
       });
     });
   }
+}
+
+/** The first index at which the answer is the one of the model. */
+function placeOf(
+  { fromIndex, toIndex, content }: SimRead,
+  expectedAt: (index: number) => unknown,
+): number | null {
+  for (let index = fromIndex; index <= toIndex; index += 1) {
+    if (isDeepStrictEqual(content, expectedAt(index))) return index;
+  }
+  return null;
 }

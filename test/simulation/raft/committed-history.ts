@@ -1,31 +1,28 @@
 import { decodeRecord } from '@azimuth/proto';
-import type { Command, SessionResponse, VersionHead } from '@azimuth/proto';
+import type { Command, SessionResponse } from '@azimuth/proto';
 
-import { IndexModel } from '../../../packages/metadata-raft/test/state-machine/index-model';
-import type { ModelCommand } from '../../../packages/metadata-raft/test/state-machine/index-model';
+import { IndexGroupModel, RootGroupModel } from './group-model';
+import type { GroupModel } from './group-model';
+import type { Question } from './question';
 
 interface Executed {
   readonly index: number;
   readonly answer: SessionResponse;
 }
 
-interface Current {
-  readonly index: number;
-  readonly head: VersionHead | null;
-  readonly inline: string | null;
-}
-
 /**
- * What the committed commands of one group mean, by the reference model of the index. A command
+ * What the committed commands of one group mean, by the reference model of the group. A command
  * that a client sent again is executed once (pitfall 26).
  */
 export class CommittedHistory {
-  readonly #model = new IndexModel();
+  readonly model: GroupModel;
   readonly #executed = new Map<string, Executed>();
   readonly #answers = new Map<number, SessionResponse>();
-  /** By key, what was current from which index on; ascending. */
-  readonly #current = new Map<string, Current[]>();
   #nowMs = 0;
+
+  constructor(group: string) {
+    this.model = group === 'root' ? new RootGroupModel() : new IndexGroupModel();
+  }
 
   /** The entry at `index` is committed; called in the order of indexes. */
   commit(index: number, data: Uint8Array): void {
@@ -52,22 +49,13 @@ export class CommittedHistory {
     return this.#answers.get(index) ?? null;
   }
 
-  /** The current version of `key` when everything up to `index` is applied. */
-  currentAt(key: string, index: number): Pick<Current, 'head' | 'inline'> {
-    const found = this.#current.get(key)?.findLast((current) => current.index <= index);
-    return found ?? { head: null, inline: null };
+  /** What the group answers when everything up to `index` is applied. */
+  expect(question: Question, index: number): unknown {
+    return this.model.expect(question, index);
   }
 
   #execute(index: number, command: Command): SessionResponse {
-    const result = this.#model.apply(command as ModelCommand, index, this.#nowMs);
-    const { key } = command.args as { readonly key: string };
-    const version = this.#model.versions.get(key)?.[0];
-    let list = this.#current.get(key);
-    if (list === undefined) {
-      list = [];
-      this.#current.set(key, list);
-    }
-    list.push({ index, head: version?.head ?? null, inline: version?.inline ?? null });
+    const result = this.model.execute(command, index, this.#nowMs);
     const code = (result as { readonly code?: string } | null)?.code;
     // What else a refusal tells is not part of the model.
     return code === undefined ? { ok: true, result } : { ok: false, code, detail: {} };

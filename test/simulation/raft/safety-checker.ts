@@ -94,7 +94,7 @@ export class SafetyChecker {
   history(group: string): CommittedHistory {
     let history = this.#histories.get(group);
     if (history === undefined) {
-      history = new CommittedHistory();
+      history = new CommittedHistory(group);
       this.#histories.set(group, history);
     }
     return history;

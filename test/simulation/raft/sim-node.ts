@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@azimuth/common';
 import { silentLogger, StoreError } from '@azimuth/common';
-import type { Command, VersionHead } from '@azimuth/proto';
+import type { Command } from '@azimuth/proto';
 import type { SimFileDisk, SimNetwork, VirtualClock } from '@azimuth/testkit';
 
 import { DEFAULT_RAFT_CONFIG } from '../../../packages/metadata-raft/src/core/config';
@@ -11,11 +11,14 @@ import type { RaftGroup } from '../../../packages/metadata-raft/src/driver/state
 import { GroupEndpoint } from '../../../packages/metadata-raft/src/server/group-endpoint';
 import { GroupStateMachine } from '../../../packages/metadata-raft/src/state-machine/group-state-machine';
 import { IndexCommandSet } from '../../../packages/metadata-raft/src/state-machine/index-commands';
-import { queryIndex } from '../../../packages/metadata-raft/src/state-machine/index-queries';
 import { MemoryKeyValueStore } from '../../../packages/metadata-raft/src/state-machine/memory-key-value-store';
+import { RootCommandSet } from '../../../packages/metadata-raft/src/state-machine/root-commands';
 import type { TransportReceiver } from '../../../packages/metadata-raft/src/transport/transport';
 
 import { CheckedMachine } from './checked-machine';
+import type { SimCommandSet } from './checked-machine';
+import { answerTo, isRangeQuestion } from './question';
+import type { Question } from './question';
 import type { SafetyChecker } from './safety-checker';
 import { SimKeyValueStore, tearStore } from './sim-key-value-store';
 import { SimTransport } from './sim-transport';
@@ -45,20 +48,18 @@ export interface SimNodeOptions {
   readonly tamper?: ((message: Message) => Message | null) | undefined;
 }
 
-/** What a client gets for GetVersion, and how far the log was applied when it was read. */
+/** An answer, and between which entries of the log the state was that it was read from. */
 export interface SimRead {
-  readonly visibleIndex: number;
-  readonly head: VersionHead | null;
-  readonly inline: string | null;
+  readonly fromIndex: number;
+  readonly toIndex: number;
+  readonly content: unknown;
 }
 
 interface GroupOfNode {
   readonly group: RaftGroup;
   readonly machine: CheckedMachine;
-  readonly endpoint: GroupEndpoint<IndexCommandSet>;
+  readonly endpoint: GroupEndpoint<SimCommandSet>;
 }
-
-export const BUCKET_ID = '00112233445566778899aabbccddeeff';
 
 /** One process of the simulation: it dies and comes back over the same disk. */
 export class SimNode {
@@ -169,19 +170,14 @@ export class SimNode {
     return this.#require(group).endpoint.submit(command);
   }
 
-  /** GetVersion as the service does it. @throws StoreError */
-  async read(group: string, key: string): Promise<SimRead> {
+  /** Answers as the service does. @throws StoreError */
+  async read(group: string, question: Question): Promise<SimRead> {
     const { endpoint, machine } = this.#require(group);
     await endpoint.confirm();
-    const { visibleIndex } = machine;
-    const args = { bucketId: BUCKET_ID, key, versionId: null, withBody: true };
-    const found = await queryIndex(endpoint.commands.state, 'GetVersion', args);
-    const inline = found?.body?.inline ?? null;
-    return {
-      visibleIndex,
-      head: found?.head ?? null,
-      inline: inline === null ? null : Buffer.from(inline).toString(),
-    };
+    const toIndex = machine.visibleIndex;
+    const fromIndex = isRangeQuestion(question) ? machine.lastApplied() : toIndex;
+    const content = await answerTo(question, endpoint.commands);
+    return { fromIndex, toIndex, content };
   }
 
   /** Feeds the state of every group to the checker. */
@@ -219,7 +215,10 @@ export class SimNode {
       const files = this.#stores.get(name) as MemoryKeyValueStore;
       const machine = await GroupStateMachine.open(
         new SimKeyValueStore(files, nodeClock),
-        (records, counters) => new IndexCommandSet(records, counters),
+        (records, counters): SimCommandSet =>
+          name === 'root'
+            ? new RootCommandSet(records, counters)
+            : new IndexCommandSet(records, counters),
       );
       machines.set(name, new CheckedMachine(name, machine, checker));
     }

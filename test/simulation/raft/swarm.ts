@@ -31,7 +31,7 @@ export function swarmOf(random: Random): Swarm {
   const oneOf = <T>(...choices: T[]): T => choices[random.below(choices.length)] as T;
   return {
     nodeCount: oneOf(3, 3, 3, 3, 3, 5, 1),
-    groups: oneOf(['index-0'], ['index-0'], ['index-0', 'index-1']),
+    groups: oneOf(['index-0'], ['index-0'], ['root', 'index-0'], ['index-0', 'index-1'], ['root']),
     clients: 1 + random.below(6),
     keys: oneOf(1, 3, 8),
     lossRate: oneOf(0, 0, 0.02, 0.1, 0.25),

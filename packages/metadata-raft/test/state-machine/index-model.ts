@@ -99,31 +99,8 @@ export class IndexModel {
     return [...items.values()];
   }
 
-  /** Every version under the prefix in the order of V-14, or the common prefix it is under. */
   listVersions(prefix: string, delimiter: string): ModelListItem[] {
-    const items = new Map<string, ModelListItem>();
-    const keys = [...this.versions.keys()]
-      .filter((key) => key.startsWith(prefix))
-      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    for (const key of keys) {
-      const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
-      if (end >= 0) {
-        const common = key.slice(0, end + delimiter.length);
-        items.set(`prefix ${common}`, { key: common, version: null });
-        continue;
-      }
-      for (const [position, { head }] of (this.versions.get(key) ?? []).entries()) {
-        const { versionId, isDeleteMarker } = head;
-        const { sizeBytes, etag, lastModifiedMs, storageClass, owner } = head;
-        const entry = { key, sizeBytes, etag, lastModifiedMs, storageClass, owner };
-        const version = { ...entry, checksumAlgorithm: null, checksumType: null };
-        items.set(`${key} ${versionId}`, {
-          key,
-          version: { ...version, versionId, isLatest: position === 0, isDeleteMarker },
-        });
-      }
-    }
-    return [...items.values()];
+    return listVersionsOf(this.versions, prefix, delimiter);
   }
 
   #execute(name: IndexCommandName, args: never, index: number, nowMs: number): unknown {
@@ -384,4 +361,35 @@ export class IndexModel {
   #abandon(blobs: readonly BlobRef[]): void {
     this.#release(blobs.filter(({ blobId }) => !this.references().has(blobId)));
   }
+}
+
+/** Every version under the prefix in the order of V-14, or the common prefix it is under. */
+export function listVersionsOf(
+  all: ReadonlyMap<string, readonly ModelVersion[]>,
+  prefix: string,
+  delimiter: string,
+): ModelListItem[] {
+  const items = new Map<string, ModelListItem>();
+  const keys = [...all.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const key of keys) {
+    const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+    if (end >= 0) {
+      const common = key.slice(0, end + delimiter.length);
+      items.set(`prefix ${common}`, { key: common, version: null });
+      continue;
+    }
+    for (const [position, { head }] of (all.get(key) ?? []).entries()) {
+      const { versionId, isDeleteMarker } = head;
+      const { sizeBytes, etag, lastModifiedMs, storageClass, owner } = head;
+      const entry = { key, sizeBytes, etag, lastModifiedMs, storageClass, owner };
+      const version = { ...entry, checksumAlgorithm: null, checksumType: null };
+      items.set(`${key} ${versionId}`, {
+        key,
+        version: { ...version, versionId, isLatest: position === 0, isDeleteMarker },
+      });
+    }
+  }
+  return [...items.values()];
 }
