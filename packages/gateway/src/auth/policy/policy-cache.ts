@@ -2,8 +2,8 @@ import { S3Error } from '../../s3/s3-error';
 import { parsePolicyDocument } from './parse-policy';
 import type { PolicyDocument, PolicyKind } from './policy-document';
 
-/** Of at most 20 KiB each, and most are far smaller. */
-const POLICIES_MAX = 2_048;
+/** Of the texts of all policies; compiled they take a few times that. */
+const CHARACTERS_MAX = 4 * 1024 * 1024;
 
 const DENY_ALL = {
   identity: '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}',
@@ -18,17 +18,18 @@ export function denyAll(kind: PolicyKind): PolicyDocument {
   return parsePolicyDocument(DENY_ALL[kind], kind);
 }
 
-/** Compiled policies by their text; those used least recently go first. */
+/** Compiled policies by their kind and text; those used least recently go first. */
 export class PolicyCache {
-  readonly #policiesMax: number;
-  readonly #byText: Readonly<Record<PolicyKind, Map<string, PolicyDocument>>> = {
-    identity: new Map(),
-    resource: new Map(),
-    trust: new Map(),
-  };
+  readonly #charactersMax: number;
+  readonly #policies = new Map<string, PolicyDocument>();
+  #characters = 0;
 
-  constructor(policiesMax = POLICIES_MAX) {
-    this.#policiesMax = policiesMax;
+  constructor(charactersMax = CHARACTERS_MAX) {
+    this.#charactersMax = charactersMax;
+  }
+
+  get characters(): number {
+    return this.#characters;
   }
 
   /**
@@ -36,18 +37,20 @@ export class PolicyCache {
    * everything: what it was to deny must not become allowed.
    */
   compile(text: string, kind: PolicyKind): PolicyDocument {
-    const byText = this.#byText[kind];
-    const known = byText.get(text);
+    const name = `${kind} ${text}`;
+    const known = this.#policies.get(name);
     if (known !== undefined) {
-      byText.delete(text);
-      byText.set(text, known);
+      this.#policies.delete(name);
+      this.#policies.set(name, known);
       return known;
     }
     const policy = compileOrDeny(text, kind);
-    byText.set(text, policy);
-    if (byText.size > this.#policiesMax) {
-      const oldest = byText.keys().next();
-      if (oldest.done !== true) byText.delete(oldest.value);
+    this.#policies.set(name, policy);
+    this.#characters += name.length;
+    for (const oldest of this.#policies.keys()) {
+      if (this.#characters <= this.#charactersMax || oldest === name) break;
+      this.#policies.delete(oldest);
+      this.#characters -= oldest.length;
     }
     return policy;
   }

@@ -2,7 +2,7 @@ import { hasCode } from '@azimuth/common';
 import type { VersionHead, WritePrecondition } from '@azimuth/proto';
 
 import type { S3Request } from '../../http/request';
-import { objectTarget } from '../access-target';
+import { bucketTarget, objectTarget } from '../access-target';
 import type { ObjectLocation } from '../bucket-access';
 import type { OperationContext } from '../operation';
 import { refuseEarly } from '../precondition';
@@ -29,7 +29,12 @@ export async function refuseEarlyAt(
   if (precondition.ifMatch !== null) {
     await access.require('s3:GetObject', objectTarget(location, null, find));
   }
-  refuseEarly(precondition, await find());
+  const found = await find();
+  if (found === null && precondition.ifMatch !== null) {
+    // P-3: that there is nothing to compare with is told to those who may list it.
+    await access.require('s3:ListBucket', bucketTarget(location));
+  }
+  refuseEarly(precondition, found);
 }
 
 /**
