@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 
 import type { RefusedOperation } from '../packages/gateway/src/s3/operations';
+import type { Operation } from '../packages/gateway/src/s3/operation';
 import { isRefused, OPERATIONS } from '../packages/gateway/src/s3/operations';
 
 const PAGE = resolve(__dirname, '../docs/s3-compatibility.md');
@@ -47,6 +48,14 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
 - **Encryption and object lock** headers are refused.
 - **POST forms** hold at most 1 MiB beside their file (AWS: 20 KB before it).
 - **\`DELETE\` takes conditions** on size and \`Last-Modified\` in every bucket (AWS: in directory buckets).
+- **New buckets** have ACLs disabled and all of Block Public Access on, also for accounts and tools that are older than
+  these defaults of AWS.
+- **\`aws-exec-read\`** grants nothing beyond the owner: there is no Amazon EC2 here.
+- **Acceleration, requester pays, analytics, metrics and tiering configurations** are checked, kept and returned. Requester
+  pays refuses those who did not agree to pay, and bills nobody; the others change nothing.
+- **MFA delete** cannot be enabled, because there are no MFA devices.
+- **Websites** are served on a port of their own (\`websitePort\`), at \`bucket.DOMAIN\`, at a bucket's own domain name,
+  or at \`/bucket/\`.
 - **Keys that XML 1.0 cannot hold** (control characters) are listed as character references, as AWS
   does. Ask with \`encoding-type=url\`, as the SDKs do.
 `;
@@ -65,6 +74,10 @@ function rows(names: readonly string[]): string {
     .join('\n');
 }
 
+function supportedRow({ name, limitation }: Operation): string {
+  return limitation === undefined ? rows([name]) : `${rows([name])}: ${limitation}`;
+}
+
 function reasons(refused: readonly RefusedOperation[]): string {
   return refused
     .filter(({ refusal }) => refusal === 'not-planned')
@@ -81,7 +94,7 @@ async function page(): Promise<string> {
   const text = [
     INTRODUCTION,
     `## Supported (${supported.length})\n`,
-    `${rows(supported.map(({ name }) => name))}\n`,
+    `${supported.map(supportedRow).join('\n')}\n`,
     DEVIATIONS,
     `## Refused for now: on the roadmap (${named('planned').length})\n`,
     `${rows(named('planned'))}\n`,
