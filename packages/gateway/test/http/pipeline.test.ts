@@ -439,7 +439,10 @@ describe('the matrix of body modes and forgeries', () => {
       for (const target of targets) {
         const answer = await call(method, target, { signer: { secretKey: 'wrong' } });
 
-        expect([method, target, answer.code]).toEqual([method, target, 'SignatureDoesNotMatch']);
+        // That would be IAM or STS, and says which action it wants.
+        const isQuery = method === 'POST' && target === '/';
+        const code = isQuery ? 'InvalidAction' : 'SignatureDoesNotMatch';
+        expect([method, target, answer.code]).toEqual([method, target, code]);
       }
     }
   });
