@@ -53,6 +53,7 @@ function addGatewayOptions(command: Command): void {
     .option('--https-port <port>', 'HTTPS beside HTTP')
     .option('--https-certificate <file>', 'PEM: the certificate and those of its issuers')
     .option('--https-key <file>', 'PEM')
+    .option('--website-port <port>', 'buckets as websites')
     .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
     .option('--allow-signature-v2', 'accept requests that are signed with Signature Version 2');
 }
@@ -63,6 +64,7 @@ interface RoleFlags {
   readonly httpsPort?: string;
   readonly httpsCertificate?: string;
   readonly httpsKey?: string;
+  readonly websitePort?: string;
   readonly identities?: string;
   readonly allowSignatureV2?: true;
 }

@@ -43,6 +43,7 @@ describe('azimuth dev: the launcher', () => {
       shape: {},
       gateway: {
         httpsPort: null,
+        websitePort: null,
         certificate: null,
         identitiesFile: null,
         allowSignatureV2: false,

@@ -52,9 +52,11 @@ describe('layout of a development cluster (architecture: one of each a zone)', (
       expect(config['identitiesFile'] !== undefined).toBe(nodeId.includes('gateway'));
     }
     expect(configs.get('a-gateway-1')).toMatchObject({ allowSignatureV2: true });
-    expect(portNames('gateway', true)).toContain('httpsPort');
+    expect(portNames('gateway', ['httpsPort', 'websitePort'])).toEqual(
+      expect.arrayContaining(['httpsPort', 'websitePort']) as string[],
+    );
     expect(portNames('gateway')).not.toContain('httpsPort');
-    expect(portNames('storage', true)).not.toContain('httpsPort');
+    expect(portNames('storage', ['httpsPort'])).not.toContain('httpsPort');
   });
 
   it('applies overrides to their role alone', () => {

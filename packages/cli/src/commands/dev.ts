@@ -44,6 +44,7 @@ interface DevFlags {
   readonly logLevel: string;
   readonly exitWithParent: boolean;
   readonly httpsPort?: number;
+  readonly websitePort?: number;
   readonly httpsCertificate?: string;
   readonly httpsKey?: string;
   readonly identities?: string;
@@ -90,6 +91,7 @@ export function devCommand(context: CliContext): Command {
       'PEM (default: one of the authority in DIR/<region>/authority/ca.pem)',
     )
     .option('--https-key <file>', 'PEM')
+    .option('--website-port <port>', 'buckets as websites (default: none)', integer(1, 65_000))
     .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
     .option(
       '--allow-signature-v2',
@@ -201,7 +203,8 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
 
 /** @throws StoreError INVALID_ARGUMENT for a certificate without its key. */
 function gatewayOptions(flags: DevFlags): DevGatewayOptions {
-  const { httpsPort = null, httpsCertificate, httpsKey, identities, allowSignatureV2 } = flags;
+  const { httpsPort = null, websitePort = null, httpsCertificate, httpsKey } = flags;
+  const { identities, allowSignatureV2 } = flags;
   if ((httpsCertificate === undefined) !== (httpsKey === undefined)) {
     throw new StoreError('INVALID_ARGUMENT', {
       hint: '--https-certificate and --https-key belong together',
@@ -209,6 +212,7 @@ function gatewayOptions(flags: DevFlags): DevGatewayOptions {
   }
   return {
     httpsPort,
+    websitePort,
     certificate:
       httpsCertificate === undefined || httpsKey === undefined
         ? null
@@ -226,7 +230,7 @@ function printWelcome(
   { print }: CliContext,
 ): void {
   for (const region of cluster.regions) {
-    const { accessKey, secretKey, endpoint, httpsEndpoint } = region.describe();
+    const { accessKey, secretKey, endpoint, httpsEndpoint, websiteEndpoint } = region.describe();
     print('');
     print(`${region.processCount} processes ready after ${(tookMs / 1000).toFixed(1)} s`);
     print(`  S3 endpoint  ${endpoint}`);
@@ -234,6 +238,7 @@ function printWelcome(
       print(`  with TLS     ${httpsEndpoint}`);
       print(`  authority    ${join(directory, region.name, 'authority', 'ca.pem')}`);
     }
+    if (websiteEndpoint !== undefined) print(`  websites     ${websiteEndpoint}/BUCKET/`);
     print(`  region       ${region.name}`);
     print(`  access key   ${accessKey}`);
     print(`  secret key   ${secretKey}`);

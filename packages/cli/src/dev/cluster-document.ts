@@ -19,6 +19,8 @@ export interface RegionDocument {
   readonly endpoint: string;
   /** The same with TLS; absent without HTTPS. */
   readonly httpsEndpoint?: string;
+  /** Buckets as websites; absent without. */
+  readonly websiteEndpoint?: string;
   readonly gateways: readonly { readonly zone: string; readonly url: string }[];
   readonly accessKey: string;
   readonly secretKey: string;

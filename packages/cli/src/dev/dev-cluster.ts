@@ -24,6 +24,8 @@ const LEFTOVER_POLL_MS = 50;
 export interface DevGatewayOptions {
   /** HTTPS beside HTTP; null for none. Further regions have it `REGION_PORT_STEP` higher. */
   readonly httpsPort: number | null;
+  /** Buckets as websites; null for none. Further regions have it as much higher. */
+  readonly websitePort: number | null;
   /** PEM files; null for a certificate of the region's own authority. */
   readonly certificate: DevGatewaySettings['certificate'];
   readonly identitiesFile: string | null;
@@ -122,13 +124,15 @@ export class DevCluster {
     const { clock, random, gateway } = this.#options;
     const frontDoorPorts = Array.from({ length: regions }, (_, i) => port + i * REGION_PORT_STEP);
     const frontDoorPort = port + index * REGION_PORT_STEP;
-    const httpsPorts =
-      gateway.httpsPort === null
-        ? []
-        : frontDoorPorts.map((each) => each - port + Number(gateway.httpsPort));
+    const portsFrom = (first: number | null): readonly number[] =>
+      first === null ? [] : frontDoorPorts.map((each) => each - port + first);
+    const httpsPorts = portsFrom(gateway.httpsPort);
+    const websitePorts = portsFrom(gateway.websitePort);
     const httpsPort = httpsPorts[index] ?? null;
+    const websitePort = websitePorts[index] ?? null;
     await requireFreePort(frontDoorPort, '--port');
     if (httpsPort !== null) await requireFreePort(httpsPort, '--https-port');
+    if (websitePort !== null) await requireFreePort(websitePort, '--website-port');
     const name = regionName(index);
     const directory = join(this.#directory, name);
     const state = await openRegionState(directory, { shape, credentials }, { clock, random });
@@ -143,7 +147,13 @@ export class DevCluster {
       plan: { ...state, name, bulkMode, logLevel, overrides, gateway: settings },
       frontDoorPort,
       httpsPort,
-      reservedPorts: new Set([...frontDoorPorts, ...httpsPorts, ...this.#portsInUse()]),
+      websitePort,
+      reservedPorts: new Set([
+        ...frontDoorPorts,
+        ...httpsPorts,
+        ...websitePorts,
+        ...this.#portsInUse(),
+      ]),
       main: this.#options.main,
       env: this.#options.env,
       clock,

@@ -92,9 +92,12 @@ export function devNodes(shape: DevShape): DevNode[] {
   ]);
 }
 
-/** @param hasHttps gateways listen with TLS as well. */
-export function portNames(role: DevRole, hasHttps = false): readonly string[] {
-  return role === 'gateway' && hasHttps ? [...PORT_NAMES.gateway, 'httpsPort'] : PORT_NAMES[role];
+/** What a gateway listens to besides HTTP when it is asked to. */
+export type ExtraPortName = 'httpsPort' | 'websitePort';
+
+/** @param extra of gateways. */
+export function portNames(role: DevRole, extra: readonly ExtraPortName[] = []): readonly string[] {
+  return role === 'gateway' ? [...PORT_NAMES.gateway, ...extra] : PORT_NAMES[role];
 }
 
 /** What the gateways of a region have beyond the defaults. */

@@ -8,7 +8,7 @@ import { writeJsonAtomically } from './cluster-document';
 import type { PrometheusTarget, RegionDocument } from './cluster-document';
 import type { ControlAction } from './control-socket';
 import { devNodes, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
-import type { DevNode, DevPorts, DevRegionPlan, DevRole } from './dev-layout';
+import type { DevNode, DevPorts, DevRegionPlan, DevRole, ExtraPortName } from './dev-layout';
 import { DevProcess } from './dev-process';
 import { ADMIN_NODE_ID, markRegionFormed } from './dev-state';
 import { findFreePorts } from './free-ports';
@@ -30,6 +30,8 @@ export interface DevRegionOptions {
   readonly frontDoorPort: number;
   /** Null without HTTPS. */
   readonly httpsPort: number | null;
+  /** Null without a website endpoint. */
+  readonly websitePort: number | null;
   readonly reservedPorts: ReadonlySet<number>;
   /** The program: `node main.js`. */
   readonly main: string;
@@ -79,10 +81,10 @@ export class DevRegion {
 
   /** Starts everything at once and the front door; resolves when all are ready. */
   async start(signal: AbortSignal): Promise<void> {
-    const { frontDoorPort, httpsPort } = this.#options;
+    const { frontDoorPort } = this.#options;
     this.#frontDoors = [await this.#openFrontDoor(frontDoorPort, 'httpPort')];
-    if (httpsPort !== null) {
-      this.#frontDoors = [...this.#frontDoors, await this.#openFrontDoor(httpsPort, 'httpsPort')];
+    for (const [name, port] of extraPorts(this.#options)) {
+      this.#frontDoors = [...this.#frontDoors, await this.#openFrontDoor(port, name)];
     }
     for (const process of this.#processes) process.start();
     await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
@@ -94,7 +96,7 @@ export class DevRegion {
     for (const { process } of this.#gateways()) process.reload();
   }
 
-  #openFrontDoor(port: number, portName: 'httpPort' | 'httpsPort'): Promise<FrontDoor> {
+  #openFrontDoor(port: number, portName: 'httpPort' | ExtraPortName): Promise<FrontDoor> {
     return FrontDoor.open(
       { host: LOOPBACK, port },
       this.#gateways().map(({ process }) => ({
@@ -164,6 +166,9 @@ export class DevRegion {
       ...(this.#options.httpsPort === null
         ? {}
         : { httpsEndpoint: `https://${LOOPBACK}:${this.#options.httpsPort}` }),
+      ...(this.#options.websitePort === null
+        ? {}
+        : { websiteEndpoint: `http://${LOOPBACK}:${this.#options.websitePort}` }),
       gateways: this.#gateways().map(({ process, httpPort }) => ({
         zone: process.node.zone,
         url: `http://${LOOPBACK}:${httpPort}`,
@@ -248,13 +253,24 @@ function isDataRole(role: DevRole): boolean {
   return role === 'metadata' || role === 'storage';
 }
 
+function extraPorts({
+  httpsPort,
+  websitePort,
+}: DevRegionOptions): readonly (readonly [name: ExtraPortName, port: number])[] {
+  const all = [
+    ['httpsPort', httpsPort],
+    ['websitePort', websitePort],
+  ] as const;
+  return all.flatMap(([name, port]) => (port === null ? [] : [[name, port] as const]));
+}
+
 async function assignPorts(
   nodes: readonly DevNode[],
   options: DevRegionOptions,
 ): Promise<Map<string, DevPorts>> {
-  const hasHttps = options.httpsPort !== null;
+  const extra = extraPorts(options).map(([name]) => name);
   const wanted = nodes.flatMap((node) =>
-    portNames(node.role, hasHttps).map((name) => ({ nodeId: node.nodeId, name })),
+    portNames(node.role, extra).map((name) => ({ nodeId: node.nodeId, name })),
   );
   const free = await findFreePorts(wanted.length, {
     host: LOOPBACK,
