@@ -53,7 +53,7 @@ interface DevFlags {
 }
 
 export function devCommand(context: CliContext): Command {
-  const command = new Command('dev')
+  const command = addEndpointOptions(new Command('dev'))
     .summary('run a development cluster on loopback')
     .description(
       'Runs a whole cluster on loopback: in each zone a metadata node, storage nodes, a gateway and ' +
@@ -85,19 +85,6 @@ export function devCommand(context: CliContext): Command {
     )
     .option('--access-key <key>', 'root access key (default: made at the first start and kept)')
     .option('--secret-key <key>', 'root secret key, 8 characters or more (default: made and kept)')
-    .option('--https-port <port>', 'HTTPS beside HTTP (default: none)', integer(1, 65_000))
-    .option(
-      '--https-certificate <file>',
-      'PEM (default: one of the authority in DIR/<region>/authority/ca.pem)',
-    )
-    .option('--https-key <file>', 'PEM')
-    .option('--website-port <port>', 'buckets as websites (default: none)', integer(1, 65_000))
-    .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
-    .option(
-      '--allow-signature-v2',
-      'accept requests that are signed with Signature Version 2',
-      false,
-    )
     .addOption(
       new Option('--regions <count>', 'regions; 2 runs a second, independent cluster')
         .choices(['1', '2'])
@@ -126,6 +113,24 @@ export function devCommand(context: CliContext): Command {
   command.addCommand(actionCommands('zone', context));
   command.addCommand(actionCommands('node', context));
   return command;
+}
+
+/** What the gateways offer beyond S3 over HTTP, and to whom. */
+function addEndpointOptions(command: Command): Command {
+  return command
+    .option('--https-port <port>', 'HTTPS beside HTTP (default: none)', integer(1, 65_000))
+    .option(
+      '--https-certificate <file>',
+      'PEM (default: one of the authority in DIR/<region>/authority/ca.pem)',
+    )
+    .option('--https-key <file>', 'PEM')
+    .option('--website-port <port>', 'buckets as websites (default: none)', integer(1, 65_000))
+    .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
+    .option(
+      '--allow-signature-v2',
+      'accept requests that are signed with Signature Version 2',
+      false,
+    );
 }
 
 function actionCommands(scope: 'zone' | 'node', context: CliContext): Command {

@@ -78,7 +78,10 @@ export function bucketConfiguration<Name extends BucketConfigurationName>(
   const document = bucket.configurations[name];
   if (document === undefined) return null;
   let byName = parsed.get(bucket);
-  if (byName === undefined) parsed.set(bucket, (byName = new Map()));
+  if (byName === undefined) {
+    byName = new Map<string, unknown>();
+    parsed.set(bucket, byName);
+  }
   if (!byName.has(name)) byName.set(name, JSON.parse(document));
   return byName.get(name) as BucketConfigurations[Name];
 }
