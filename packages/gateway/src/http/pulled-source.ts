@@ -4,7 +4,7 @@ import type { ByteSink, ByteSource } from '../data-path/byte-source';
 
 interface Wanted {
   readonly resolve: (chunk: Uint8Array | null) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -14,7 +14,7 @@ interface Wanted {
 export class PulledSource {
   readonly #source: ByteSource;
   #finished: Promise<void> | null = null;
-  #outcome: { readonly error: unknown } | null = null;
+  #outcome: { readonly error: Error | null } | null = null;
   #wanted: Wanted | null = null;
   #held: { readonly release: () => void; readonly abandon: (error: Error) => void } | null = null;
 
@@ -54,7 +54,7 @@ export class PulledSource {
     if (this.#finished !== null) return;
     this.#finished = this.#source.readInto(this.#receive).then(
       () => this.#end(null),
-      (error: unknown) => this.#end(error),
+      (error: unknown) => this.#end(error as Error),
     );
   }
 
@@ -68,7 +68,7 @@ export class PulledSource {
     });
   };
 
-  #end(error: unknown): void {
+  #end(error: Error | null): void {
     this.#outcome = { error };
     const wanted = this.#wanted;
     this.#wanted = null;
