@@ -2,7 +2,6 @@ import { decodeRecord } from '@azimuth/proto';
 import type { Command, SessionResponse } from '@azimuth/proto';
 
 import { IndexGroupModel, RootGroupModel } from './group-model';
-import type { GroupModel } from './group-model';
 import type { Question } from './question';
 
 interface Executed {
@@ -15,7 +14,7 @@ interface Executed {
  * that a client sent again is executed once (pitfall 26).
  */
 export class CommittedHistory {
-  readonly model: GroupModel;
+  readonly model: IndexGroupModel | RootGroupModel;
   readonly #executed = new Map<string, Executed>();
   readonly #answers = new Map<number, SessionResponse>();
   #nowMs = 0;

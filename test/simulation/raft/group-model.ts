@@ -14,7 +14,7 @@ import type { IndexQuestion, Question, RootQuestion } from './question';
 import { Timeline, Timelines } from './timeline';
 
 /** What the commands of a group mean, and what it answers at each index. */
-export interface GroupModel {
+interface GroupModel {
   /** The result, or `{ code }` of the refusal. */
   execute(command: Command, index: number, nowMs: number): unknown;
   /** What `answerTo` gives where everything up to `index` is applied. */

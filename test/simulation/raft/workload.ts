@@ -11,7 +11,8 @@ import type {
 } from '@azimuth/proto';
 import type { VirtualClock } from '@azimuth/testkit';
 
-import type { GroupModel, IndexGroupModel, RootGroupModel } from './group-model';
+import { RootGroupModel } from './group-model';
+import type { IndexGroupModel } from './group-model';
 import { BUCKET_ID } from './question';
 import type { Question } from './question';
 import { RootWorkload } from './root-workload';
@@ -46,10 +47,9 @@ export class Workload {
 
   command(client: string, group: string): Command {
     this.#commands += 1;
+    const { model } = this.#options.checker.history(group);
     const [name, args] =
-      group === 'root'
-        ? this.#root.next(this.#modelOf(group) as RootGroupModel)
-        : this.#indexCommand(client, this.#modelOf(group) as IndexGroupModel);
+      model instanceof RootGroupModel ? this.#root.next(model) : this.#indexCommand(client, model);
     return {
       version: COMMAND_VERSION,
       name,
@@ -61,10 +61,10 @@ export class Workload {
 
   question(group: string): Question {
     const { random } = this.#options;
-    if (group === 'root') return this.#root.question();
+    const { model } = this.#options.checker.history(group);
+    if (model instanceof RootGroupModel) return this.#root.question();
     const key = this.#anyKey();
     const dice = random.below(10);
-    const model = this.#modelOf(group) as IndexGroupModel;
     if (dice === 0) {
       const limit = 1 + random.below(VERSIONS_LIMIT_MAX);
       return { kind: 'versions', prefix: random.below(2) === 0 ? '' : key, limit };
@@ -72,10 +72,6 @@ export class Workload {
     if (dice === 1) return { kind: 'parts', ...this.#anyUpload(model) };
     const versionId = dice < 5 ? this.#anyVersionId(model, key) : null;
     return { kind: 'version', key, versionId };
-  }
-
-  #modelOf(group: string): GroupModel {
-    return this.#options.checker.history(group).model;
   }
 
   #indexCommand(client: string, model: IndexGroupModel): NamedArgs {
