@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 
 import type { Clock, Logger } from '@azimuth/common';
 
+import { readIntoOwnBuffers } from './http/http-connection';
 import type { RequestIds } from './http/request-id';
 import { errorDocument } from './http/xml/error-document';
 import type { S3ErrorCode } from './s3/s3-error';
@@ -115,6 +116,8 @@ export async function startGatewayServer(
   server.on('clientError', (error: Error, socket: Socket) => {
     answerMalformed(error, socket, options);
   });
+  // TLS decrypts into buffers of its own.
+  const connections = tlsServer === null ? readIntoOwnBuffers(server) : [];
   await listen(server, options);
 
   let closing: Promise<void> | null = null;
@@ -126,6 +129,7 @@ export async function startGatewayServer(
     setCertificate: (renewed) => tlsServer?.setSecureContext(tlsOptions(renewed)),
     close() {
       isDraining = true;
+      for (const connection of connections) connection.closeIfIdle();
       closing ??= drain(server, handler, { drainMs: options.drainMs, clock });
       return closing;
     },

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { Buffer } from 'node:buffer';
 
 import type { Clock } from '@azimuth/common';
 import { assert } from '@azimuth/common';
@@ -15,11 +15,18 @@ export interface MinimumProgress {
 
 export const DEFAULT_MINIMUM_PROGRESS: MinimumProgress = { windowMs: 30_000, bytes: 30 * 1024 };
 
-/** What of Node's IncomingMessage is used here. */
-export type IncomingStream = Pick<
-  IncomingMessage,
-  'on' | 'off' | 'pause' | 'resume' | 'complete' | 'destroyed'
->;
+/** What delivers the bytes: Node's IncomingMessage, or a body past its parser (`WireBody`). */
+export interface IncomingStream {
+  /** Every byte has come. */
+  readonly complete: boolean;
+  readonly destroyed: boolean;
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
+  off(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  off(event: 'end' | 'close', listener: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
 
 /**
  * The bytes of a request as the socket delivers them, with back-pressure and without copies.
@@ -50,6 +57,11 @@ export class IncomingBody implements ByteSource {
 
   get receivedBytes(): number {
     return this.#receivedBytes;
+  }
+
+  /** Every byte has come, be it read or not. */
+  get isComplete(): boolean {
+    return this.#request.complete;
   }
 
   get isStarted(): boolean {

@@ -18,6 +18,7 @@ import type { RefusedOperation } from '../s3/operations';
 import { isRefused } from '../s3/operations';
 import { S3Error, toS3Error } from '../s3/s3-error';
 import { clientFacts } from './client-facts';
+import { bodyStreamOf } from './http-connection';
 import type { MinimumProgress } from './incoming-body';
 import { IncomingBody } from './incoming-body';
 import type { FormSender, RequestBody, S3Request, SignedForm } from './request';
@@ -110,7 +111,7 @@ export class Pipeline {
     const { clock, metrics, requestIds, minimumProgress } = this.#options;
     const startedMs = clock.monotonicMs();
     const abort = new AbortController();
-    const body = new IncomingBody(request, clock, minimumProgress, () => {
+    const body = new IncomingBody(bodyStreamOf(request, response), clock, minimumProgress, () => {
       if (expectsContinue) response.writeContinue();
     });
     const requestId = requestIds.next();
@@ -246,7 +247,7 @@ export class Pipeline {
   }
 
   async #write(exchange: Exchange, answer: S3Response): Promise<number> {
-    const { request, response, requestId, head, abort } = exchange;
+    const { request, response, body, requestId, head, abort } = exchange;
     const { view } = this.#options.context;
     const baseHeaders: Record<string, string> = {
       'x-amz-request-id': requestId,
@@ -255,7 +256,7 @@ export class Pipeline {
         ? await crossOriginHeaders(head, view, abort.signal)
         : {}),
     };
-    if (!request.complete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
+    if (!body.isComplete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
     const isHead = request.method === 'HEAD';
     return writeResponse(response, answer, { isHead, baseHeaders, clock: this.#options.clock });
   }
@@ -279,8 +280,8 @@ export class Pipeline {
 
   /** Ends the answer, after reading what is left of a refused body within limits. */
   async #finish(exchange: Exchange): Promise<void> {
-    const { request, response, body } = exchange;
-    if (!request.complete && !response.destroyed && !isWaitingForContinue(exchange)) {
+    const { response, body } = exchange;
+    if (!body.isComplete && !response.destroyed && !isWaitingForContinue(exchange)) {
       // The answer leaves now; only its end waits.
       response.flushHeaders();
       const isRead = await body.discard(
