@@ -144,5 +144,6 @@ function resetRole(state: RaftState, term: Term): void {
   state.termStartIndex = 0;
   state.uncommittedBytes = 0;
   state.pendingReads = [];
+  state.readQuorum = [];
   state.agreedIndex = 0;
 }

@@ -50,6 +50,8 @@ export interface RaftState {
   uncommittedBytes: number;
   lastReadContext: number;
   pendingReads: PendingRead[];
+  /** Who made the last read round's quorum with this node; empty = not known yet. */
+  readQuorum: readonly NodeId[];
 
   lastApplied: LogIndex;
 }
@@ -90,6 +92,7 @@ export function createRaftState(options: RaftStateOptions): RaftState {
     uncommittedBytes: 0,
     lastReadContext: 0,
     pendingReads: [],
+    readQuorum: [],
     lastApplied: options.lastApplied,
   };
 }

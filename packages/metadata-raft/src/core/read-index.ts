@@ -1,7 +1,8 @@
 import type { HeartbeatResponse } from './message';
+import { isVoter } from './membership';
 import { isQuorum } from './quorum';
 import type { RaftState } from './raft-state';
-import { broadcastHeartbeat } from './replication';
+import { broadcastHeartbeat, sendHeartbeat } from './replication';
 
 export type ReadRefusal = 'not-leader' | 'overloaded';
 
@@ -21,8 +22,22 @@ export function startRead(state: RaftState): number | ReadRefusal {
     confirmedBy: new Set([state.id]),
   });
   confirmReads(state);
-  if (state.pendingReads.length > 0) broadcastHeartbeat(state);
+  if (state.pendingReads.length > 0) askForConfirmation(state);
   return context;
+}
+
+/**
+ * Asks those who were the first to confirm the last round, because a quorum is enough and every
+ * answer costs a wakeup at both ends. Should one of them be silent now, the next regular heartbeat
+ * asks everybody in its place, and the first to answer that are asked from then on.
+ */
+function askForConfirmation(state: RaftState): void {
+  const { configuration, id: self, readQuorum } = state;
+  if (isQuorum(configuration, (id) => id === self || readQuorum.includes(id))) {
+    for (const id of readQuorum) sendHeartbeat(state, id);
+  } else {
+    broadcastHeartbeat(state);
+  }
 }
 
 /**
@@ -44,5 +59,8 @@ function confirmReads(state: RaftState): void {
   }
   for (const read of state.pendingReads.splice(0, confirmed)) {
     state.ready.readStates.push({ context: read.context, index: read.index });
+    state.readQuorum = [...read.confirmedBy].filter(
+      (id) => id !== state.id && isVoter(state.configuration, id),
+    );
   }
 }

@@ -99,19 +99,20 @@ function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean
 
 export function broadcastHeartbeat(state: RaftState): void {
   state.heartbeatElapsedTicks = 0;
-  for (const [id, progress] of state.progress) {
-    if (id === state.id) continue;
-    state.ready.messages.push({
-      type: 'Heartbeat',
-      from: state.id,
-      to: id,
-      term: state.currentTerm,
-      // Beyond its match the follower may hold entries of another leader.
-      leaderCommit: Math.min(progress.matchIndex, state.log.commitIndex),
-      lastLogIndex: state.log.lastIndex,
-      readContext: state.lastReadContext,
-    });
-  }
+  for (const id of state.progress.keys()) if (id !== state.id) sendHeartbeat(state, id);
+}
+
+export function sendHeartbeat(state: RaftState, to: NodeId): void {
+  state.ready.messages.push({
+    type: 'Heartbeat',
+    from: state.id,
+    to,
+    term: state.currentTerm,
+    // Beyond its match the follower may hold entries of another leader.
+    leaderCommit: Math.min(state.progress.get(to)?.matchIndex ?? 0, state.log.commitIndex),
+    lastLogIndex: state.log.lastIndex,
+    readContext: state.lastReadContext,
+  });
 }
 
 /**

@@ -310,6 +310,55 @@ describe('ReadIndex', () => {
     expect(node.takeReadStates()).toMatchObject([{ context: second }]);
   });
 
+  it('asks no more followers than a quorum takes, those that were first to answer (R9)', () => {
+    const cluster = new CoreCluster(['n1', 'n2', 'n3', 'n4', 'n5']);
+    cluster.elect('n1');
+    const node = cluster.node('n1');
+    const asked = (): string[] => node.takeMessages().map(({ to }) => to);
+    const answer = (from: string, readContext: number): void => {
+      node.step({ type: 'HeartbeatResponse', from, to: 'n1', term: 1, readContext });
+    };
+    const first = node.readIndex() as number;
+    expect(asked()).toEqual(['n2', 'n3', 'n4', 'n5']);
+    for (const id of ['n4', 'n3', 'n2', 'n5']) answer(id, first);
+    const second = node.readIndex() as number;
+    expect(asked().sort()).toEqual(['n3', 'n4']);
+    answer('n4', second);
+    expect(node.takeReadStates()).toMatchObject([{ context: first }]);
+    answer('n3', second);
+    expect(node.takeReadStates()).toMatchObject([{ context: second }]);
+  });
+
+  it('is confirmed by others at the next heartbeat when those who are asked fall silent (R9)', () => {
+    const cluster = new CoreCluster();
+    cluster.elect('n1');
+    const node = cluster.node('n1');
+    cluster.isolate('n3');
+    node.readIndex();
+    cluster.settle();
+    expect(node.takeReadStates()).toHaveLength(1);
+    cluster.heal('n3');
+    cluster.isolate('n2');
+    const context = node.readIndex();
+    cluster.settle();
+    expect(node.takeReadStates()).toEqual([]);
+    cluster.tick(DEFAULT_RAFT_CONFIG.heartbeatTicks, ['n1']);
+    expect(node.takeReadStates()).toMatchObject([{ context }]);
+    const next = node.readIndex();
+    cluster.settle();
+    expect(node.takeReadStates()).toMatchObject([{ context: next }]);
+  });
+
+  it('keeps the followers that it does not ask from campaigning', () => {
+    const cluster = new CoreCluster();
+    cluster.elect('n1');
+    for (let tick = 0; tick < 3 * DEFAULT_RAFT_CONFIG.electionTimeoutTicksMax; tick += 1) {
+      cluster.node('n1').readIndex();
+      cluster.tick(1);
+    }
+    expect(cluster.node('n1').status()).toMatchObject({ role: 'leader', term: 1 });
+  });
+
   it('is not answered by a leader that a quorum has left', () => {
     const cluster = new CoreCluster();
     cluster.elect('n1');
