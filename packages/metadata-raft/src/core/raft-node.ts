@@ -252,9 +252,10 @@ export class RaftNode {
     return log.slice(lastApplied + 1, end, bytesMax, Number.MAX_SAFE_INTEGER);
   }
 
-  get hasCommittedEntries(): boolean {
+  /** How many entries {@link committedEntries} has for the state machine. */
+  get committedEntriesCount(): number {
     const { log, lastApplied } = this.#state;
-    return lastApplied < Math.min(log.commitIndex, log.stableIndex);
+    return Math.max(0, Math.min(log.commitIndex, log.stableIndex) - lastApplied);
   }
 
   /** The index of a durable snapshot that the state machine must take over before anything else. */

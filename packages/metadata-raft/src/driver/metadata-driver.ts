@@ -231,10 +231,7 @@ export class MetadataDriver implements TransportReceiver {
 
   #tick(): void {
     this.#ticks += 1;
-    for (const group of this.#groups.values()) {
-      group.node.tick();
-      group.noteStatus();
-    }
+    for (const group of this.#groups.values()) group.tick();
     if (this.#ticks % TICKS_PER_CHECKPOINT === 0) {
       this.#isCheckpointDue = true;
       for (const name of this.#storage?.groupsToCompact() ?? []) {

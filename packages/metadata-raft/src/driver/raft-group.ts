@@ -38,6 +38,8 @@ interface Running {
 }
 
 const APPLY_BYTES_MAX = 1024 * 1024;
+/** A follower applies so many entries at a time, or what there is at a tick. */
+const FOLLOWER_APPLY_ENTRIES = 64;
 const IDLE_STATUS: RaftGroupStatus = {
   role: 'follower',
   term: 0,
@@ -62,6 +64,8 @@ export class DriverGroup implements RaftGroup {
   #compacting: Promise<void> | null = null;
   #isReceivingSnapshot = false;
   #isCompactionForced = false;
+  /** A tick found committed entries; they go to the state machine now, many or few. */
+  #isApplyOverdue = false;
   #isClosed = false;
 
   constructor(name: string, stateMachine: StateMachine) {
@@ -143,6 +147,13 @@ export class DriverGroup implements RaftGroup {
 
   get hasWork(): boolean {
     return this.node.hasReady || this.#compactionMark !== null;
+  }
+
+  /** One tick of time has passed. */
+  tick(): void {
+    this.node.tick();
+    this.noteStatus();
+    this.#isApplyOverdue = this.node.committedEntriesCount > 0;
   }
 
   /** Hands queued proposals and reads to the core. */
@@ -286,8 +297,10 @@ export class DriverGroup implements RaftGroup {
         await this.#installSnapshot(snapshotIndex);
         continue;
       }
+      if (!this.#areEntriesDue()) break;
       const entries = node.committedEntries(APPLY_BYTES_MAX);
       if (entries.length === 0) break;
+      this.#isApplyOverdue = false;
       await this.#applyEntries(entries);
       this.#settleReads();
       if (this.#isCompactionDue()) await this.#startCompaction();
@@ -298,7 +311,18 @@ export class DriverGroup implements RaftGroup {
   #isApplyDue(): boolean {
     const { node } = this.#require();
     const isForced = this.#isCompactionForced && this.#isCompactionDue();
-    return isForced || node.snapshotToInstall !== null || node.hasCommittedEntries;
+    return isForced || node.snapshotToInstall !== null || this.#areEntriesDue();
+  }
+
+  /**
+   * Somebody waits for what a leader applies. Nobody waits for a follower, and a write of many
+   * entries costs it a fraction of many writes; but what it is behind delays it as a new leader.
+   */
+  #areEntriesDue(): boolean {
+    const { node } = this.#require();
+    const count = node.committedEntriesCount;
+    if (count === 0) return false;
+    return node.role === 'leader' || this.#isApplyOverdue || count >= FOLLOWER_APPLY_ENTRIES;
   }
 
   async #applyEntries(entries: readonly Entry[]): Promise<void> {

@@ -105,6 +105,22 @@ describe('metadata driver over real files', () => {
     }
   });
 
+  it('lets a follower apply in large batches, and a leader at once', async () => {
+    const leader = await cluster.start('n1');
+    const follower = await cluster.start('n2', { tickMs: 3_600_000 });
+    await eventually(() => leader.group.status().role === 'leader');
+    const propose = (name: string, count: number): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) => leader.group.propose(write(name, `${n}`))),
+      );
+    await propose('few', 10);
+    expect(leader.machine.registers.get('few')?.value).toBe('9');
+    await eventually(() => follower.group.status().commitIndex > 10);
+    expect(follower.group.status().lastApplied).toBe(0);
+    await propose('many', 64);
+    await eventually(() => follower.machine.registers.has('many'));
+  });
+
   it('refuses proposals and reads on a follower and names the leader', async () => {
     for (const id of VOTERS) await cluster.start(id);
     const leader = await cluster.leader();
