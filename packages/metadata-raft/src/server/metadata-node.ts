@@ -23,6 +23,9 @@ import { meaningOfEmptyLog } from './lost-log';
 import { NodeMonitor } from './node-monitor';
 import { SessionService } from './session-service';
 
+/** For the index groups together: the most that LevelDB collects before it writes a table. */
+const INDEX_WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+const WRITE_BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** A node heard again must have been steady for this long before it counts as up. */
 const STEADY_MS = 1_000;
 
@@ -213,12 +216,17 @@ async function askPeers(
 }
 
 async function openMachine<T extends CommandSet>(
-  { dataDirectory, logger }: MetadataNodeOptions,
+  { dataDirectory, logger, settings }: MetadataNodeOptions,
   group: string,
   create: CommandSetFactory<T>,
 ): Promise<Machine<T>> {
-  const store = await LevelKeyValueStore.open(join(dataDirectory, 'state', group), (reason) => {
+  const onDiscard = (reason: string): void => {
     logger.warn({ group, reason }, 'the state was discarded and will be rebuilt');
-  });
+  };
+  const share = Math.floor(INDEX_WRITE_BUFFER_BYTES / settings.indexGroups);
+  const writeBufferBytes =
+    group === 'root' ? WRITE_BUFFER_BYTES_MIN : Math.max(WRITE_BUFFER_BYTES_MIN, share);
+  const directory = join(dataDirectory, 'state', group);
+  const store = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
   return GroupStateMachine.open(store, create);
 }

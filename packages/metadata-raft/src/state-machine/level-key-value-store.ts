@@ -26,30 +26,42 @@ const RANGE_CACHE_BYTES = 1024 * 1024;
  */
 export class LevelKeyValueStore implements KeyValueStore {
   readonly #directory: string;
+  readonly #writeBufferBytes: number;
   #database: Level<Buffer, Buffer>;
 
-  private constructor(directory: string, database: Level<Buffer, Buffer>) {
+  private constructor(
+    directory: string,
+    writeBufferBytes: number,
+    database: Level<Buffer, Buffer>,
+  ) {
     this.#directory = directory;
+    this.#writeBufferBytes = writeBufferBytes;
     this.#database = database;
   }
 
-  /** Opens `directory`, made if absent; `onDiscard` hears why old content was thrown away. */
+  /**
+   * Opens `directory`, made if absent; `onDiscard` hears why old content was thrown away. Up to
+   * twice `writeBufferBytes` are kept in memory: the more, the less often a record is rewritten.
+   */
   static async open(
     directory: string,
     onDiscard: (reason: string) => void,
+    writeBufferBytes = WRITE_BUFFER_BYTES,
   ): Promise<LevelKeyValueStore> {
     mkdirSync(directory, { recursive: true });
     if (existsSync(join(directory, CONDEMNED_NAME))) {
       onDiscard('condemned');
       removeStore(directory);
     }
+    let database: Level<Buffer, Buffer>;
     try {
-      return new LevelKeyValueStore(directory, await openDatabase(directory));
+      database = await openDatabase(directory, writeBufferBytes);
     } catch (error) {
       onDiscard(String((error as Error & { cause?: unknown }).cause ?? error));
       removeStore(directory);
-      return new LevelKeyValueStore(directory, await openDatabase(directory));
+      database = await openDatabase(directory, writeBufferBytes);
     }
+    return new LevelKeyValueStore(directory, writeBufferBytes, database);
   }
 
   get(key: Buffer): Buffer | undefined {
@@ -80,7 +92,7 @@ export class LevelKeyValueStore implements KeyValueStore {
   async clear(): Promise<void> {
     await this.#database.close();
     removeStore(this.#directory);
-    this.#database = await openDatabase(this.#directory);
+    this.#database = await openDatabase(this.#directory, this.#writeBufferBytes);
   }
 
   condemn(): void {
@@ -131,13 +143,16 @@ function namedCorruption(error: unknown): unknown {
   return new StoreError('STATE_CORRUPT', { store: 'level' }, error);
 }
 
-async function openDatabase(directory: string): Promise<Level<Buffer, Buffer>> {
+async function openDatabase(
+  directory: string,
+  writeBufferBytes: number,
+): Promise<Level<Buffer, Buffer>> {
   const storeDirectory = join(directory, 'store');
   const database = new Level<Buffer, Buffer>(storeDirectory, BUFFER_ENCODING);
   // Passed to classic-level, whose options the type of `level` does not name.
   // Heads are small and inline bodies are often compressed already: Snappy would cost more than it saves.
   const options = {
-    writeBufferSize: WRITE_BUFFER_BYTES,
+    writeBufferSize: writeBufferBytes,
     cacheSize: CACHE_BYTES,
     compression: false,
   };
