@@ -61,7 +61,8 @@ export class CheckedStore {
     return content;
   }
 
-  put(key: Buffer, content: Uint8Array): void {
+  /** The content may come in pieces, so that large ones are copied once. */
+  put(key: Buffer, ...content: readonly Uint8Array[]): void {
     const value = seal(key, content);
     this.#chain(value.readUInt32LE(value.length - CHECKSUM_BYTES));
     this.#changes.set(key.toString('latin1'), { key, value });
@@ -69,7 +70,7 @@ export class CheckedStore {
 
   /** A record that the digest leaves out: what differs with the grouping of entries. */
   putUnchained(key: Buffer, content: Uint8Array): void {
-    this.#changes.set(key.toString('latin1'), { key, value: seal(key, content) });
+    this.#changes.set(key.toString('latin1'), { key, value: seal(key, [content]) });
   }
 
   delete(key: Buffer): void {
@@ -126,10 +127,16 @@ export class CheckedRange {
   }
 }
 
-function seal(key: Buffer, content: Uint8Array): Buffer {
-  const value = Buffer.allocUnsafe(content.length + CHECKSUM_BYTES);
-  value.set(content, 0);
-  value.writeUInt32LE(crc32c(content, crc32c(key)), content.length);
+function seal(key: Buffer, pieces: readonly Uint8Array[]): Buffer {
+  let sizeBytes = 0;
+  for (const piece of pieces) sizeBytes += piece.length;
+  const value = Buffer.allocUnsafe(sizeBytes + CHECKSUM_BYTES);
+  let offset = 0;
+  for (const piece of pieces) {
+    value.set(piece, offset);
+    offset += piece.length;
+  }
+  value.writeUInt32LE(crc32c(value.subarray(0, sizeBytes), crc32c(key)), sizeBytes);
   return value;
 }
 

@@ -16,6 +16,9 @@ import type {
  * u16][first][second].
  */
 
+/** MessagePack of what follows the inline bytes of most bodies. */
+const NO_BLOBS_NO_PARTS = Buffer.from([0x90, 0xc0]);
+
 /** A head with its links to the other versions of its key, by sequence; 0 is none. */
 export interface StoredVersion {
   readonly head: VersionHead;
@@ -149,8 +152,26 @@ function blobOfFields(fields: BlobFields): BlobRef {
   return { blobId, pgId, sizeBytes, profile: { k, m }, blockBytes, isReduced };
 }
 
-export function encodeBody(body: VersionBody): Buffer {
-  return encodeRecord([body.inline, body.blobs.map(blobFields), body.parts]);
+/** `[inline, blobs, parts]`. Inline bytes are a piece of their own, which nothing copies here. */
+export function encodeBody(body: VersionBody): readonly Uint8Array[] {
+  const { inline, blobs, parts } = body;
+  if (inline === null) return [encodeRecord([null, blobs.map(blobFields), parts])];
+  const isPlain = blobs.length === 0 && parts === null;
+  const rest = isPlain
+    ? [NO_BLOBS_NO_PARTS]
+    : [encodeRecord(blobs.map(blobFields)), encodeRecord(parts)];
+  return [headOfInline(inline.length), inline, ...rest];
+}
+
+/** An array of three, of which the first are so many bytes, as `encodeRecord` begins it. */
+function headOfInline(lengthBytes: number): Buffer {
+  if (lengthBytes < 0x100) return Buffer.from([0x93, 0xc4, lengthBytes]);
+  if (lengthBytes < 0x10000) {
+    return Buffer.from([0x93, 0xc5, lengthBytes >>> 8, lengthBytes & 0xff]);
+  }
+  const head = Buffer.from([0x93, 0xc6, 0, 0, 0, 0]);
+  head.writeUInt32BE(lengthBytes, 2);
+  return head;
 }
 
 export function decodeBody(content: Buffer): VersionBody {

@@ -52,7 +52,7 @@ export class VersionStore {
   }
 
   putBody(at: KeyAddress, sequence: number, body: VersionBody): void {
-    this.#records.put(recordKey('d', at.address, invertedSequence(sequence)), encodeBody(body));
+    this.#records.put(recordKey('d', at.address, invertedSequence(sequence)), ...encodeBody(body));
   }
 
   /** Makes `head` the current version. A marker has no body. */
