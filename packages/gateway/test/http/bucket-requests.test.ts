@@ -49,7 +49,8 @@ function signed(
       timestamp: new Date().toISOString().replaceAll(/[-:]|\.\d+/g, ''),
     },
   );
-  const { host: _host, ...sent } = all;
+  // fetch sets it by itself.
+  const sent = Object.entries(all).filter(([name]) => name !== 'host');
   return fetch(`${gateway.url}${target}`, {
     method,
     headers: sent,
