@@ -27,7 +27,7 @@ const STATEMENT_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** What a service names its actions with: `s3:Get*`, `sts:AssumeRole`, or `*` for all. */
-const ACTION = /^(?:\*|[a-zA-Z0-9-]+:[\w*?-]+)$/;
+const ACTION = /^(?:\*|[a-zA-Z0-9*?-]+:[\w*?-]+)$/;
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -38,6 +38,7 @@ describe('P-4: the policy of a bucket', () => {
       { Action: 's3:Get*', Resource: ['arn:aws:s3:::bucket', 'arn:aws:s3:::bucket/*'] },
     ],
     ['every action', { Action: '*', Resource: 'arn:aws:s3:::bucket/*' }],
+    ['every action of every service', { Action: '*:*', Resource: 'arn:aws:s3:::bucket/*' }],
     ['actions in any case', { Action: 's3:getobject' }],
     ['everybody', { Principal: '*' }],
     ['everybody as a principal', { Principal: { AWS: '*' } }],
