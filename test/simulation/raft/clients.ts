@@ -39,8 +39,9 @@ const RIVALS_MS = 40;
 
 /**
  * Clients that change and read versions, uploads, buckets and identities through the service's own
- * entry points, and send a command again, as it was, when they do not know what became of it. Requests and answers cross the
- * faulty network, but no partition: a leader that lost touch with its peers is still asked.
+ * entry points, and send a command again, as it was, when they do not know what became of it.
+ * Requests and answers cross the faulty network, but no partition: a leader that lost touch with
+ * its peers is still asked.
  */
 export class Clients {
   readonly #options: ClientsOptions;

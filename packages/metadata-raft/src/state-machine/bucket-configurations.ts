@@ -2,11 +2,11 @@ import { StoreError } from '@azimuth/common';
 import type { BucketRecord } from '@azimuth/proto';
 
 /** Of one bucket. Four kinds of configuration may each be there a thousand times. */
-export const CONFIGURATIONS_MAX = 4_000;
-export const CONFIGURATIONS_BYTES_MAX = 4 * 1024 * 1024;
+const CONFIGURATIONS_MAX = 4_000;
+const CONFIGURATIONS_BYTES_MAX = 4 * 1024 * 1024;
 /** Of all buckets: watchers hold them all, and the answer to their first question is one message. */
-export const ALL_CONFIGURATIONS_BYTES_MAX = 32 * 1024 * 1024;
-export const DOCUMENT_BYTES_MAX = 256 * 1024;
+const ALL_CONFIGURATIONS_BYTES_MAX = 32 * 1024 * 1024;
+const DOCUMENT_BYTES_MAX = 256 * 1024;
 
 type Configurations = BucketRecord['configurations'];
 

@@ -9,9 +9,9 @@ type Args = RootCommands['CommitIdentities']['args'];
 type Result = RootCommands['CommitIdentities']['result'];
 
 /** Every gateway holds all identities, and the answer to its first question must fit a message. */
-export const IDENTITIES_MAX = 50_000;
-export const IDENTITIES_BYTES_MAX = 16 * 1024 * 1024;
-export const IDENTITY_BYTES_MAX = 256 * 1024;
+const IDENTITIES_MAX = 50_000;
+const IDENTITIES_BYTES_MAX = 16 * 1024 * 1024;
+const IDENTITY_BYTES_MAX = 256 * 1024;
 
 /**
  * Changes identities, all or none, if they are as the caller has seen them.

@@ -17,8 +17,8 @@ class Refusal extends Error {
 }
 
 /**
- * What the root group means for clients, in plain maps: buckets, identities and leases. Nodes, disks
- * and placement groups are not part of it.
+ * What the root group means for clients, in plain maps: buckets, identities and leases. Nodes,
+ * disks and placement groups are not part of it.
  */
 export class RootModel {
   readonly buckets = new Map<string, BucketRecord>();
