@@ -66,7 +66,8 @@ export function parseConditions(block: unknown, hasVariables: boolean): Conditio
     const head = parseOperator(name);
     if (!isRecord(keys)) throw malformedPolicy(`Invalid Condition type : ${name}`);
     for (const [keyName, value] of Object.entries(keys)) {
-      if (!/^[a-zA-Z0-9][\w.-]*:./.test(keyName)) {
+      // `s3:prefix`, or of an identity provider `idp.example.com/realm:sub`.
+      if (!/^[a-zA-Z0-9][\w.:/-]*:./.test(keyName)) {
         throw malformedPolicy('Policy has an invalid condition key');
       }
       const wildcards = head.operator.hasWildcards;
