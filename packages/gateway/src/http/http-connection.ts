@@ -48,7 +48,7 @@ interface BodyPhase {
 /**
  * An accepted TCP connection that is read into buffers of ours. Node gives every read of a socket,
  * and every piece of a body, a new buffer outside of its heap, and marks the whole heap for every
- * 64 MiB of them (`docs/decisions/0008-bodies-past-the-http-parser.md`).
+ * 64 MiB of them (`docs/decisions/0009-bodies-past-the-http-parser.md`).
  *
  * Node's HTTP server sees an `HttpConnection` instead of the socket, and parses every head, with
  * all its strictness. Three rules keep the two in step:
@@ -118,7 +118,7 @@ export class WireConnection {
     phase.http.retire();
     this.#phase = { kind: 'idle' };
     // Node's parser counts the time of a head from its own beginning: it begins with a byte.
-    if (phase.early !== null) this.#parse(this.#begin(), phase.early);
+    if (phase.early !== null) this.#begin().push(phase.early);
     this.readOn();
     return true;
   }
@@ -132,14 +132,19 @@ export class WireConnection {
   /** Returns whether to read on. */
   #receive(count: number, bytes: Uint8Array): boolean {
     const phase = this.#phase;
-    if (phase.kind === 'body') return this.#receiveBody(phase, count);
+    if (phase.kind === 'body') {
+      assert(bytes.buffer === phase.buffer.buffer, 'bytes of a body are in its buffer');
+      return this.#receiveBody(phase, count);
+    }
     const copy = Buffer.from(bytes.subarray(0, count));
     if (phase.kind === 'held') {
       assert(phase.early === null, 'a connection was read on while it waited for an answer');
       phase.early = copy;
       return false;
     }
-    return this.#parse(phase.kind === 'http' ? phase.http : this.#begin(), copy);
+    const http = phase.kind === 'http' ? phase.http : this.#begin();
+    const wantsMore = http.push(copy);
+    return this.#leaveParser(http) ?? wantsMore;
   }
 
   #receiveBody({ http, body, buffer }: BodyPhase, count: number): boolean {
@@ -159,13 +164,16 @@ export class WireConnection {
     return http;
   }
 
-  #parse(http: HttpConnection, bytes: Buffer): boolean {
-    const wantsMore = http.push(bytes);
+  /**
+   * Whether to read on, when a body has left the parser. Only after a read: the next one is then
+   * made for the body.
+   */
+  #leaveParser(http: HttpConnection): boolean | null {
     const body = this.#candidate;
     // H1: what the parser has paused on is parsed first.
-    if (body === null || http.readableLength > 0) return wantsMore;
+    if (body === null || http.readableLength > 0) return null;
     this.#candidate = null;
-    if (!body.leaveParser()) return wantsMore;
+    if (!body.leaveParser()) return null;
     const buffer = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(BODY_BUFFER_BYTES);
     this.#phase = { kind: 'body', http, body, buffer };
     body.passOn();

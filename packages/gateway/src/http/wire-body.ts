@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 
 import { assert } from '@azimuth/common';
@@ -9,6 +9,8 @@ type ParsedStream = Pick<
   IncomingMessage,
   'on' | 'off' | 'pause' | 'resume' | 'read' | 'readableLength' | 'complete' | 'destroyed'
 >;
+
+const NO_BYTES = Buffer.alloc(0);
 
 /**
  * A request body of known length whose first bytes come from the HTTP parser, because they came
@@ -24,7 +26,7 @@ export class WireBody extends EventEmitter {
   #isInParser = true;
   #isFlowing = false;
   #isListening = false;
-  /** Left the parser before anybody listened. */
+  /** Came when nobody wanted it: from the parser, or in the read that a late `pause` met. */
   #pending: Buffer | null = null;
   readonly #onParsed = (chunk: Buffer): void => this.#emitBytes(chunk);
 
@@ -71,10 +73,10 @@ export class WireBody extends EventEmitter {
     return true;
   }
 
-  /** Bytes that the socket gave. */
+  /** Bytes that the socket gave. Those that nobody wants now are copied. */
   take(bytes: Buffer): void {
-    assert(this.isFlowing, 'a body was read while nobody wanted it');
-    this.#emitBytes(bytes);
+    if (this.isFlowing) this.#emitBytes(bytes);
+    else this.#pending = Buffer.concat([this.#pending ?? NO_BYTES, bytes]);
   }
 
   /** Emits what was left in the parser, if anybody wants it yet. */

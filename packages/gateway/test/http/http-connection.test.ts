@@ -214,6 +214,32 @@ describe('a connection read into our own buffers', () => {
     expect(subject.wireBodies).toHaveLength(1);
   });
 
+  it('loses nothing when a reader stops between two reads, and goes on later', async () => {
+    const subject = await open();
+    subject.server.removeAllListeners('request');
+    const body = NOISE.subarray(0, 400_000);
+    subject.server.on('request', (request, response) => {
+      const stream = bodyStreamOf(request, response);
+      const hash = createHash('sha256');
+      stream.on('data', (chunk: Buffer) => {
+        hash.update(chunk);
+        setImmediate(() => {
+          stream.pause();
+          setImmediate(() => setImmediate(() => stream.resume()));
+        });
+      });
+      stream.on('end', () => response.end(`/late ${hash.digest('hex')}\n`));
+      stream.resume();
+    });
+    const connection = dial(subject);
+    connection.socket.write(head('/late', { 'content-length': body.length }));
+    for (let from = 0; from < body.length; from += 20_000) {
+      connection.socket.write(body.subarray(from, from + 20_000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await answers(connection, 1)).toEqual([answerOf('/late', body)]);
+  });
+
   it('tells the reader when the client goes away in the middle', async () => {
     const subject = await open();
     const connection = dial(subject);
