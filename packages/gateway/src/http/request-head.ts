@@ -7,7 +7,7 @@ import type { Headers, Query } from './request';
 
 const KEY_BYTES_MAX = 1024;
 /** G-13: what AWS allows; Node's own limit (request line included) is above it. */
-const HEADER_SECTION_BYTES_MAX = 8 * 1024;
+export const HEADER_SECTION_BYTES_MAX = 8 * 1024;
 
 /**
  * Headers that decide who asks, for what and how much. Node keeps the first or joins; a second one

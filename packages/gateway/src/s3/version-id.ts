@@ -14,7 +14,14 @@ export function versionIdOf(query: Query): string | null {
   return text === undefined ? null : parseVersionId(text);
 }
 
-/** The same for a text from elsewhere; `name` is the argument that errors blame. */
+/** What makes a version cannot be about one. @throws S3Error InvalidArgument. */
+export function refuseVersionId(query: Query): void {
+  const text = query.get('versionId');
+  if (text === undefined) return;
+  throw invalidArgument('This operation does not accept a version-id.', 'versionId', text);
+}
+
+/** A version id from elsewhere; `name` is the argument that errors blame. */
 export function parseVersionId(text: string, name = 'versionId'): string {
   if (text === '') throw invalidArgument('Version id cannot be the empty string', name, '');
   if (text !== NULL_VERSION && !/^[0-9A-Za-z]{32}$/.test(text)) {

@@ -552,6 +552,7 @@ describe('malformed forms', () => {
     [{ key: 'k', 'Content-Type': 'text/plain\r\nx-injected: 1' }, 'InvalidArgument'],
     [{ key: 'k', 'x-amz-website-redirect-location': 'x' }, 'InvalidRedirectLocation'],
     [{ key: 'k', Key: 'other' }, 'InvalidArgument'],
+    [{ key: 'k', 'Content-Type': 'x'.repeat(8200) }, 'RequestHeaderSectionTooLarge'],
     [{ key: 'k', 'x-amz-server-side-encryption': 'AES256' }, 'NotImplemented'],
   ])('G-12, G-13: %j → %s', async (fields, code) => {
     const harness = await ready();

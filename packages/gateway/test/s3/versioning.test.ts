@@ -153,6 +153,28 @@ describe('versioning enabled', () => {
   });
 });
 
+describe('what makes a version', () => {
+  it.each([
+    'PutObject',
+    'CopyObject',
+    'CreateMultipartUpload',
+    'UploadPart',
+    'UploadPartCopy',
+    'CompleteMultipartUpload',
+  ])('V-3: %s is not about one', async (name) => {
+    const harness = await ready();
+    const versionId = await put(harness, '1');
+    const query = { versionId, uploadId: 'x', partNumber: '1' };
+    const headers = { 'x-amz-copy-source': `${BUCKET}/k` };
+    expect(await harness.send(name, { key: 'k', body: '2', query, headers })).toMatchObject({
+      status: 400,
+      code: 'InvalidArgument',
+      message: 'This operation does not accept a version-id.',
+    });
+    expect(await bodyOf(harness)).toBe('1');
+  });
+});
+
 describe('versioning suspended', () => {
   it('V-5: PUT replaces the null version and keeps all others', async () => {
     const harness = await ready('enabled');

@@ -18,6 +18,7 @@ import type { Operation, OperationContext } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { readDocument } from '../request-document';
 import { invalidArgument, invalidRequest, S3Error } from '../s3-error';
+import { refuseVersionId } from '../version-id';
 import type { CompletedPart } from './completion-checksum';
 import { missingChecksum, multipartChecksum, multipartEtag } from './completion-checksum';
 import type { NamedPart } from './completion-document';
@@ -36,6 +37,7 @@ export const completeMultipartUpload: Operation = {
 
   async handle(request, context) {
     const { headers } = request;
+    refuseVersionId(request.query);
     const precondition = parseWritePrecondition(headers);
     refuseUnimplementedHeaders(headers);
     const expected = parseExpectedWhole(headers);

@@ -5,6 +5,7 @@ import { parseObjectAttributes } from '../object-headers';
 import { parseTaggingHeader } from '../object-tags';
 import { newObject } from '../object/new-object';
 import type { Operation } from '../operation';
+import { refuseVersionId } from '../version-id';
 import { newUploadId } from './upload-id';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
@@ -13,6 +14,7 @@ export const createMultipartUpload: Operation = {
   body: 'none',
 
   async handle(request, context) {
+    refuseVersionId(request.query);
     const given = {
       attributes: parseObjectAttributes(request.headers),
       tags: parseTaggingHeader(request.headers),

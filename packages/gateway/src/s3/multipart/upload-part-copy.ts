@@ -9,6 +9,7 @@ import { quoteEtag, refuseUnimplementedHeaders } from '../object-headers';
 import { readFromSource, requireCopySource } from '../object/copied-version';
 import type { Operation } from '../operation';
 import { parsePartNumber } from '../part-number';
+import { refuseVersionId } from '../version-id';
 import { commitPart } from './part-commit';
 import { requireUpload } from './upload-id';
 
@@ -19,6 +20,7 @@ export const uploadPartCopy: Operation = {
 
   async handle(request, context) {
     const { headers, query, signal } = request;
+    refuseVersionId(query);
     const partNumber = required(parsePartNumber(query), 'partNumber');
     const source = parseCopySource(headers);
     refuseUnimplementedHeaders(headers);

@@ -16,6 +16,7 @@ import type { Operation } from '../operation';
 import { parsePartNumber } from '../part-number';
 import { invalidRequest } from '../s3-error';
 import { writeVerified } from '../verified-write';
+import { refuseVersionId } from '../version-id';
 import { commitPart } from './part-commit';
 import { requireUpload } from './upload-id';
 
@@ -26,6 +27,7 @@ export const uploadPart: Operation = {
 
   async handle(request, context) {
     const { body, headers, query, signal } = request;
+    refuseVersionId(query);
     const partNumber = required(parsePartNumber(query), 'partNumber');
     const sizeBytes = requireUploadSize(body);
     refuseUnimplementedHeaders(headers);

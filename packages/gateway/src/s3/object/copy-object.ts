@@ -28,6 +28,7 @@ import type { Operation, OperationContext } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { invalidRequest } from '../s3-error';
 import { commitOrDiscard } from '../verified-write';
+import { refuseVersionId } from '../version-id';
 import { commitConditionally, refuseEarlyAt } from './conditional-commit';
 import { parseTagsOfCopy, tagsOfCopy } from './copied-tags';
 import { readFromSource, requireCopySource } from './copied-version';
@@ -41,6 +42,7 @@ export const copyObject: Operation = {
 
   async handle(request, context) {
     const { headers, signal } = request;
+    refuseVersionId(request.query);
     const source = parseCopySource(headers);
     const directive = parseCopyDirective(headers, 'metadata');
     const wantedTags = parseTagsOfCopy(request);

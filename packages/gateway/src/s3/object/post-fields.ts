@@ -4,10 +4,10 @@ import type { SignedPolicy } from '../../auth/authenticate';
 import { unsupportedMechanism } from '../../auth/signed-request';
 import type { PostFormReader } from '../../http/post-form';
 import type { Headers } from '../../http/request';
+import { HEADER_SECTION_BYTES_MAX } from '../../http/request-head';
 import { checkKeyLength } from '../bucket-access';
 import { parseTaggingDocument, TAGGING_HEADER } from '../object-tags';
-import type { S3Error } from '../s3-error';
-import { invalidArgument } from '../s3-error';
+import { invalidArgument, S3Error } from '../s3-error';
 
 /** Fields by lower-case name. */
 export type FormFields = ReadonlyMap<string, string>;
@@ -126,10 +126,12 @@ const NO_HEADER_FIELDS: ReadonlySet<string> = new Set([
  * The headers that a PUT of the same object would have. Texts become one byte a character, as
  * headers come.
  *
- * @throws S3Error what parsing the `tagging` document throws, InvalidArgument for a line end.
+ * @throws S3Error what parsing the `tagging` document throws, InvalidArgument for a line end,
+ *   RequestHeaderSectionTooLarge.
  */
 export function headersOfForm(fields: FormFields, request: Headers): Headers {
   const headers = new Map<string, string>();
+  let sizeBytes = 0;
   const expectedOwner = request.get('x-amz-expected-bucket-owner');
   if (expectedOwner !== undefined) headers.set('x-amz-expected-bucket-owner', expectedOwner);
   for (const [name, value] of fields) {
@@ -142,7 +144,14 @@ export function headersOfForm(fields: FormFields, request: Headers): Headers {
     ) {
       throw invalidArgument('This field cannot be a header', name, value);
     }
-    headers.set(name, Buffer.from(value.trim(), 'utf8').toString('latin1'));
+    const text = Buffer.from(value.trim(), 'utf8').toString('latin1');
+    sizeBytes += name.length + text.length;
+    headers.set(name, text);
+  }
+  if (sizeBytes > HEADER_SECTION_BYTES_MAX) {
+    throw new S3Error('RequestHeaderSectionTooLarge', {
+      MaxSizeAllowed: HEADER_SECTION_BYTES_MAX,
+    });
   }
   const acl = fields.get('acl');
   if (acl !== undefined) headers.set('x-amz-acl', acl);

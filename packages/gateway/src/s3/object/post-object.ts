@@ -29,6 +29,10 @@ import { headersOfForm, passRest, readFields, requireFormKey, signedPolicyOf } f
 import type { FileSizeRange } from './post-policy';
 import { checkPostPolicy, parsePostPolicy } from './post-policy';
 
+/** Each may hold what of its file is not certain yet: about 1 MiB. */
+const FORMS_IN_FLIGHT_MAX = 64;
+let formsInFlight = 0;
+
 /**
  * An upload from an HTML form. Who sends it, and what, is in the form and not in the headers of the
  * request.
@@ -52,6 +56,8 @@ export const postObject: Operation = {
     if (requestBytes === null) throw new S3Error('MissingContentLength');
     // Before the body is asked for: most of what is sent elsewhere by mistake ends here.
     await requireBucket(request, context);
+    if (formsInFlight >= FORMS_IN_FLIGHT_MAX) throw new S3Error('SlowDown');
+    formsInFlight += 1;
     const source = new PulledSource(request.body.source);
     try {
       const form = new PostFormReader(source, boundary);
@@ -59,6 +65,7 @@ export const postObject: Operation = {
       const upload = await authorizeUpload(fields, request, context);
       return await store(form, upload, { fields, requestBytes }, context);
     } finally {
+      formsInFlight -= 1;
       await source.close();
     }
   },

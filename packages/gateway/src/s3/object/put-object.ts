@@ -14,6 +14,7 @@ import { parseTaggingHeader } from '../object-tags';
 import type { Operation } from '../operation';
 import { parseWritePrecondition } from '../precondition';
 import { commitOrDiscard, writeVerified } from '../verified-write';
+import { refuseVersionId } from '../version-id';
 import { commitConditionally, refuseEarlyAt } from './conditional-commit';
 import { newObject } from './new-object';
 import { requireUploadSize } from './write-size';
@@ -25,6 +26,7 @@ export const putObject: Operation = {
 
   async handle(request, context) {
     const { body, headers, signal } = request;
+    refuseVersionId(request.query);
     const sizeBytes = requireUploadSize(body);
     const precondition = parseWritePrecondition(headers);
     const given = {
