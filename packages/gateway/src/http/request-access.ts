@@ -84,7 +84,7 @@ function targetOf(
 
 /**
  * P-3: that something is not there is told only to those who could have listed it. All others get
- * what they would get for something that is there and not theirs, whatever condition they came with.
+ * what they would get for something that is there and not theirs, whatever their conditions.
  */
 export async function concealMissing(
   error: unknown,

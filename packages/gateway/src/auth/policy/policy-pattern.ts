@@ -107,7 +107,7 @@ function codePoints(text: string): number[] {
   return points;
 }
 
-/** True when the whole of `value` matches. A pattern with a variable without value matches nothing. */
+/** True when the whole of `value` matches; never for a pattern whose variable has no value. */
 export function matchesPattern(
   pattern: PolicyPattern,
   value: string,
