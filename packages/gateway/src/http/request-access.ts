@@ -6,7 +6,6 @@ import { requiredAccess } from '../auth/operation-access';
 import type { Principal } from '../auth/principal';
 import { bucketTarget } from '../s3/access-target';
 import { locateObject } from '../s3/bucket-access';
-import { findVersion } from '../s3/object/current-version';
 import type { OperationContext } from '../s3/operation';
 import { S3Error, toS3Error } from '../s3/s3-error';
 import type { RequestHead } from './request-head';
@@ -76,7 +75,9 @@ function targetOf(
     ...target,
     async object() {
       const location = locateObject(bucket, key, context);
-      const found = await findVersion(location, { versionId, withBody: false, signal }, context);
+      const args = { ...location.address, versionId, withBody: false };
+      const { metadata } = context;
+      const found = await metadata.queryIndex(location.group, 'GetVersion', args, { signal });
       return found?.head ?? null;
     },
   };
