@@ -13,7 +13,7 @@ import { hexBytes, requireScope, requireSignedHeaders, requireTime } from './sig
 import type { ExpectedScope } from './signature-checks';
 import type { AuthMechanism, SignedRequest } from './signed-request';
 import { parseSignature, unsupportedMechanism } from './signed-request';
-import { isSignatureV2, parseSignatureV2, stringToSignV2 } from './sigv2';
+import { isSignatureV2, isSignedByV2, parseSignatureV2, stringToSignV2 } from './sigv2';
 import type { CredentialScope } from './sigv4';
 import {
   ALGORITHM,
@@ -53,6 +53,15 @@ export interface SignedPolicy {
   /** `x-amz-date` */
   readonly timestamp: string;
   readonly signatureHex: string;
+  readonly sessionToken: string | null;
+}
+
+/** The same with Signature Version 2. */
+export interface SignedPolicyV2 {
+  readonly policy: string;
+  readonly accessKeyId: string;
+  /** Base64 of 20 bytes. */
+  readonly signature: string;
   readonly sessionToken: string | null;
 }
 
@@ -144,6 +153,26 @@ export class Authenticator {
           });
     }
     return requireCurrent(key.principal, scope.accessKeyId, nowMs);
+  }
+
+  /**
+   * The same for Signature Version 2, where that is switched on.
+   *
+   * @throws S3Error InvalidRequest where it is not; InvalidAccessKeyId, SignatureDoesNotMatch, …
+   */
+  authenticatePolicyV2(signed: SignedPolicyV2, nowMs: number): Principal {
+    if (!this.#allowsSignatureV2) throw unsupportedMechanism();
+    const { policy, accessKeyId, signature, sessionToken } = signed;
+    const credential = this.#credentials.lookup(accessKeyId, sessionToken);
+    const isGood = isSignedByV2(policy, signature, credential?.secretKey ?? NO_SECRET);
+    if (!isGood && credential !== null) {
+      throw new S3Error('SignatureDoesNotMatch', {
+        AWSAccessKeyId: accessKeyId,
+        StringToSign: policy,
+        SignatureProvided: signature,
+      });
+    }
+    return requireCurrent(credential?.principal ?? null, accessKeyId, nowMs);
   }
 
   #authenticateV4(head: RequestHead, signed: SignedRequest, nowMs: number): AuthenticatedRequest {

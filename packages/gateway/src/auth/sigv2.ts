@@ -131,12 +131,15 @@ function denied(message: string): S3Error {
 
 /** Compares in constant time. */
 export function isSignatureV2(signed: SignatureV2, head: RequestHead, secretKey: string): boolean {
-  const expected = createHmac('sha1', secretKey)
-    .update(stringToSignV2(signed, head), 'latin1')
-    .digest('base64');
+  return isSignedByV2(stringToSignV2(signed, head), signed.signature, secretKey);
+}
+
+/** The same for a text that is signed as it is: the policy of a POST form. */
+export function isSignedByV2(text: string, signature: string, secretKey: string): boolean {
+  const expected = createHmac('sha1', secretKey).update(text, 'latin1').digest('base64');
   // Hashes, because the texts may differ in length.
-  const digest = (text: string): Buffer => createHash('sha256').update(text, 'latin1').digest();
-  return timingSafeEqual(digest(expected), digest(signed.signature));
+  const digest = (value: string): Buffer => createHash('sha256').update(value, 'latin1').digest();
+  return timingSafeEqual(digest(expected), digest(signature));
 }
 
 export function stringToSignV2(signed: SignatureV2, head: RequestHead): string {

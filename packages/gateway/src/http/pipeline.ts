@@ -4,9 +4,10 @@ import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
 
 import type { Authenticator } from '../auth/authenticate';
-import type { Authorizer, RequestFacts } from '../auth/authorize';
+import type { Authorizer, RequestFacts, SignatureFacts } from '../auth/authorize';
 import { accessOf } from '../auth/authorize';
 import type { IpRange } from '../auth/policy/ip-range';
+import type { Principal } from '../auth/principal';
 import { ANONYMOUS } from '../auth/principal';
 import { parseTimestamp } from '../auth/sigv4';
 import { chargedHeaders } from '../s3/bucket-access';
@@ -381,19 +382,20 @@ function formSender(
 ): FormSender {
   const { authenticator, authorizer, facts } = options;
   const { nowMs } = facts;
-  const principal = signed === null ? ANONYMOUS : authenticator.authenticatePolicy(signed, nowMs);
-  const formFacts: RequestFacts = {
-    ...facts,
-    headers: new Map([...facts.headers, ...headers]),
-    signature:
-      signed === null
-        ? null
-        : {
-            version: signed.algorithm,
-            type: 'POST',
-            ageMs: nowMs - (parseTimestamp(signed.timestamp) ?? nowMs),
-            contentSha256: 'UNSIGNED-PAYLOAD',
-          },
-  };
+  let principal: Principal = ANONYMOUS;
+  let signature: SignatureFacts | null = null;
+  if (signed !== null) {
+    const isV2 = 'accessKeyId' in signed;
+    principal = isV2
+      ? authenticator.authenticatePolicyV2(signed, nowMs)
+      : authenticator.authenticatePolicy(signed, nowMs);
+    signature = {
+      version: isV2 ? 'AWS' : signed.algorithm,
+      type: 'POST',
+      ageMs: isV2 ? 0 : nowMs - (parseTimestamp(signed.timestamp) ?? nowMs),
+      contentSha256: 'UNSIGNED-PAYLOAD',
+    };
+  }
+  const formFacts = { ...facts, headers: new Map([...facts.headers, ...headers]), signature };
   return { principal, access: accessOf(authorizer, principal, formFacts) };
 }

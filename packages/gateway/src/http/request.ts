@@ -1,4 +1,4 @@
-import type { SignedPolicy } from '../auth/authenticate';
+import type { SignedPolicy, SignedPolicyV2 } from '../auth/authenticate';
 import type { RequestAccess } from '../auth/authorize';
 import type { Principal } from '../auth/principal';
 import type { ByteSource } from '../data-path/byte-source';
@@ -37,7 +37,7 @@ export interface S3Request {
 
 export interface SignedForm {
   /** Null for a form without a policy, which is anonymous. */
-  readonly signed: SignedPolicy | null;
+  readonly signed: SignedPolicy | SignedPolicyV2 | null;
   /** The fields that stand for headers, for conditions on them. */
   readonly headers: Headers;
 }

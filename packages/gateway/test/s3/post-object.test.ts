@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 import { Authenticator } from '../../src/auth/authenticate';
 import { singleCredentialStore } from '../../src/auth/credentials';
@@ -57,16 +57,22 @@ async function ready(): Promise<Harness> {
 }
 
 /** Signatures are verified by the real authenticator. */
-function authenticateForm(harness: Harness, access: RecordedAccess): S3Request['authenticateForm'] {
-  const credential = { accessKeyId: KEY_ID, secretKey: SECRET, principal: OWNER };
-  const authenticator = new Authenticator(singleCredentialStore(credential), REGION);
-  return ({ signed }) => ({
-    principal:
-      signed === null
-        ? ANONYMOUS
-        : authenticator.authenticatePolicy(signed, harness.clock.wallMs()),
-    access,
-  });
+function authenticateForm(
+  harness: Harness,
+  access: RecordedAccess,
+  allowsSignatureV2 = false,
+): S3Request['authenticateForm'] {
+  const store = singleCredentialStore({ accessKeyId: KEY_ID, secretKey: SECRET, principal: OWNER });
+  const authenticator = new Authenticator(store, REGION, { allowsSignatureV2 });
+  const nowMs = harness.clock.wallMs();
+  return ({ signed }) => {
+    if (signed === null) return { principal: ANONYMOUS, access };
+    const principal =
+      'accessKeyId' in signed
+        ? authenticator.authenticatePolicyV2(signed, nowMs)
+        : authenticator.authenticatePolicy(signed, nowMs);
+    return { principal, access };
+  };
 }
 
 function post(
@@ -318,6 +324,35 @@ describe('the signature of a form', () => {
     const reply = await post(harness, { fields });
     expect(reply.code).toBe(code);
     expect(await harness.get('k')).toMatchObject({ code: 'NoSuchKey' });
+  });
+
+  it('Signature Version 2 counts where it is switched on', async () => {
+    const harness = await ready();
+    const document = {
+      expiration: new Date(harness.clock.wallMs() + 60_000).toISOString(),
+      conditions: [{ bucket: BUCKET }, ['starts-with', '$key', '']],
+    };
+    const policy = Buffer.from(JSON.stringify(document)).toString('base64');
+    const signature = createHmac('sha1', SECRET).update(policy).digest('base64');
+    const access = new RecordedAccess();
+    const send = (fields: Fields, isOn: boolean): Promise<Reply> =>
+      post(
+        harness,
+        { fields: { key: 'k', policy, ...fields } },
+        {
+          access,
+          authenticateForm: authenticateForm(harness, access, isOn),
+        },
+      );
+    const signed = { AWSAccessKeyId: KEY_ID, signature };
+    expect(await send(signed, false)).toMatchObject({ status: 400, code: 'InvalidRequest' });
+    expect(await send(signed, true)).toMatchObject({ status: 204 });
+    const forged = { ...signed, signature: `x${signature.slice(1)}` };
+    expect(await send(forged, true)).toMatchObject({ code: 'SignatureDoesNotMatch' });
+    const unknown = { ...signed, AWSAccessKeyId: 'AKIDOTHER' };
+    expect(await send(unknown, true)).toMatchObject({ code: 'InvalidAccessKeyId' });
+    expect(await send({ AWSAccessKeyId: KEY_ID }, true)).toMatchObject({ code: 'InvalidArgument' });
+    expect(await send({ signature }, true)).toMatchObject({ code: 'InvalidArgument' });
   });
 
   it('G-11: the request itself must not be signed too', async () => {

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-import type { SignedPolicy } from '../../auth/authenticate';
-import { unsupportedMechanism } from '../../auth/signed-request';
+import type { SignedPolicy, SignedPolicyV2 } from '../../auth/authenticate';
 import type { PostFormReader } from '../../http/post-form';
 import type { Headers } from '../../http/request';
 import { HEADER_SECTION_BYTES_MAX } from '../../http/request-head';
@@ -92,10 +91,18 @@ const SIGNING_FIELDS = [
 /**
  * How the form is signed; null for an anonymous one, which has none of these fields.
  *
- * @throws S3Error InvalidArgument when some are missing, InvalidRequest for Signature Version 2.
+ * @throws S3Error InvalidArgument when some are missing.
  */
-export function signedPolicyOf(fields: FormFields): SignedPolicy | null {
-  if (fields.has('awsaccesskeyid') || fields.has('signature')) throw unsupportedMechanism();
+export function signedPolicyOf(fields: FormFields): SignedPolicy | SignedPolicyV2 | null {
+  const sessionToken = fields.get('x-amz-security-token') ?? null;
+  if (fields.has('awsaccesskeyid') || fields.has('signature')) {
+    return {
+      policy: requireField(fields, 'policy'),
+      accessKeyId: requireField(fields, 'AWSAccessKeyId'),
+      signature: requireField(fields, 'signature'),
+      sessionToken,
+    };
+  }
   if (!SIGNING_FIELDS.some((name) => fields.has(name))) return null;
   return {
     policy: requireField(fields, 'policy'),
@@ -103,7 +110,7 @@ export function signedPolicyOf(fields: FormFields): SignedPolicy | null {
     credential: requireField(fields, 'X-Amz-Credential'),
     timestamp: requireField(fields, 'X-Amz-Date'),
     signatureHex: requireField(fields, 'X-Amz-Signature'),
-    sessionToken: fields.get('x-amz-security-token') ?? null,
+    sessionToken,
   };
 }
 
