@@ -11,6 +11,7 @@ import { PolicyAuthorizer } from './auth/policy/policy-authorizer';
 import type { GatewayConfig } from './gateway-config';
 import { iamService } from './iam/iam-service';
 import { IdentitiesFile } from './iam/identities-file';
+import { IdentityCommitter } from './iam/identity-committer';
 import { QueryApi } from './query/query-api';
 import { loadTokenIssuers } from './sts/oidc-issuers';
 import { stsService } from './sts/sts-service';
@@ -42,6 +43,7 @@ export function openIdentity(config: GatewayConfig, parts: IdentityParts): Gatew
   const { accessKey, secretKey, region, clusterId, allowSignatureV2, identitiesFile } = config;
   requireStrongCredentials(accessKey, secretKey);
   const { view, logger } = parts;
+  const committer = new IdentityCommitter(parts);
   const clusterRoot = clusterRootPrincipal(clusterId);
   const accounts = accountDirectory(view, clusterRoot);
   const root = { accessKeyId: accessKey, secretKey, accountId: clusterRoot.accountId };
@@ -52,13 +54,18 @@ export function openIdentity(config: GatewayConfig, parts: IdentityParts): Gatew
   const authorizer = new PolicyAuthorizer({ view, accounts, region });
   let issuers = loadTokenIssuers(config.oidc);
   const services = [
-    iamService({ ...parts, authorizer }),
-    stsService({ ...parts, authorizer, region, issuers: () => issuers, root }),
+    iamService({ ...parts, committer, authorizer }),
+    stsService({ ...parts, committer, authorizer, region, issuers: () => issuers, root }),
   ];
   const file =
     identitiesFile === undefined
       ? null
-      : new IdentitiesFile({ ...parts, path: identitiesFile, rootAccessKeyId: accessKey });
+      : new IdentitiesFile({
+          ...parts,
+          committer,
+          path: identitiesFile,
+          rootAccessKeyId: accessKey,
+        });
   return {
     accounts,
     authenticator,

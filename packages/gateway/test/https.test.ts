@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 
 import { systemClock } from '@azimuth/common';
 import { createAuthority, issueServerCertificate } from '@azimuth/rpc';
@@ -65,7 +65,8 @@ function listBuckets(port: number, host = '127.0.0.1'): Promise<Answer> {
   );
   return new Promise((resolve, reject) => {
     request({ host, port, path: '/', headers, ca: authority.certPem, agent: false }, (incoming) => {
-      const socket = incoming.socket as TLSSocket;
+      const { socket } = incoming;
+      if (!(socket instanceof TLSSocket)) throw new Error('no TLS');
       const fingerprint = socket.getPeerCertificate().fingerprint256;
       let text = '';
       incoming.on('data', (chunk: Buffer) => (text += chunk.toString()));

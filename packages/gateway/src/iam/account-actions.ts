@@ -105,15 +105,14 @@ interface Detail {
 }
 
 const DETAIL_LISTS = ['UserDetailList', 'GroupDetailList', 'RoleDetailList', 'Policies'] as const;
-const DETAIL_FILTERS = ['User', 'Group', 'Role', 'LocalManagedPolicy', 'AWSManagedPolicy'] as const;
+type DetailFilter = 'User' | 'Group' | 'Role' | 'LocalManagedPolicy' | 'AWSManagedPolicy';
 
 const getAccountAuthorizationDetails: IamAction = {
   name: 'GetAccountAuthorizationDetails',
   resource: () => '*',
   run({ account, parameters }) {
     const filter = parameters.list('Filter');
-    const isWanted = (kind: (typeof DETAIL_FILTERS)[number]): boolean =>
-      filter.length === 0 || filter.includes(kind);
+    const isWanted = (kind: DetailFilter): boolean => filter.length === 0 || filter.includes(kind);
     const details: Detail[] = [
       ...(isWanted('User') ? userDetails(account) : []),
       ...(isWanted('Group') ? groupDetails(account) : []),

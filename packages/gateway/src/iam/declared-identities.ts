@@ -53,7 +53,7 @@ const keys = z
           requireStrongCredentials(accessKey, secretKey);
         } catch (error) {
           if (!hasCode(error, 'INVALID_ARGUMENT')) throw error;
-          const reason = String((error as StoreError).detail['configuration']);
+          const reason = String(error.detail['configuration']);
           context.addIssue({ code: 'custom', message: reason });
         }
       }),

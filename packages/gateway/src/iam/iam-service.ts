@@ -1,5 +1,5 @@
-import type { ClusterView, IdentitySnapshot, MetadataClient } from '@azimuth/clients';
-import type { Clock, Random } from '@azimuth/common';
+import type { IdentitySnapshot } from '@azimuth/clients';
+import type { Random } from '@azimuth/common';
 
 import type { Authorizer, RequestFacts } from '../auth/authorize';
 import { QueryError } from '../query/query-error';
@@ -7,13 +7,11 @@ import type { QueryCall, QueryService } from '../query/query-service';
 import { AccountIdentities } from './account-identities';
 import type { IamAction, IamCall, IamOutcome } from './iam-action';
 import { IAM_ACTIONS } from './iam-actions';
-import { commitIdentities } from './identity-commit';
+import type { IdentityCommitter } from './identity-committer';
 
 export interface IamServiceOptions {
-  readonly metadata: Pick<MetadataClient, 'root'>;
-  readonly view: Pick<ClusterView, 'identities' | 'waitForChange'>;
+  readonly committer: IdentityCommitter;
   readonly authorizer: Authorizer;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -29,10 +27,15 @@ export function iamService(options: IamServiceOptions): QueryService {
       const action = IAM_ACTIONS.get(call.action);
       if (action === undefined) throw new QueryError('InvalidAction');
       const callOn = (snapshot: IdentitySnapshot): IamCall => iamCall(call, snapshot, options);
-      await requireAllowed(action, callOn(options.view.identities()), call.facts, options);
-      const outcome = await commitIdentities<IamOutcome>(
+      await requireAllowed(
+        action,
+        callOn(options.committer.view.identities()),
+        call.facts,
+        options,
+      );
+      const outcome = await options.committer.commit<IamOutcome>(
         (snapshot) => action.run(callOn(snapshot)),
-        { ...options, signal: call.signal },
+        call.signal,
       );
       return outcome.result;
     },
@@ -69,6 +72,6 @@ async function requireAllowed(
   throw new QueryError(
     'AccessDenied',
     `User: ${call.caller.arn} is not authorized to perform: iam:${action.name} on resource: ` +
-      `${resource}`,
+      resource,
   );
 }

@@ -1,12 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 
-import type { ClusterView, MetadataClient } from '@azimuth/clients';
+import type { ClusterView } from '@azimuth/clients';
 import { backoffMs, hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Logger, Random } from '@azimuth/common';
 
 import type { DeclaredIdentities } from './declared-identities';
 import { parseDeclaredIdentities } from './declared-identities';
-import { commitIdentities } from './identity-commit';
+import type { IdentityCommitter } from './identity-committer';
 import { CHANGES_PER_COMMIT_MAX, planDeclaredIdentities } from './plan-declared-identities';
 
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
@@ -17,8 +17,8 @@ export interface IdentitiesFileOptions {
   readonly path: string;
   /** The key of the configuration: a file must not declare another of the same id. */
   readonly rootAccessKeyId: string;
-  readonly metadata: Pick<MetadataClient, 'root'>;
-  readonly view: Pick<ClusterView, 'identities' | 'waitForChange' | 'ageMs'>;
+  readonly committer: IdentityCommitter;
+  readonly view: Pick<ClusterView, 'ageMs'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -94,13 +94,13 @@ export class IdentitiesFile {
 
   /** False when the cluster could not be asked; then it is tried again. */
   async #apply(declared: DeclaredIdentities): Promise<boolean> {
-    const { logger, clock, random, view } = this.#options;
+    const { logger, clock, random, view, committer } = this.#options;
     // Before the first answer of the watch everything would seem to be missing.
     if (view.ageMs() === Number.POSITIVE_INFINITY) return false;
     let count = 0;
     try {
       for (;;) {
-        const { changes } = await commitIdentities(
+        const { changes } = await committer.commit(
           (snapshot) => ({
             changes: planDeclaredIdentities(declared, {
               snapshot,
@@ -108,7 +108,7 @@ export class IdentitiesFile {
               random,
             }).slice(0, CHANGES_PER_COMMIT_MAX),
           }),
-          { ...this.#options, signal: this.#abort.signal },
+          this.#abort.signal,
         );
         count += changes.length;
         if (changes.length === 0) break;

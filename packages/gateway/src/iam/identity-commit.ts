@@ -47,7 +47,7 @@ export async function commitIdentities<Plan extends IdentityPlan>(
       return planned;
     } catch (error) {
       if (!hasCode(error, 'PRECONDITION_FAILED') || attempt >= ATTEMPTS_MAX) throw error;
-      const revision = Number((error as StoreError).detail['revision']);
+      const revision = Number(error.detail['revision']);
       await waitForRevision(revision, options);
     }
   }

@@ -15,9 +15,9 @@ type Tagged = UserRecord | RoleRecord | PolicyRecord;
 
 interface TaggedKind<Record extends Tagged> {
   readonly entity: 'User' | 'Role' | 'Policy';
-  resource(call: IamCall): string;
-  find(call: IamCall): Record;
-  put(call: IamCall, record: Record): IamOutcome;
+  readonly resource: (call: IamCall) => string;
+  readonly find: (call: IamCall) => Record;
+  readonly put: (call: IamCall, record: Record) => IamOutcome;
 }
 
 const USER: TaggedKind<UserRecord> = {

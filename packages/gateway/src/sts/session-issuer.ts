@@ -1,11 +1,11 @@
-import type { ClusterView, IdentitySnapshot, MetadataClient } from '@azimuth/clients';
-import type { Clock, Random } from '@azimuth/common';
+import type { IdentitySnapshot } from '@azimuth/clients';
+import type { Random } from '@azimuth/common';
 import type { IdentityChange, TokenKeyRecord } from '@azimuth/proto';
 
 import { makeTokenKey, sealSessionToken } from '../auth/session-token';
 import type { SessionContent } from '../auth/session-token';
 import { randomLetters } from '../iam/iam-action';
-import { commitIdentities } from '../iam/identity-commit';
+import type { IdentityCommitter } from '../iam/identity-committer';
 import { QueryError } from '../query/query-error';
 
 const DAY_MS = 24 * 3_600 * 1_000;
@@ -17,9 +17,7 @@ const ID_RANDOM_LENGTH = 16;
 const SECRET_BYTES = 30;
 
 export interface SessionIssuerOptions {
-  readonly metadata: Pick<MetadataClient, 'root'>;
-  readonly view: Pick<ClusterView, 'identities' | 'waitForChange'>;
-  readonly clock: Clock;
+  readonly committer: IdentityCommitter;
   readonly random: Random;
 }
 
@@ -49,10 +47,10 @@ export async function issueSession(
 ): Promise<SessionCredentials> {
   const { random } = options;
   const { nowMs, durationSeconds, ...content } = request;
-  const { key } = await commitIdentities((snapshot) => planTokenKey(snapshot, nowMs, random), {
-    ...options,
+  const { key } = await options.committer.commit(
+    (snapshot) => planTokenKey(snapshot, nowMs, random),
     signal,
-  });
+  );
   const accessKeyId = `ASIA${randomLetters(random, ID_RANDOM_LENGTH)}`;
   const secretKey = random.bytes(SECRET_BYTES).toString('base64');
   // Clients are told whole seconds.

@@ -22,7 +22,7 @@ export interface StsCall {
   readonly authorizer: Authorizer;
   /** The key of the configuration, which no snapshot has. */
   readonly root: Pick<Credential, 'accessKeyId'> & { readonly accountId: string };
-  issue(request: SessionRequest): Promise<SessionCredentials>;
+  readonly issue: (request: SessionRequest) => Promise<SessionCredentials>;
 }
 
 export interface StsAction {

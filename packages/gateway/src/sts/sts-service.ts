@@ -17,7 +17,7 @@ export interface StsServiceOptions extends SessionIssuerOptions {
 
 /** The STS query API. */
 export function stsService(options: StsServiceOptions): QueryService {
-  const { authorizer, region, issuers, root, view } = options;
+  const { authorizer, region, issuers, root, committer } = options;
   return {
     name: 'sts',
     version: '2011-06-15',
@@ -30,7 +30,7 @@ export function stsService(options: StsServiceOptions): QueryService {
       return action.run({
         caller,
         parameters,
-        snapshot: view.identities(),
+        snapshot: committer.view.identities(),
         facts,
         region,
         issuers: issuers(),

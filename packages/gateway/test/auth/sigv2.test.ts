@@ -79,9 +79,9 @@ describe('the examples of the AWS documentation', () => {
       { ...virtual, ...date('Tue, 27 Mar 2007 19:44:46 +0000') },
       '82ZHiFIjc+WbcwFKGUVEQspPn+0=',
     ],
-  ])('%s', (_name, method, url, headers, expected) => {
+  ])('%s', (_name, method, url, headers: Readonly<Record<string, string>>, expected) => {
     const head = headOf(method, url, { ...headers, authorization: `AWS ${KEY}:${expected}` });
-    const signed = parseSignatureV2(head, 'header', Date.parse(headers.date));
+    const signed = parseSignatureV2(head, 'header', Date.parse(headers['date'] ?? ''));
     const signature = createHmac('sha1', SECRET)
       .update(stringToSignV2(signed, head))
       .digest('base64');

@@ -43,7 +43,7 @@ export class LogLines implements Logger {
 
 function errorsToo(_name: string, value: unknown): unknown {
   return value instanceof Error
-    ? { ...value, message: value.message, stack: value.stack, cause: value.cause }
+    ? { ...Object.fromEntries(Object.entries(value)), stack: value.stack, cause: value.cause }
     : value;
 }
 
