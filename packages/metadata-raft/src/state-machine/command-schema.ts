@@ -180,6 +180,7 @@ const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
       ...address,
       uploadId,
       owner: text,
+      initiator: text.optional(),
       storageClass: name,
       headers: strings,
       userMetadata: strings,

@@ -232,6 +232,7 @@ type UploadFields = [
   checksumType: UploadRecord['checksumType'],
   tags?: Readonly<Record<string, string>>,
   acl?: string | null,
+  initiator?: string | null,
 ];
 
 export function encodeUpload(upload: UploadRecord): Buffer {
@@ -245,6 +246,7 @@ export function encodeUpload(upload: UploadRecord): Buffer {
     upload.checksumType,
     upload.tags,
     upload.acl,
+    upload.initiator ?? null,
   ];
   return encodeRecord(fields);
 }
@@ -267,6 +269,7 @@ export function decodeUpload(
     checksumType: fields[6],
     tags: fields[7] ?? {},
     acl: fields[8] ?? null,
+    ...(fields[9] == null ? {} : { initiator: fields[9] }),
   };
 }
 

@@ -107,12 +107,10 @@ export class RootCommandSet implements CommandSet {
     return bucket;
   }
 
-  #setBucketConfiguration(
-    args: Args<'SetBucketConfiguration'>,
-    { index }: CommandContext,
-  ): BucketRecord {
+  #setBucketConfiguration(args: Args<'SetBucketConfiguration'>, { index }: CommandContext): null {
     const bucket = this.#requireBucket(args.name, args.bucketId);
     const before = bucket.configurations;
+    if ((before[args.configuration] ?? null) === args.document) return null;
     const configurations = changeConfiguration(before, args.configuration, args.document);
     const { counters } = this.state;
     counters.configurationBytes = checkConfigurations(
@@ -120,22 +118,20 @@ export class RootCommandSet implements CommandSet {
       before,
       configurations,
     );
-    const changed: BucketRecord = { ...bucket, configurations };
-    this.state.put('bucket', args.name, changed, index);
-    return changed;
+    this.state.put('bucket', args.name, { ...bucket, configurations }, index);
+    return null;
   }
 
   #setBucketVersioning(
     { name, versioning }: Args<'SetBucketVersioning'>,
     { index }: CommandContext,
-  ): BucketRecord {
+  ): null {
     const bucket = this.#requireBucket(name);
-    if (versioning === bucket.versioning) return bucket;
+    if (versioning === bucket.versioning) return null;
     // V-1: once configured, a bucket never is unversioned again.
     if (versioning === 'unversioned') throw new StoreError('INVALID_ARGUMENT', { versioning });
-    const changed = { ...bucket, versioning };
-    this.state.put('bucket', name, changed, index);
-    return changed;
+    this.state.put('bucket', name, { ...bucket, versioning }, index);
+    return null;
   }
 
   #markBucketDeleting(

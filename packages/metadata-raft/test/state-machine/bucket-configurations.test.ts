@@ -26,9 +26,11 @@ describe('configurations of a bucket', () => {
     await driver.run('CreateBucket', newBucket({ versioning: 'enabled', configurations }));
     expect(bucketOf(driver)).toMatchObject({ versioning: 'enabled', configurations });
     await put(driver, 'cors', '[1]');
-    expect(await put(driver, 'cors', '[2]')).toMatchObject({
-      result: { configurations: { ...configurations, cors: '[2]' } },
-    });
+    expect(await put(driver, 'cors', '[2]')).toMatchObject({ ok: true });
+    expect(bucketOf(driver)?.configurations).toEqual({ ...configurations, cors: '[2]' });
+    const { version } = driver.watch(0);
+    await put(driver, 'cors', '[2]');
+    expect(driver.watch(version).kind).toBe('unchanged');
     await put(driver, 'objectLock', null);
     await put(driver, 'never-there', null);
     expect(bucketOf(driver)?.configurations).toEqual({ cors: '[2]' });

@@ -29,11 +29,10 @@ describe('root state machine', () => {
       detail: { owner: 'me' },
     });
     for (const versioning of ['enabled', 'suspended']) {
-      expect(await driver.run('SetBucketVersioning', { name: 'photos', versioning })).toMatchObject(
-        {
-          result: { versioning },
-        },
-      );
+      const set = { name: 'photos', versioning };
+      expect(await driver.run('SetBucketVersioning', set)).toMatchObject({ ok: true });
+      const bucket = driver.machine.commands.state.get('bucket', 'photos');
+      expect(bucket).toMatchObject({ versioning });
     }
     expect(
       await driver.run('SetBucketVersioning', { name: 'photos', versioning: 'unversioned' }),

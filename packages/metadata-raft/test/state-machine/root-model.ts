@@ -69,24 +69,23 @@ export class RootModel {
     return bucket;
   }
 
-  #setBucketConfiguration(args: Args<'SetBucketConfiguration'>): BucketRecord {
+  #setBucketConfiguration(args: Args<'SetBucketConfiguration'>): null {
     const bucket = this.#bucket(args.name, args.bucketId);
     const configurations = new Map(Object.entries(bucket.configurations));
     if (args.document === null) configurations.delete(args.configuration);
     else configurations.set(args.configuration, args.document);
     const changed = { ...bucket, configurations: Object.fromEntries(configurations) };
     this.buckets.set(args.name, changed);
-    return changed;
+    return null;
   }
 
-  #setBucketVersioning({ name, versioning }: Args<'SetBucketVersioning'>): BucketRecord {
+  #setBucketVersioning({ name, versioning }: Args<'SetBucketVersioning'>): null {
     const bucket = this.#bucket(name);
     if (versioning === 'unversioned' && bucket.versioning !== 'unversioned') {
       throw new Refusal('INVALID_ARGUMENT');
     }
-    const changed = { ...bucket, versioning };
-    this.buckets.set(name, changed);
-    return changed;
+    this.buckets.set(name, { ...bucket, versioning });
+    return null;
   }
 
   #markBucketDeleting(args: Args<'MarkBucketDeleting'>, index: number, nowMs: number): unknown {

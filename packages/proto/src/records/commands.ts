@@ -87,7 +87,7 @@ export interface RootCommands {
       readonly configuration: string;
       readonly document: string | null;
     },
-    BucketRecord
+    null
   >;
   /**
    * Changes identities, all or none. Whoever computed the changes read revision
@@ -100,7 +100,7 @@ export interface RootCommands {
   >;
   readonly SetBucketVersioning: Of<
     { readonly name: string; readonly versioning: VersioningState },
-    BucketRecord
+    null
   >;
   /**
    * Marks the bucket as being deleted and answers the mark; of a bucket that is marked already the
