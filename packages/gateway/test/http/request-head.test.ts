@@ -211,3 +211,18 @@ describe('fuzz (table row 42): every input is parsed or refused', () => {
     );
   });
 });
+
+describe('S3 Control', () => {
+  const path = '/v20180820/configuration/publicAccessBlock';
+  const account = ['x-amz-account-id', '000000000001'];
+
+  it.each(['127.0.0.1:9000', '000000000001.localhost:9000'])(
+    'is told from a bucket by its header, with the account before the host or not: %s',
+    (host) => {
+      const head = parse(path, ['Host', host, ...account]);
+      expect(head).toMatchObject({ bucket: null, key: null, isControl: true });
+      expect(parse(path, ['Host', host])).toMatchObject({ isControl: false });
+      expect(parse(`${path}/x`, ['Host', host, ...account])).toMatchObject({ isControl: false });
+    },
+  );
+});
