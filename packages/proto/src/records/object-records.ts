@@ -99,6 +99,8 @@ export interface UploadRecord {
   readonly uploadId: string;
   readonly initiatedMs: number;
   readonly owner: string;
+  /** Canonical id of an account, or ARN of a user or role of one; absent: the owner. */
+  readonly initiator?: string;
   readonly storageClass: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
