@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { devCommand } from './commands/dev';
 import type { CliContext } from './commands/dev';
 import { explainCommand } from './commands/explain';
+import { gameDayCommand } from './commands/game-day';
 import { statusCommand } from './commands/status';
 import { runRoleProcess, SERVICE_ROLES } from './role-process';
 import type { ServiceRole } from './role-process';
@@ -25,6 +26,7 @@ export function createProgram(context: CliContext): Command {
   program.addCommand(devCommand(context));
   program.addCommand(statusCommand(context));
   program.addCommand(explainCommand(context));
+  program.addCommand(gameDayCommand(context));
   for (const role of SERVICE_ROLES) program.addCommand(roleCommand(role, context));
   return program;
 }

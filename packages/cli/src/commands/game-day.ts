@@ -1,0 +1,161 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Command, InvalidArgumentError } from 'commander';
+import { required, seededRandom, StoreError } from '@azimuth/common';
+
+import { runAgainstCluster } from '../cluster-access';
+import type { ClusterAccess } from '../cluster-access';
+import { ClusterUnderTest } from '../game-day/cluster-under-test';
+import { hasPassed, renderMarkdown, renderTimeline } from '../game-day/report';
+import type { GameDayReport } from '../game-day/report';
+import { runScenario } from '../game-day/run-scenario';
+import type { ScenarioResult } from '../game-day/run-scenario';
+import { S3Session } from '../game-day/s3-session';
+import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
+import type { Scenario } from '../game-day/scenarios';
+import type { CliContext } from './dev';
+
+const CLIENTS = 8;
+const SETUP_TIMEOUT_MS = 10_000;
+
+interface GameDayFlags {
+  readonly data: string;
+  readonly scenario?: readonly string[];
+  readonly all: boolean;
+  readonly seconds: number;
+  readonly seed?: number;
+  readonly report?: string;
+}
+
+export function gameDayCommand(context: CliContext): Command {
+  return new Command('gameday')
+    .summary('break a development cluster on purpose and check every promise')
+    .description(
+      'Runs fault scenarios against a development cluster while clients write, read, delete and ' +
+        'list. Afterwards every answer must fit one order of operations for each object ' +
+        '(linearizability), every byte its ETag, every shard its place, and every outage the limits ' +
+        `of a zone loss. Exits with 1 when a promise was broken. Scenarios: ${names()}.`,
+    )
+    .option('--data <dir>', 'directory of a running development cluster', '.azimuth')
+    .option('--scenario <name...>', 'scenarios to run, or pairs of them as a+b')
+    .option('--all', 'run every scenario and every pair', false)
+    .option('--seconds <count>', 'workload before, under and after each fault', positive, 15)
+    .option('--seed <number>', 'of the workload and of what is chosen (default: random)', positive)
+    .option('--report <dir>', 'write report.md, report.json and timeline.svg there')
+    .action((flags: GameDayFlags) =>
+      runAgainstCluster({ data: flags.data }, context, (access) =>
+        runGameDay(flags, access, context),
+      ),
+    );
+}
+
+async function runGameDay(
+  flags: GameDayFlags,
+  access: ClusterAccess,
+  context: CliContext,
+): Promise<void> {
+  const { clock, print } = context;
+  const scenarios = chooseScenarios(flags);
+  const seed = flags.seed ?? context.random.below(2 ** 31);
+  const random = seededRandom(seed);
+  const cluster = new ClusterUnderTest({ directory: flags.data, access, clock, random });
+  const startedAt = new Date(clock.wallMs()).toISOString();
+  const results: ScenarioResult[] = [];
+  print(`${scenarios.length} scenarios, seed ${seed}`);
+  for (const scenario of scenarios) {
+    await cluster.waitUntilProtected();
+    const bucket = `game-day-${seed}-${results.length}`;
+    await createBucket(bucket, cluster, context);
+    const result = await runScenario(scenario, {
+      ...{ cluster, access, bucket, clock, random },
+      clientCount: CLIENTS,
+      phaseSeconds: flags.seconds,
+    });
+    results.push(result);
+    printResult(result, context);
+  }
+  const report = { startedAt, cluster: await describe(access), seed, results };
+  if (flags.report !== undefined) writeReport(flags.report, report);
+  if (!results.every(hasPassed)) process.exitCode = 1;
+}
+
+/** @throws StoreError INVALID_ARGUMENT */
+function chooseScenarios({ all, scenario = [] }: GameDayFlags): readonly Scenario[] {
+  const pairs = PAIRS.map(({ first, second, keepsService }) =>
+    pairOf(find(first), find(second), keepsService),
+  );
+  const every = [...SCENARIOS, ...pairs];
+  if (all) return every;
+  const wanted = scenario.length === 0 ? ['zone-kill'] : scenario;
+  return wanted.map((name) => {
+    const found = every.find((each) => each.name === name);
+    if (found === undefined) {
+      throw new StoreError('INVALID_ARGUMENT', { scenario: name, known: names() });
+    }
+    return found;
+  });
+}
+
+function find(name: string): Scenario {
+  return required(
+    SCENARIOS.find((each) => each.name === name),
+    name,
+  );
+}
+
+function names(): string {
+  const pairs = PAIRS.map(({ first, second }) => `${first}+${second}`);
+  return [...SCENARIOS.map(({ name }) => name), ...pairs].join(', ');
+}
+
+async function createBucket(
+  bucket: string,
+  cluster: ClusterUnderTest,
+  { clock }: CliContext,
+): Promise<void> {
+  const { endpoint, name, accessKey, secretKey } = cluster.region();
+  const session = new S3Session(
+    { url: endpoint, region: name, accessKey, secretKey },
+    clock,
+    SETUP_TIMEOUT_MS,
+  );
+  const { status } = await session.send({ method: 'PUT', path: `/${bucket}` });
+  session.close();
+  if (status !== 200) throw new StoreError('UNAVAILABLE', { bucket, status });
+}
+
+async function describe(access: ClusterAccess): Promise<string> {
+  const map = await access.map(SETUP_TIMEOUT_MS);
+  if (map === null) return 'a cluster that did not answer at the end';
+  const { zones, erasureProfile } = map.settings;
+  return (
+    `${zones.length} zones, ${map.nodes.size} storage nodes, ` +
+    `${erasureProfile.k}+${erasureProfile.m}`
+  );
+}
+
+function printResult(result: ScenarioResult, { print }: CliContext): void {
+  const { name, operations, outageMs, protectedAfterMs, violations, undecidedKeys } = result;
+  const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
+  print(
+    `${hasPassed(result) ? 'PASS' : 'FAIL'} ${name}: ${operations} operations, reads back after ` +
+      `${seconds(outageMs.read)} s, writes after ${seconds(outageMs.write)} s, protected ` +
+      `${seconds(protectedAfterMs)} s after the fault`,
+  );
+  for (const violation of violations) print(`  ${violation}`);
+  for (const key of undecidedKeys) print(`  ${key}: undecided`);
+}
+
+function writeReport(directory: string, report: GameDayReport): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'report.md'), renderMarkdown(report));
+  writeFileSync(join(directory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(directory, 'timeline.svg'), renderTimeline(report.results));
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('expected a positive integer');
+}

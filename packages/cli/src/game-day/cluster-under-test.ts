@@ -1,0 +1,160 @@
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+import { assert, required, StoreError } from '@azimuth/common';
+import type { Clock, Random } from '@azimuth/common';
+
+import type { ClusterAccess } from '../cluster-access';
+import { collectStatus } from '../commands/status';
+import { readClusterDocument } from '../dev/cluster-document';
+import type { ProcessDocument, RegionDocument } from '../dev/cluster-document';
+import { sendControl } from '../dev/control-socket';
+import type { ControlAction } from '../dev/control-socket';
+
+const PROTECTED_TIMEOUT_MS = 180_000;
+const STATUS_PAUSE_MS = 500;
+
+export interface ClusterUnderTestOptions {
+  /** Directory of the development cluster. */
+  readonly directory: string;
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A development cluster as scenarios break and mend it. */
+export class ClusterUnderTest {
+  readonly #options: ClusterUnderTestOptions;
+  readonly #all: readonly ProcessDocument[];
+
+  /** The cluster must be whole: what runs now is what has to run again. */
+  constructor(options: ClusterUnderTestOptions) {
+    this.#options = options;
+    this.#all = this.region().processes;
+  }
+
+  region(): RegionDocument {
+    return required(readClusterDocument(this.#options.directory).regions[0], 'region');
+  }
+
+  zones(): readonly string[] {
+    return [...new Set(this.#all.map(({ zone }) => zone))].sort();
+  }
+
+  async zone(action: ControlAction, ...names: string[]): Promise<void> {
+    await this.#control('zone', action, names);
+  }
+
+  async node(action: ControlAction, ...names: string[]): Promise<void> {
+    await this.#control('node', action, names);
+  }
+
+  /** A node of the role, another one at each call of the same seed. */
+  anyNode(role: string): string {
+    const nodes = this.#all.filter((each) => each.role === role);
+    return required(nodes[this.#options.random.below(nodes.length)], role).node;
+  }
+
+  /** Where the leader of the root group is. */
+  async leadingNode(): Promise<string> {
+    const status = await collectStatus(this.#options.access);
+    const leader = status.raftGroups.find(({ group }) => group === 'root')?.leader ?? null;
+    if (leader === null) throw new StoreError('UNAVAILABLE', { reason: 'no root leader' });
+    return leader;
+  }
+
+  async leadingZone(): Promise<string> {
+    const leader = await this.leadingNode();
+    return required(
+      this.#all.find(({ node }) => node === leader),
+      'leader',
+    ).zone;
+  }
+
+  async startStopped(): Promise<void> {
+    const running = new Set(this.region().processes.map(({ node }) => node));
+    const stopped = this.#all.map(({ node }) => node).filter((node) => !running.has(node));
+    if (stopped.length > 0) await this.node('start', ...stopped);
+  }
+
+  async thawFrozen(): Promise<void> {
+    const frozen = this.region().processes.filter(({ state }) => state === 'frozen');
+    if (frozen.length > 0) await this.node('thaw', ...frozen.map(({ node }) => node));
+  }
+
+  /** Deletes all disks of a storage node that is not running. */
+  wipeDisks(nodeId: string): void {
+    assert(
+      this.region().processes.every(({ node }) => node !== nodeId),
+      'wiping a running node',
+    );
+    for (const disk of this.#disksOf(nodeId)) rmSync(disk, { recursive: true, force: true });
+  }
+
+  /** Flips random bits in the segment files of a storage node, behind its back. */
+  flipBits(nodeId: string, count: number): void {
+    const files = this.#disksOf(nodeId).flatMap((disk) => {
+      const segments = join(disk, 'segments');
+      return existsSync(segments) ? readdirSync(segments).map((name) => join(segments, name)) : [];
+    });
+    for (let done = 0; done < count && files.length > 0; done += 1) {
+      flipBit(required(files[this.#options.random.below(files.length)], 'file'), this.#options);
+    }
+  }
+
+  /** Resolves when no shard is missing and no group degraded; throws TIMEOUT after 3 minutes. */
+  async waitUntilProtected(): Promise<void> {
+    const { clock, access } = this.#options;
+    const deadlineMs = clock.monotonicMs() + PROTECTED_TIMEOUT_MS;
+    for (;;) {
+      const { shardsMissing, placementGroups, backlog } = await collectStatus(access);
+      const isWhole = placementGroups.degraded === 0 && backlog.restripeEntries === 0;
+      if (shardsMissing === 0 && isWhole) return;
+      if (clock.monotonicMs() > deadlineMs) {
+        throw new StoreError('TIMEOUT', { shardsMissing: shardsMissing ?? -1 });
+      }
+      await clock.sleep(STATUS_PAUSE_MS);
+    }
+  }
+
+  async #control(
+    scope: 'zone' | 'node',
+    action: ControlAction,
+    names: readonly string[],
+  ): Promise<void> {
+    await sendControl(this.#options.directory, { action, scope, names, region: null });
+  }
+
+  #disksOf(nodeId: string): string[] {
+    const home = join(this.#options.directory, this.region().name, nodeId);
+    return readdirSync(home)
+      .filter((name) => name.startsWith('disk-'))
+      .map((name) => join(home, name));
+  }
+}
+
+/** Flips one bit of a file; a file that is empty or gone by now is left alone. */
+function flipBit(path: string, { random }: { readonly random: Random }): void {
+  if (!existsSync(path)) return;
+  const { size } = statSync(path);
+  if (size === 0) return;
+  const file = openSync(path, 'r+');
+  try {
+    const at = random.below(size);
+    const byte = Buffer.alloc(1);
+    readSync(file, byte, 0, 1, at);
+    byte[0] = (byte[0] ?? 0) ^ (1 << random.below(8));
+    writeSync(file, byte, 0, 1, at);
+  } finally {
+    closeSync(file);
+  }
+}

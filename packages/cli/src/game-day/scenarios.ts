@@ -1,0 +1,143 @@
+import type { ClusterUnderTest } from './cluster-under-test';
+
+/** A fault, and how the cluster comes back from it. */
+export interface Scenario {
+  readonly name: string;
+  /** What happens, in a sentence for the report. */
+  readonly story: string;
+  /**
+   * Longest times without service after the fault that keep the promise P3; null when the fault
+   * takes everything, so that service can only return with `heal`.
+   */
+  readonly outageMsMax: { readonly read: number; readonly write: number } | null;
+  inject(cluster: ClusterUnderTest): Promise<void>;
+  heal(cluster: ClusterUnderTest): Promise<void>;
+}
+
+/** P3: reads back within 5 s of the loss of a zone, writes within 10 s. */
+const ZONE_LOSS = { read: 5_000, write: 10_000 };
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'calm',
+    story: 'Nothing happens: what the others are compared with. No request may fail.',
+    outageMsMax: { read: 0, write: 0 },
+    inject: () => Promise.resolve(),
+    heal: () => Promise.resolve(),
+  },
+  {
+    name: 'zone-kill',
+    story: 'Every process of the zone that leads the root group is killed.',
+    outageMsMax: ZONE_LOSS,
+    inject: async (cluster) => cluster.zone('kill', await cluster.leadingZone()),
+    heal: (cluster) => cluster.startStopped(),
+  },
+  {
+    name: 'zone-freeze',
+    story: 'Every process of the leading zone stops without a word: connections stay open.',
+    outageMsMax: ZONE_LOSS,
+    inject: async (cluster) => cluster.zone('freeze', await cluster.leadingZone()),
+    heal: (cluster) => cluster.thawFrozen(),
+  },
+  {
+    name: 'leader-kill',
+    story: 'The metadata node that leads the root group is killed.',
+    outageMsMax: ZONE_LOSS,
+    inject: async (cluster) => cluster.node('kill', await cluster.leadingNode()),
+    heal: (cluster) => cluster.startStopped(),
+  },
+  {
+    name: 'storage-kill',
+    story: 'One storage node is killed.',
+    outageMsMax: ZONE_LOSS,
+    inject: (cluster) => cluster.node('kill', cluster.anyNode('storage')),
+    heal: (cluster) => cluster.startStopped(),
+  },
+  {
+    name: 'storage-freeze',
+    story: 'One storage node answers nothing, and its connections stay open.',
+    outageMsMax: ZONE_LOSS,
+    inject: (cluster) => cluster.node('freeze', cluster.anyNode('storage')),
+    heal: (cluster) => cluster.thawFrozen(),
+  },
+  {
+    name: 'gateway-kill',
+    story: 'One gateway is killed; clients come through the front door.',
+    outageMsMax: ZONE_LOSS,
+    inject: (cluster) => cluster.node('kill', cluster.anyNode('gateway')),
+    heal: (cluster) => cluster.startStopped(),
+  },
+  {
+    name: 'node-wipe',
+    story: 'A storage node is killed, all it kept is deleted, and it starts with empty disks.',
+    outageMsMax: ZONE_LOSS,
+    inject: async (cluster) => {
+      const node = cluster.anyNode('storage');
+      await cluster.node('kill', node);
+      cluster.wipeDisks(node);
+    },
+    heal: (cluster) => cluster.startStopped(),
+  },
+  {
+    name: 'bit-rot',
+    story: 'Fifty random bits flip in the segment files of one storage node.',
+    outageMsMax: ZONE_LOSS,
+    inject: (cluster) => {
+      cluster.flipBits(cluster.anyNode('storage'), 50);
+      return Promise.resolve();
+    },
+    heal: () => Promise.resolve(),
+  },
+  {
+    name: 'rolling-restart',
+    story: 'Zone after zone is killed and started again once the one before is protected.',
+    outageMsMax: ZONE_LOSS,
+    inject: async (cluster) => {
+      for (const zone of cluster.zones()) {
+        await cluster.zone('kill', zone);
+        await cluster.startStopped();
+        await cluster.waitUntilProtected();
+      }
+    },
+    heal: () => Promise.resolve(),
+  },
+  {
+    name: 'power-loss',
+    story: 'Every process of every zone is killed at once, and all start again.',
+    outageMsMax: null,
+    inject: (cluster) => cluster.zone('kill', ...cluster.zones()),
+    heal: (cluster) => cluster.startStopped(),
+  },
+];
+
+/** Two faults at the same time, and whether service must go on as after one (P3). */
+export const PAIRS: readonly {
+  readonly first: string;
+  readonly second: string;
+  readonly keepsService: boolean;
+}[] = [
+  { first: 'leader-kill', second: 'gateway-kill', keepsService: true },
+  { first: 'leader-kill', second: 'storage-kill', keepsService: true },
+  { first: 'storage-freeze', second: 'gateway-kill', keepsService: true },
+  { first: 'node-wipe', second: 'leader-kill', keepsService: true },
+  // A zone and a part of another node are more than 4+2 can read without: nothing may be lost.
+  { first: 'zone-kill', second: 'bit-rot', keepsService: false },
+  { first: 'zone-freeze', second: 'storage-kill', keepsService: false },
+  { first: 'power-loss', second: 'bit-rot', keepsService: false },
+];
+
+/** Both at once; both healed at once. */
+export function pairOf(first: Scenario, second: Scenario, keepsService: boolean): Scenario {
+  return {
+    name: `${first.name}+${second.name}`,
+    story: `${first.story} At the same time: ${second.story}`,
+    outageMsMax: keepsService ? first.outageMsMax : null,
+    async inject(cluster) {
+      await Promise.all([first.inject(cluster), second.inject(cluster)]);
+    },
+    async heal(cluster) {
+      await first.heal(cluster);
+      await second.heal(cluster);
+    },
+  };
+}
