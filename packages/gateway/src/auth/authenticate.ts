@@ -14,6 +14,7 @@ import type { ExpectedScope } from './signature-checks';
 import type { AuthMechanism, SignedRequest } from './signed-request';
 import { parseSignature, unsupportedMechanism } from './signed-request';
 import { isSignatureV2, isSignedByV2, parseSignatureV2, stringToSignV2 } from './sigv2';
+import type { SignedPolicy, SignedPolicyV2 } from './signed-policy';
 import type { CredentialScope } from './sigv4';
 import {
   ALGORITHM,
@@ -42,27 +43,6 @@ export interface AuthenticatedRequest {
   readonly chunkSignatures: ChunkSignatureChain | null;
   /** Null for anonymous requests. */
   readonly signature: SignatureFacts | null;
-}
-
-/** The signature of a POST form (G-12), as its fields say. */
-export interface SignedPolicy {
-  /** Base64, as it came: the signature covers this text. */
-  readonly policy: string;
-  readonly algorithm: string;
-  readonly credential: string;
-  /** `x-amz-date` */
-  readonly timestamp: string;
-  readonly signatureHex: string;
-  readonly sessionToken: string | null;
-}
-
-/** The same with Signature Version 2. */
-export interface SignedPolicyV2 {
-  readonly policy: string;
-  readonly accessKeyId: string;
-  /** Base64 of 20 bytes. */
-  readonly signature: string;
-  readonly sessionToken: string | null;
 }
 
 /** Verifies every kind of signature that is accepted. There is no other way in. */

@@ -1,4 +1,4 @@
-import type { SignedPolicy, SignedPolicyV2 } from '../auth/authenticate';
+import type { SignedPolicy, SignedPolicyV2 } from '../auth/signed-policy';
 import type { RequestAccess } from '../auth/authorize';
 import type { Principal } from '../auth/principal';
 import type { ByteSource } from '../data-path/byte-source';

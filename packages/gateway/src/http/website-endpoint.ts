@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { StoreError } from '@azimuth/common';
+import { assert, required, StoreError } from '@azimuth/common';
 
 import { accessOf } from '../auth/authorize';
 import { ANONYMOUS } from '../auth/principal';
 import { bucketConfiguration } from '../s3/bucket-configuration';
 import { answerPreflight, crossOriginHeaders } from '../s3/cors/cross-origin';
-import { getObject } from '../s3/object/get-object';
-import { headObject } from '../s3/object/head-object';
 import type { Operation } from '../s3/operation';
+import { isRefused } from '../s3/operations';
 import { S3Error, toS3Error } from '../s3/s3-error';
 import type { WebsiteObjects } from '../s3/website/website';
 import { answerWebsite, pageOf, requireWebsite } from '../s3/website/website';
@@ -24,6 +23,7 @@ import { writeResponse } from './response-writer';
 
 export type WebsiteEndpointOptions = Pick<
   PipelineOptions,
+  | 'operations'
   | 'context'
   | 'authorizer'
   | 'trustedProxies'
@@ -175,6 +175,8 @@ export class WebsiteEndpoint {
 
   #objects(visit: Visit, address: Address, headers: Headers): WebsiteObjects {
     const passed = new Map([...headers].filter(([name]) => PASSED_HEADERS.has(name)));
+    const getObject = this.#operation('GetObject');
+    const headObject = this.#operation('HeadObject');
     const read = visit.request.method === 'HEAD' ? headObject : getObject;
     const run = (operation: Operation, key: string, sent: Headers): Promise<S3Response> =>
       this.#run(operation, visit, { ...address, key }, sent);
@@ -230,6 +232,12 @@ export class WebsiteEndpoint {
     } catch (error) {
       throw await concealMissing(error, attempt, access, context);
     }
+  }
+
+  #operation(name: string): Operation {
+    const operation = required(this.#options.operations.get(name), name);
+    assert(!isRefused(operation), `${name} is implemented`);
+    return operation;
   }
 
   async #write(

@@ -32,6 +32,14 @@ describe('P-1: identities and the policy of a bucket', () => {
     expect(await bucket.statusOf('alice')).toBe(403);
   });
 
+  it('G-10: who is not signed for cannot change the headers of an answer', async () => {
+    await bucket.setPolicy({ ...READ, Principal: '*' });
+    const target = `/${BUCKET}/key?response-content-type=text/html`;
+    const refused = await bucket.get('nobody', target);
+    expect([refused.status, refused.code]).toEqual([400, 'InvalidRequest']);
+    expect((await bucket.get('alice', target)).headers['content-type']).toBe('text/html');
+  });
+
   it('P-2: a denial on either side wins', async () => {
     const denial = { Effect: 'Deny', Action: 's3:GetObject', Resource: '*' };
     await gateway.allow('alice', policyText(denial));

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-import type { SignedPolicy, SignedPolicyV2 } from '../../auth/authenticate';
+import type { SignedPolicy, SignedPolicyV2 } from '../../auth/signed-policy';
 import type { PostFormReader } from '../../http/post-form';
 import type { Headers } from '../../http/request';
 import { HEADER_SECTION_BYTES_MAX } from '../../http/request-head';
