@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 
 import type { ChecksumAlgorithm } from '@azimuth/proto';
 
+import type { Principal } from '../../src/auth/principal';
 import { checksumElement, checksumHeader } from '../../src/s3/checksum-headers';
 import { digestBytes } from '../../src/s3/digest-bytes';
 import type { Call, Reply } from './harness';
-import { BUCKET, documentOf, Harness, OWNER, text, texts } from './harness';
+import { BUCKET, documentOf, Harness, OWNER, STRANGER, text, texts } from './harness';
 
 const MIB = 1024 ** 2;
 const FIRST = Buffer.alloc(5 * MIB, 'first ');
@@ -446,6 +447,33 @@ describe('UploadPartCopy', () => {
 });
 
 describe('listings of uploads', () => {
+  it('M-9: an upload has an owner, and an initiator who may be somebody else', async () => {
+    const harness = await ready();
+    const user: Principal = {
+      ...STRANGER,
+      kind: 'user',
+      arn: `arn:aws:iam::${STRANGER.accountId}:user/team/alice`,
+      userName: 'alice',
+    };
+    const shown: (string | null)[][] = [];
+    for (const principal of [OWNER, STRANGER, user]) {
+      const created = await harness.send('CreateMultipartUpload', { key: 'k', principal });
+      const uploadId = text(documentOf(created), 'UploadId')!;
+      const parts = documentOf(await harness.send('ListParts', { key: 'k', query: { uploadId } }));
+      const uploads = documentOf(await harness.send('ListMultipartUploads'));
+      for (const row of ['ID', 'DisplayName']) {
+        expect(texts(uploads, 'Upload', 'Initiator', row)).toContain(text(parts, 'Initiator', row));
+      }
+      expect(text(parts, 'Owner', 'ID')).toBe(OWNER.canonicalId);
+      shown.push([text(parts, 'Initiator', 'ID'), text(parts, 'Initiator', 'DisplayName')]);
+    }
+    expect(shown).toEqual([
+      [OWNER.canonicalId, OWNER.displayName],
+      [STRANGER.canonicalId, STRANGER.canonicalId],
+      [user.arn, 'alice'],
+    ]);
+  });
+
   it('M-9: ListParts pages by number', async () => {
     const headers = { 'x-amz-checksum-algorithm': 'CRC32' };
     const upload = await Upload.create(await ready(), { headers });

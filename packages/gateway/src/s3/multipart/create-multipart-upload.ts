@@ -6,6 +6,7 @@ import { parseTaggingHeader } from '../object-tags';
 import { newObject } from '../object/new-object';
 import type { Operation } from '../operation';
 import { refuseVersionId } from '../version-id';
+import { initiatorOf } from './upload-initiator';
 import { newUploadId } from './upload-id';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html */
@@ -31,6 +32,7 @@ export const createMultipartUpload: Operation = {
         checksumAlgorithm: checksum.algorithm,
         checksumType: checksum.type,
         ...object,
+        initiator: initiatorOf(request.principal),
       },
     });
     const headers: Record<string, string> = {};

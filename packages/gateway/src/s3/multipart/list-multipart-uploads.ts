@@ -5,6 +5,7 @@ import { parseListingParameters } from '../listing';
 import { prefixElements } from '../object/listing-elements';
 import type { Operation } from '../operation';
 import { accountElement } from '../owner-element';
+import { initiatorElement } from './upload-initiator';
 import { uploadPage } from './upload-page';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html */
@@ -41,7 +42,7 @@ export const listMultipartUploads: Operation = {
         element('Upload', [
           textElement('Key', encode(upload.key)),
           textElement('UploadId', upload.uploadId),
-          accountElement('Initiator', upload.owner, context.accounts),
+          initiatorElement(upload, context.accounts),
           accountElement('Owner', upload.owner, context.accounts),
           textElement('StorageClass', upload.storageClass),
           textElement('Initiated', isoDate(upload.initiatedMs)),

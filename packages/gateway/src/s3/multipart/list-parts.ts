@@ -7,6 +7,7 @@ import { quoteEtag } from '../object-headers';
 import type { Operation } from '../operation';
 import { accountElement } from '../owner-element';
 import { noSuchUpload, uploadIdOf } from './upload-id';
+import { initiatorElement } from './upload-initiator';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html */
 export const listParts: Operation = {
@@ -31,7 +32,7 @@ export const listParts: Operation = {
       textElement('Bucket', location.bucket.name),
       textElement('Key', location.key),
       textElement('UploadId', uploadId),
-      accountElement('Initiator', upload.owner, context.accounts),
+      initiatorElement(upload, context.accounts),
       accountElement('Owner', upload.owner, context.accounts),
       textElement('StorageClass', upload.storageClass),
       textElement('PartNumberMarker', afterPartNumber),
