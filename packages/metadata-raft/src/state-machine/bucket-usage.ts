@@ -18,13 +18,15 @@ const UNUSED: BucketUsage = { fenceMark: 0, versions: 0, uploads: 0 };
 
 export class BucketUsageStore {
   readonly #records: CheckedStore;
+  /** The last record key that was made: a commit asks for the same one three times. */
+  #lastKey: { readonly bucketId: string; readonly key: Buffer } | null = null;
 
   constructor(records: CheckedStore) {
     this.#records = records;
   }
 
   read(bucketId: string): BucketUsage {
-    const content = this.#records.get(usageKey(bucketId));
+    const content = this.#records.get(this.#keyOf(bucketId));
     if (content === null) return UNUSED;
     const [fenceMark, versions, uploads] = decodeRecord(content) as [number, number, number];
     return { fenceMark, versions, uploads };
@@ -57,10 +59,13 @@ export class BucketUsageStore {
   }
 
   #write(bucketId: string, { fenceMark, versions, uploads }: BucketUsage): void {
-    this.#records.put(usageKey(bucketId), encodeRecord([fenceMark, versions, uploads]));
+    this.#records.put(this.#keyOf(bucketId), encodeRecord([fenceMark, versions, uploads]));
   }
-}
 
-function usageKey(bucketId: string): Buffer {
-  return plainKey('n', bucketBytes(bucketId));
+  #keyOf(bucketId: string): Buffer {
+    if (this.#lastKey?.bucketId !== bucketId) {
+      this.#lastKey = { bucketId, key: plainKey('n', bucketBytes(bucketId)) };
+    }
+    return this.#lastKey.key;
+  }
 }
