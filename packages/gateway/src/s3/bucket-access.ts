@@ -26,9 +26,8 @@ export interface ObjectLocation {
 /**
  * The bucket of the request.
  *
- * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the caller's
- * or than the one that `x-amz-expected-bucket-owner` names, or when the requester pays and did not
- * say so; InvalidBucketOwnerAWSAccountID.
+ * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the one that
+ * `x-amz-expected-bucket-owner` names, or when the requester pays and did not say so.
  */
 export async function requireBucket(
   request: S3Request,
@@ -48,13 +47,16 @@ export async function requireBucketNamed(
 ): Promise<BucketRecord> {
   const bucket = await context.view.bucket(name, request.signal);
   if (bucket === null) throw new S3Error('NoSuchBucket', { BucketName: name });
-  if (expectedOwner !== undefined) {
-    if (!/^\d{12}$/.test(expectedOwner)) throw new S3Error('InvalidBucketOwnerAWSAccountID');
-    const owner = context.accounts.byCanonicalId(bucket.owner);
-    if (expectedOwner !== owner?.accountId) throw new S3Error('AccessDenied');
+  if (expectedOwner !== undefined && !isOwner(expectedOwner, bucket, context)) {
+    throw new S3Error('AccessDenied');
   }
   requirePayer(bucket, request);
   return bucket;
+}
+
+/** By account id, or by canonical id for clients of stores that know accounts by nothing else. */
+function isOwner(name: string, { owner }: BucketRecord, { accounts }: OperationContext): boolean {
+  return name === owner || name === accounts.byCanonicalId(owner)?.accountId;
 }
 
 /**

@@ -61,10 +61,6 @@ export const S3_ERRORS = {
     400,
     "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
   ],
-  InvalidBucketOwnerAWSAccountID: [
-    400,
-    'The value of the expected bucket owner parameter must be an AWS account ID',
-  ],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidBucketState: [409, 'The request is not valid for the current state of the bucket.'],
   InvalidChunkSizeError: [
