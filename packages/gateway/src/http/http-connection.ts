@@ -81,6 +81,7 @@ export class WireConnection {
       },
     });
     this.#socket.on('error', (error) => this.#end((http) => http.destroy(error)));
+    this.#socket.on('drain', () => this.#end((http) => http.emit('drain')));
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('timeout', () => this.#end((http) => http.emit('timeout')));
     this.#socket.on('close', () => {
@@ -143,7 +144,7 @@ export class WireConnection {
       return false;
     }
     const http = phase.kind === 'http' ? phase.http : this.#begin();
-    const wantsMore = http.push(copy);
+    const wantsMore = http.deliver(copy);
     return this.#leaveParser(http) ?? wantsMore;
   }
 
@@ -197,6 +198,8 @@ export class WireConnection {
   }
 }
 
+type WriteCallback = (error?: Error | null) => void;
+
 /** What Node's HTTP server takes for the socket. */
 export class HttpConnection extends Duplex {
   readonly wire: WireConnection;
@@ -245,31 +248,49 @@ export class HttpConnection extends Duplex {
     this.destroy();
   }
 
+  /** As `push`, but straight to the parser when that waits: a stream's queue costs as much. */
+  deliver(bytes: Buffer): boolean {
+    if (this.readableFlowing !== true || this.readableLength > 0) return this.push(bytes);
+    this.emit('data', bytes);
+    return true;
+  }
+
   override _read(): void {
     this.wire.readOn();
   }
 
+  // Answers are queued once, by the socket; what was begun is ended and destroyed here.
+
+  override cork(): void {
+    this.#socket.cork();
+  }
+
+  override uncork(): void {
+    this.#socket.uncork();
+  }
+
+  override write(
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    const onWritten = typeof encoding === 'function' ? encoding : callback;
+    const name = typeof encoding === 'string' ? encoding : undefined;
+    if (this.writable && !this.#isRetired) return this.#socket.write(chunk, name, onWritten);
+    // Refused with the error of any stream.
+    return super.write(chunk, name ?? 'utf8', onWritten);
+  }
+
+  /** What comes with `end`. */
   override _write(
     chunk: string | Uint8Array,
     encoding: BufferEncoding,
-    callback: (error?: Error | null) => void,
+    callback: WriteCallback,
   ): void {
     this.#socket.write(chunk, encoding, callback);
   }
 
-  override _writev(
-    chunks: readonly { readonly chunk: string | Uint8Array; readonly encoding: BufferEncoding }[],
-    callback: (error?: Error | null) => void,
-  ): void {
-    this.#socket.cork();
-    chunks.forEach(({ chunk, encoding }, index) => {
-      if (index < chunks.length - 1) this.#socket.write(chunk, encoding);
-      else this.#socket.write(chunk, encoding, callback);
-    });
-    this.#socket.uncork();
-  }
-
-  override _final(callback: (error?: Error | null) => void): void {
+  override _final(callback: WriteCallback): void {
     this.#socket.end(callback);
   }
 
