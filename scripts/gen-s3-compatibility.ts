@@ -74,7 +74,7 @@ function rows(names: readonly string[]): string {
     .join('\n');
 }
 
-function supportedRow({ name, limitation }: Operation): string {
+function supportedRow({ name, limitation }: Pick<Operation, 'name' | 'limitation'>): string {
   return limitation === undefined ? rows([name]) : `${rows([name])}: ${limitation}`;
 }
 
