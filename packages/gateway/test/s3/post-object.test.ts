@@ -646,6 +646,26 @@ describe('large files of forms', () => {
     expect(await harness.get('k')).toMatchObject({ code: 'NoSuchKey' });
   });
 
+  it('G-15, limits: of many forms at once the last are asked to wait', async () => {
+    const harness = await ready();
+    const write = harness.dataPath.write.bind(harness.dataPath);
+    let release = (): void => undefined;
+    const isReleased = new Promise<void>((resolve) => (release = resolve));
+    harness.dataPath.write = async (...args) => {
+      await isReleased;
+      return write(...args);
+    };
+    const forms = Array.from({ length: 64 }, (_, index) =>
+      post(harness, { fields: { key: `k${index}` } }),
+    );
+    const refused = await post(harness, { fields: { key: 'one more' } });
+    expect(refused).toMatchObject({ status: 503, code: 'SlowDown' });
+    expect(refused.headers['retry-after']).toBeDefined();
+    release();
+    for (const reply of await Promise.all(forms)) expect(reply.status).toBe(204);
+    expect(await post(harness, { fields: { key: 'one more' } })).toMatchObject({ status: 204 });
+  });
+
   it('a form that is cut short stores nothing', async () => {
     const harness = await ready();
     const whole = encodeForm({ fields: { key: 'k' }, file: Buffer.alloc(200_000, 7) });
