@@ -27,8 +27,7 @@ const keySchema = z.looseObject({
   use: text.optional(),
   alg: text.optional(),
 });
-export const jsonWebKeySetSchema = z.looseObject({ keys: z.array(keySchema).max(KEYS_MAX) });
-export type JsonWebKeySet = z.infer<typeof jsonWebKeySetSchema>;
+const jsonWebKeySetSchema = z.looseObject({ keys: z.array(keySchema).max(KEYS_MAX) });
 
 /**
  * The keys of a set (RFC 7517) that tokens are verified with; those of other kinds are left out.

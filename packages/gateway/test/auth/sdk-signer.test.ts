@@ -52,7 +52,7 @@ const authenticator = new Authenticator(
 
 const key = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 40 })
-  .filter((text) => text.isWellFormed());
+  .filter((text) => Buffer.from(text, 'utf8').toString('utf8') === text);
 const query = fc.dictionary(
   fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
@@ -92,6 +92,9 @@ function plainRequest(asked: Request): Signed {
 }
 
 interface Signed {
+  readonly protocol?: string;
+  readonly hostname?: string;
+  readonly port?: number;
   readonly method: string;
   readonly path: string;
   readonly query?: unknown;
