@@ -75,7 +75,7 @@ function requirePayer(bucket: BucketRecord, { principal, headers, query }: S3Req
 /** `x-amz-request-charged` of what somebody else than the bucket's owner was let in for. */
 export function chargedHeaders(
   bucket: BucketRecord | null,
-  { principal }: S3Request,
+  { principal }: Pick<S3Request, 'principal'>,
 ): Readonly<Record<string, string>> | null {
   if (bucket === null || bucketConfiguration(bucket, 'request-payment') !== 'Requester')
     return null;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Principal } from '../../src/auth/principal';
 import { ANONYMOUS_CANONICAL_ID } from '../../src/auth/principal';
 import { ALL_USERS_URI, AUTHENTICATED_USERS_URI } from '../../src/s3/access-control-list';
+import { chargedHeaders } from '../../src/s3/bucket-access';
 import type { Call, Reply } from './harness';
 import { BUCKET, documentOf, Harness, OWNER, STRANGER, text, texts } from './harness';
 
@@ -491,6 +492,12 @@ describe('the owner of a bucket', () => {
     expect(await get({ principal: STRANGER, query: payer })).toBe(200);
     const anonymous: Principal = { ...STRANGER, kind: 'anonymous', canonicalId: 'x' };
     expect(await get({ principal: anonymous, headers: payer })).toBe(403);
+
+    const bucket = await harness.metadata.view.bucket(BUCKET);
+    expect(chargedHeaders(bucket, { principal: OWNER })).toBeNull();
+    expect(chargedHeaders(bucket, { principal: STRANGER })).toEqual({
+      'x-amz-request-charged': 'requester',
+    });
   });
 
   it('is named in lists by its account', async () => {
