@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 
 import { startDevCluster } from '@azimuth/testkit';
 
+import { awsApi } from './debian/aws-api';
 import { awsS3 } from './debian/aws-cli';
 import { duplicity } from './debian/duplicity';
 import { gitAnnex } from './debian/git-annex';
@@ -25,6 +26,7 @@ import type { Scenario, Target } from './scenario';
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'aws-s3': awsS3,
+  'aws-api': awsApi,
   rclone,
   s3cmd,
   restic,
@@ -94,7 +96,8 @@ async function main(): Promise<void> {
     process.exitCode = runScenarios({ endpoint: values.endpoint, accessKey, secretKey });
     return;
   }
-  const cluster = await startDevCluster();
+  // For git-annex.
+  const cluster = await startDevCluster({ args: ['--allow-signature-v2'] });
   try {
     process.exitCode = runScenarios(cluster);
   } finally {

@@ -1,9 +1,10 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { assertEqualTrees, REGION, run } from '../scenario';
+import { assertEqualTrees, assertThat, REGION, run } from '../scenario';
 import type { Scenario } from '../scenario';
 
-/** A tree up, every byte checked, synchronised back, purged. */
+/** A tree up, every byte checked, synchronised back, an old version read, all purged. */
 export const rclone: Scenario = {
   client: 'rclone',
   debianPackage: 'rclone',
@@ -23,6 +24,28 @@ export const rclone: Scenario = {
     const back = join(scratch, 'back');
     run('rclone', ['sync', 'az:rclone-bucket/tree', back], env);
     assertEqualTrees(source, back);
+    readOldVersion(env, scratch);
     run('rclone', ['purge', 'az:rclone-bucket'], env);
   },
 };
+
+/** `--s3-versions` shows old versions under names with their time. */
+function readOldVersion(env: NodeJS.ProcessEnv, scratch: string): void {
+  const bucket = 'az:rclone-versions';
+  const files = join(scratch, 'versioned');
+  mkdirSync(files);
+  run('rclone', ['mkdir', bucket], env);
+  run('rclone', ['backend', 'versioning', bucket, 'Enabled'], env);
+  for (const text of ['first', 'second']) {
+    writeFileSync(join(files, 'file.txt'), text);
+    run('rclone', ['copy', '--ignore-times', files, bucket], env);
+  }
+  const names = run('rclone', ['lsf', '--s3-versions', bucket], env).trim().split('\n');
+  assertThat(names.length === 2, `two versions, not ${names.join(', ')}`);
+  const old = names.find((name) => name !== 'file.txt') ?? '';
+  const back = join(scratch, 'old-version');
+  run('rclone', ['copyto', '--s3-versions', `${bucket}/${old}`, back], env);
+  assertThat(readFileSync(back, 'utf8') === 'first', 'the first version');
+  run('rclone', ['purge', bucket], env);
+  run('rclone', ['backend', 'cleanup-hidden', bucket], env);
+}
