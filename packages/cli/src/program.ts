@@ -57,6 +57,7 @@ function addGatewayOptions(command: Command): void {
     .option('--https-key <file>', 'PEM')
     .option('--website-port <port>', 'buckets as websites')
     .option('--identities <file>', 'JSON that declares accounts and users; read again on SIGHUP')
+    .option('--trusted-proxies <ranges>', 'whose X-Forwarded-For is believed: 10.0.0.0/8,192.0.2.7')
     .option('--allow-signature-v2', 'accept requests that are signed with Signature Version 2');
 }
 
@@ -68,6 +69,7 @@ interface RoleFlags {
   readonly httpsKey?: string;
   readonly websitePort?: string;
   readonly identities?: string;
+  readonly trustedProxies?: string;
   readonly allowSignatureV2?: true;
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import { parseIpRange } from '../../src/auth/policy/ip-range';
+import { gatewayConfigSchema } from '../../src/gateway-config';
 import { clientFacts } from '../../src/http/client-facts';
 
 const PROXIES = ['10.0.0.0/8', '2001:db8::/32'].map(parseIpRange).filter((range) => range !== null);
@@ -54,4 +55,23 @@ describe('where a request comes from (P-9, row 32)', () => {
     expect(factsOf('198.51.100.7', {}, socket).tlsVersion).toBe('1.3');
     expect(factsOf('198.51.100.7', {})).not.toHaveProperty('tlsVersion');
   });
+});
+
+describe('the setting trustedProxies', () => {
+  const parse = (trustedProxies: unknown): unknown =>
+    gatewayConfigSchema.shape.trustedProxies.safeParse(trustedProxies);
+
+  it('is a list, or a text with commas', () => {
+    const wanted = { success: true, data: ['10.0.0.0/8', '2001:db8::1'] };
+    expect(parse(['10.0.0.0/8', '2001:db8::1'])).toMatchObject(wanted);
+    expect(parse('10.0.0.0/8,2001:db8::1')).toMatchObject(wanted);
+    expect(parse(undefined)).toMatchObject({ data: [] });
+  });
+
+  it.each(['10.0.0.0/33', 'proxy.example.com', '*', '10.0.0.0/8 192.0.2.1'])(
+    'is not %j',
+    (text) => {
+      expect(parse(text)).toMatchObject({ success: false });
+    },
+  );
 });

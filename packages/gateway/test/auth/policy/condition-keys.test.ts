@@ -88,7 +88,7 @@ function valueOf(key: string, change: Change = {}): readonly string[] | undefine
 }
 
 describe('condition keys', () => {
-  it.each<readonly [string, string, Change?]>([
+  const VALUES: readonly (readonly [string, string, Change?])[] = [
     ['aws:SourceIp', '203.0.113.9'],
     ['aws:SecureTransport', 'true'],
     ['aws:SecureTransport', 'false', { facts: { isSecure: false } }],
@@ -147,11 +147,15 @@ describe('condition keys', () => {
       },
     ],
     ['s3:RequestObjectTag/Team', 'a', { conditions: { 's3:RequestObjectTag/Team': ['a'] } }],
-  ])('%s is %j', (key, expected, change = {}) => {
-    expect(valueOf(key, change)).toEqual([expected]);
-  });
+  ];
+  it.each(VALUES.map(([key, expected, change = {}]) => [key, expected, change] as const))(
+    '%s is %j with %j',
+    (key, expected, change) => {
+      expect(valueOf(key, change)).toEqual([expected]);
+    },
+  );
 
-  it.each<readonly [string, Change?]>([
+  const ABSENT: readonly (readonly [string, Change?])[] = [
     ['aws:username', { principal: ROOT }],
     // Row 31, and the same of identity providers: nobody else names the keys of AWS and S3.
     ['aws:username', { principal: SESSION }],
@@ -174,9 +178,13 @@ describe('condition keys', () => {
     ['s3:ExistingObjectTag/team'],
     ['x-amz-acl', { headers: { 'x-amz-acl': 'private' } }],
     ['constructor'],
-  ])('%s is not there with %j', (key, change = {}) => {
-    expect(valueOf(key, change)).toBeUndefined();
-  });
+  ];
+  it.each(ABSENT.map(([key, change = {}]) => [key, change] as const))(
+    '%s is not there with %j',
+    (key, change) => {
+      expect(valueOf(key, change)).toBeUndefined();
+    },
+  );
 
   it('s3:ExistingObjectTag has every tag that is called so in any case', () => {
     const object = { tags: { Team: 'a', team: 'b', other: 'c' } } as unknown as VersionHead;
