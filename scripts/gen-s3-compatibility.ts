@@ -31,8 +31,8 @@ accepted and then ignored.
 
 const DEVIATIONS = `## Where Azimuth differs on purpose
 
-- **Signature Version 4** in the header, presigned, or in a POST form, as AWS does for every bucket made since
-  June 2020. Version 2 is off until the operator allows it. The AWS CLI 1 and boto3 still presign
+- **Signature Version 4** in the header, presigned, or in a POST form, as AWS does for every bucket
+  made since June 2020. Version 2 is off until the operator allows it. The AWS CLI 1 and boto3 still presign
   with version 2 in \`us-east-1\` unless told otherwise: \`aws configure set default.s3.signature_version s3v4\`, or
   \`Config(signature_version='s3v4')\`.
 - **No checksum by default.** An object that comes without \`x-amz-checksum-*\` gets none (AWS
@@ -48,14 +48,14 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
 - **Encryption and object lock** headers are refused.
 - **POST forms** hold at most 1 MiB beside their file (AWS: 20 KB before it).
 - **\`DELETE\` takes conditions** on size and \`Last-Modified\` in every bucket (AWS: in directory buckets).
-- **New buckets** have ACLs disabled and all of Block Public Access on, also for accounts and tools that are older than
-  these defaults of AWS.
+- **New buckets** have ACLs disabled and all of Block Public Access on, also for accounts and tools
+  that are older than these defaults of AWS.
 - **\`aws-exec-read\`** grants nothing beyond the owner: there is no Amazon EC2 here.
-- **Acceleration, requester pays, analytics, metrics and tiering configurations** are checked, kept and returned. Requester
-  pays refuses those who did not agree to pay, and bills nobody; the others change nothing.
+- **Acceleration, requester pays, analytics, metrics and tiering configurations** are checked, kept
+  and returned. Requester pays refuses those who did not agree to pay, and bills nobody; the others
+  change nothing.
 - **MFA delete** cannot be enabled, because there are no MFA devices.
-- **Websites** are served on a port of their own (\`websitePort\`), at \`bucket.DOMAIN\`, at a bucket's own domain name,
-  or at \`/bucket/\`.
+- **Websites** are served on a port of their own ([websites](operations/websites.md)).
 - **Keys that XML 1.0 cannot hold** (control characters) are listed as character references, as AWS
   does. Ask with \`encoding-type=url\`, as the SDKs do.
 `;
