@@ -32,9 +32,9 @@ accepted and then ignored.
 const DEVIATIONS = `## Where Azimuth differs on purpose
 
 - **Signature Version 4** in the header, presigned, or in a POST form, as AWS does for every bucket
-  made since June 2020. Version 2 is off until the operator allows it. The AWS CLI 1 and boto3 still presign
-  with version 2 in \`us-east-1\` unless told otherwise: \`aws configure set default.s3.signature_version s3v4\`, or
-  \`Config(signature_version='s3v4')\`.
+  made since June 2020. Version 2 is off until the operator allows it. The AWS CLI 1 and boto3 still
+  presign with version 2 in \`us-east-1\` unless told otherwise:
+  \`aws configure set default.s3.signature_version s3v4\`, or \`Config(signature_version='s3v4')\`.
 - **No checksum by default.** An object that comes without \`x-amz-checksum-*\` gets none (AWS
   computes CRC-64/NVME). What a client sends, as a header, a trailer or a form field, is verified, stored and
   returned: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5. The XXHASH family is refused.
