@@ -623,6 +623,16 @@ describe('large files of forms', () => {
     expect(harness.dataPath.blobs.size).toBeLessThanOrEqual(2);
   });
 
+  it('G-12: around the length from which on two blobs are needed', async () => {
+    const harness = await ready();
+    const fields = { key: 'k' };
+    for (let less = 0; less < 2000; less += 50) {
+      const file = Buffer.alloc(FORM_BYTES_MAX + 8193 - less, less);
+      expect(await post(harness, { fields, file })).toMatchObject({ status: 204, code: null });
+    }
+    expect((await harness.get('k')).bytes.length).toBe(FORM_BYTES_MAX + 8193 - 1950);
+  });
+
   it('G-12: a file that is too large is refused before it is stored', async () => {
     const harness = await ready();
     const conditions = [

@@ -39,16 +39,16 @@ export async function writeFormFile(
   const { requestBytes, slot, signal } = options;
   const bodyDigests = new BodyDigests(options.digests);
   const file = new FileSource(form, options.range, bodyDigests);
-  // The rest must not be small enough to be kept inline: a version is either inline or in blobs.
-  const restBytesMin = context.view.map().settings.inlineBytesMax + 1;
-  const certainBytes = requestBytes - FORM_BYTES_MAX - restBytesMin;
+  // Neither of two may be small enough to be kept inline: a version is either inline or in blobs.
+  const { inlineBytesMax } = context.view.map().settings;
+  const certainBytes = requestBytes - FORM_BYTES_MAX - (inlineBytesMax + 1);
   if (certainBytes > options.range.maxBytes || certainBytes > UPLOAD_SIZE_BYTES_MAX) {
     throw tooLarge(certainBytes, options.range);
   }
 
   const parts: CommittedData[] = [];
   try {
-    if (certainBytes > 0) {
+    if (certainBytes > inlineBytesMax) {
       const source: ByteSource = { readInto: (sink) => file.readExactly(certainBytes, sink) };
       const write = { sizeBytes: certainBytes, slot, digests: [], signal };
       parts.push((await context.dataPath.write(source, write)).data);
