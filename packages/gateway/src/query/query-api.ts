@@ -15,8 +15,11 @@ import { QueryError, toQueryError } from './query-error';
 import { QueryParameters } from './query-parameters';
 import type { QueryService } from './query-service';
 
-/** The largest request is a policy of 131,072 characters, each of them escaped. */
-const BODY_BYTES_MAX = 512 * 1024;
+/**
+ * The largest requests that make sense are a role's policies, every character escaped, and web
+ * identity tokens. They are read before anybody is known to have sent them.
+ */
+const BODY_BYTES_MAX = 128 * 1024;
 
 export interface QueryRequest {
   readonly requestId: string;
