@@ -184,7 +184,9 @@ function isPlainlyOwn({ principal, target }: AccessRequest): boolean {
 }
 
 function needsObject(applicable: Applicable): boolean {
-  const { identity, session, bucketPolicy, action, aclRule, hasAcls } = applicable;
+  const { request, identity, session, bucketPolicy, action, aclRule, hasAcls } = applicable;
+  // The owner of a bucket deletes whatever is in it, whoever wrote it.
+  const isOthers = request.target.bucket?.owner !== request.principal.canonicalId;
   const policies = [
     ...(identity?.policies ?? []),
     ...session,
@@ -193,7 +195,7 @@ function needsObject(applicable: Applicable): boolean {
   ];
   return (
     policies.some((policy) => policy?.readsObjectTags === true) ||
-    (hasAcls && (aclRule?.ownOnly === true || isAboutVersion(action)))
+    (hasAcls && ((aclRule?.ownOnly === true && isOthers) || isAboutVersion(action)))
   );
 }
 
