@@ -16,8 +16,8 @@ import { roleResource } from './role-actions';
 import { userResource } from './user-actions';
 
 /**
- * Users, groups and roles as holders of policies: what IAM has once for each of them (PutUserPolicy,
- * PutGroupPolicy, PutRolePolicy) is written once here.
+ * Users, groups and roles as holders of policies: what IAM has once for each of them
+ * (PutUserPolicy, PutGroupPolicy, PutRolePolicy) is written once here.
  */
 export interface HolderKind<Holder extends HolderRecord = HolderRecord> {
   /** `User`: part of the names of actions and of the parameter `UserName`. */
