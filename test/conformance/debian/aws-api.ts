@@ -22,10 +22,6 @@ function cli(target: Target, credentials: Credentials = {}): Aws {
     run('aws', ['--endpoint-url', target.endpoint, '--output', 'json', ...args], env);
 }
 
-function json<T>(text: string): T {
-  return JSON.parse(text) as T;
-}
-
 function isRefused(call: () => string, code: string): boolean {
   try {
     call();
@@ -56,21 +52,24 @@ function readVersions(aws: Aws, file: string): void {
   const at = ['--bucket', BUCKET, '--key', 'public/key'];
   const status = 'Status=Enabled';
   aws('s3api', 'put-bucket-versioning', '--bucket', BUCKET, '--versioning-configuration', status);
-  const first = json<{ VersionId: string }>(
+  const first = JSON.parse(
     aws('s3api', 'put-object', ...at, '--body', file, '--tagging', 'team=blue'),
-  );
+  ) as { VersionId: string };
   writeFileSync(file, 'second');
   aws('s3api', 'put-object', ...at, '--body', file);
   aws('s3api', 'delete-object', ...at);
-  const versions = json<{ Versions: unknown[]; DeleteMarkers: unknown[] }>(
-    aws('s3api', 'list-object-versions', '--bucket', BUCKET),
-  );
+  const versions = JSON.parse(aws('s3api', 'list-object-versions', '--bucket', BUCKET)) as {
+    Versions: unknown[];
+    DeleteMarkers: unknown[];
+  };
   assertThat(versions.Versions.length === 2, 'two versions');
   assertThat(versions.DeleteMarkers.length === 1, 'one delete marker');
   const version = ['--version-id', first.VersionId];
   aws('s3api', 'get-object', ...at, ...version, `${file}.back`);
   assertThat(readFileSync(`${file}.back`, 'utf8') === 'first', 'the first version');
-  const tags = json<{ TagSet: unknown[] }>(aws('s3api', 'get-object-tagging', ...at, ...version));
+  const tags = JSON.parse(aws('s3api', 'get-object-tagging', ...at, ...version)) as {
+    TagSet: unknown[];
+  };
   assertThat(tags.TagSet.length === 1, 'the tag of the first version');
   const source = `${BUCKET}/public/key?versionId=${first.VersionId}`;
   aws('s3api', 'copy-object', ...at, '--copy-source', source);
@@ -83,10 +82,12 @@ interface User {
 
 function makeUser(aws: Aws, target: Target): User {
   const name = ['--user-name', 'reader'];
-  const { User: made } = json<{ User: { Arn: string } }>(aws('iam', 'create-user', ...name));
-  const { AccessKey: key } = json<{
+  const { User: made } = JSON.parse(aws('iam', 'create-user', ...name)) as {
+    User: { Arn: string };
+  };
+  const { AccessKey: key } = JSON.parse(aws('iam', 'create-access-key', ...name)) as {
     AccessKey: { AccessKeyId: string; SecretAccessKey: string };
-  }>(aws('iam', 'create-access-key', ...name));
+  };
   const policy = ['--policy-name', 'read', '--policy-document', READ_POLICY];
   aws('iam', 'put-user-policy', ...name, ...policy);
   assertThat(aws('iam', 'list-users').includes('"reader"'), 'the user is listed');
@@ -98,7 +99,7 @@ function makeUser(aws: Aws, target: Target): User {
 }
 
 function readAsUser({ arn, aws }: User, scratch: string): void {
-  const { Arn } = json<{ Arn: string }>(aws('sts', 'get-caller-identity'));
+  const { Arn } = JSON.parse(aws('sts', 'get-caller-identity')) as { Arn: string };
   assertThat(Arn === arn, 'sts knows the user');
   const back = join(scratch, 'user');
   aws('s3api', 'get-object', '--bucket', BUCKET, '--key', 'public/key', back);
@@ -114,18 +115,18 @@ function assumeRole(aws: Aws, user: User, target: Target): void {
     Statement: [{ Effect: 'Allow', Principal: { AWS: user.arn }, Action: 'sts:AssumeRole' }],
   });
   const name = ['--role-name', 'lister'];
-  const { Role } = json<{ Role: { Arn: string } }>(
+  const { Role } = JSON.parse(
     aws('iam', 'create-role', ...name, '--assume-role-policy-document', trust),
-  );
+  ) as { Role: { Arn: string } };
   const list = JSON.stringify({
     Version: '2012-10-17',
     Statement: [{ Effect: 'Allow', Action: 's3:ListBucket', Resource: '*' }],
   });
   aws('iam', 'put-role-policy', ...name, '--policy-name', 'list', '--policy-document', list);
   const session = ['--role-arn', Role.Arn, '--role-session-name', 'acceptance'];
-  const { Credentials: temporary } = json<{ Credentials: Record<string, string> }>(
-    user.aws('sts', 'assume-role', ...session),
-  );
+  const { Credentials: temporary } = JSON.parse(user.aws('sts', 'assume-role', ...session)) as {
+    Credentials: Record<string, string>;
+  };
   const asRole = cli(target, {
     AWS_ACCESS_KEY_ID: temporary['AccessKeyId'] ?? '',
     AWS_SECRET_ACCESS_KEY: temporary['SecretAccessKey'] ?? '',

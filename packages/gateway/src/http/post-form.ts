@@ -29,7 +29,8 @@ export interface FormPart {
 /**
  * The boundary that a Content-Type header names.
  *
- * @throws S3Error PreconditionFailed for another type than multipart/form-data, MalformedPOSTRequest.
+ * @throws S3Error PreconditionFailed for another type than multipart/form-data,
+ * MalformedPOSTRequest.
  */
 export function parseBoundary(contentType: string | undefined): string {
   const [type = ''] = (contentType ?? '').split(';', 1);

@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events';
 
 import { seededRandom } from '@azimuth/common';
 
-import type { IncomingStream } from '../../src/http/incoming-body';
 import { IncomingBody } from '../../src/http/incoming-body';
 import { S3Error } from '../../src/s3/s3-error';
 import { ManualClock } from '../support/manual-clock';
@@ -35,9 +34,7 @@ function open(): {
   const stream = new ScriptedStream();
   const clock = new ManualClock();
   const starts: number[] = [];
-  const body = new IncomingBody(stream as unknown as IncomingStream, clock, PROGRESS, () =>
-    starts.push(clock.monotonicMs()),
-  );
+  const body = new IncomingBody(stream, clock, PROGRESS, () => starts.push(clock.monotonicMs()));
   return { stream, clock, body, starts };
 }
 

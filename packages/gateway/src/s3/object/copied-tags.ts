@@ -20,8 +20,8 @@ export function parseTagsOfCopy({ headers }: S3Request): TagsOfCopy {
 }
 
 /**
- * The tags that the copy gets; null for none. To copy tags is to read and to write them, which needs
- * the permission for either; that for tags in the header was asked before.
+ * The tags that the copy gets; null for none. To copy tags is to read and to write them, which
+ * needs the permission for either; that for tags in the header was asked before.
  */
 export async function tagsOfCopy(
   wanted: TagsOfCopy,

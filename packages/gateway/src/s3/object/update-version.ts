@@ -15,8 +15,8 @@ export interface VersionChange {
 }
 
 /**
- * Changes tags or ACL of a version, which makes no new one (V-23). What is not there, or is a delete
- * marker, is refused as a GET of it would be.
+ * Changes tags or ACL of a version, which makes no new one (V-23). What is not there, or is a
+ * delete marker, is refused as a GET of it would be.
  *
  * @throws S3Error NoSuchKey, NoSuchVersion, MethodNotAllowed; OperationAborted when it was written
  *   in between.
