@@ -19,4 +19,4 @@ export type { SessionIssuer } from './bulk-session';
 export type { BulkSessionKey } from './bulk-session';
 export { createStorageClient } from './http-storage-client';
 export type { StorageClientOptions } from './http-storage-client';
-export { checksumTableBytes, PageChecksums } from './page-checksums';
+export { checksumTableBytes, pageChecksum, PageChecksums } from './page-checksums';

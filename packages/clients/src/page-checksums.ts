@@ -1,4 +1,4 @@
-import { crc32c } from '@node-rs/crc32';
+import { crc32 } from '@node-rs/crc32';
 
 import { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from './storage-client';
 
@@ -7,7 +7,16 @@ export function checksumTableBytes(lengthBytes: number): number {
   return Math.ceil(lengthBytes / PAGE_BYTES) * PAGE_CHECKSUM_BYTES;
 }
 
-/** CRC-32C of each 64 KiB page of a byte sequence that arrives in pieces of any size. */
+/**
+ * The checksum of a page: CRC-32 (ISO-HDLC, as in zlib), of what comes after bytes with the checksum
+ * `previous`. Every other record has a CRC-32C; pages are nearly all bytes there are, and this one
+ * costs less than half (docs/decisions/0010).
+ */
+export function pageChecksum(bytes: Uint8Array, previous = 0): number {
+  return crc32(bytes, previous);
+}
+
+/** The checksum of each 64 KiB page of a byte sequence that arrives in pieces of any size. */
 export class PageChecksums {
   readonly #table: Buffer;
   #tableEnd = 0;
@@ -23,7 +32,7 @@ export class PageChecksums {
     let from = 0;
     while (from < bytes.length) {
       const to = Math.min(bytes.length, from + PAGE_BYTES - this.#pageFill);
-      this.#pageCrc = crc32c(bytes.subarray(from, to), this.#pageCrc);
+      this.#pageCrc = pageChecksum(bytes.subarray(from, to), this.#pageCrc);
       this.#pageFill += to - from;
       if (this.#pageFill === PAGE_BYTES) this.#closePage();
       from = to;

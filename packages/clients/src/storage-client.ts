@@ -3,7 +3,7 @@ import type { StorageNodeEntry } from '@azimuth/placement';
 
 /**
  * Shard bytes between processes. On the wire a shard (or a page-aligned range of it) is its bytes
- * followed by one CRC-32C (4 bytes, big-endian) for each 64 KiB page, the last page being short.
+ * followed by one CRC-32 (4 bytes, big-endian) for each 64 KiB page, the last page being short.
  * The sender computes them once; the storage node checks them before it acknowledges, stores them,
  * checks them at every read, and sends them along; the reader checks them again.
  *

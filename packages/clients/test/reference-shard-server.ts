@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-import { crc32c } from '@node-rs/crc32';
+import { crc32 } from '@node-rs/crc32';
 import type { StorageNodeEntry } from '@azimuth/placement';
 import type { TlsMaterial } from '@azimuth/rpc';
 
@@ -171,7 +171,7 @@ function checksums(bytes: Buffer): Buffer {
   const table = Buffer.alloc(pages * 4);
   for (let page = 0; page < pages; page += 1) {
     const from = page * PAGE_BYTES;
-    table.writeUInt32BE(crc32c(bytes.subarray(from, from + PAGE_BYTES)), page * 4);
+    table.writeUInt32BE(crc32(bytes.subarray(from, from + PAGE_BYTES)), page * 4);
   }
   return table;
 }

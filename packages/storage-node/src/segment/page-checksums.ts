@@ -1,6 +1,4 @@
-import { crc32c } from '@node-rs/crc32';
-
-import { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from '@azimuth/clients';
+import { PAGE_BYTES, PAGE_CHECKSUM_BYTES, pageChecksum } from '@azimuth/clients';
 
 /** Pages of a shard of `shardSizeBytes`; the last one may be short. */
 export function pageCount(shardSizeBytes: number): number {
@@ -11,7 +9,8 @@ export function pageCount(shardSizeBytes: number): number {
 export function findBadPage(bytes: Uint8Array, table: Buffer): number {
   for (let page = 0; page * PAGE_BYTES < bytes.byteLength; page += 1) {
     const from = page * PAGE_BYTES;
-    const checksum = crc32c(bytes.subarray(from, Math.min(from + PAGE_BYTES, bytes.byteLength)));
+    const end = Math.min(from + PAGE_BYTES, bytes.byteLength);
+    const checksum = pageChecksum(bytes.subarray(from, end));
     if (checksum !== table.readUInt32BE(page * PAGE_CHECKSUM_BYTES)) return page;
   }
   return -1;

@@ -16,7 +16,7 @@ import type { ShardId } from './shard-id';
  *    over from another life of the file system, or crafted by a client are never taken for a
  *    record.
  * F2 Per shard the record with the greatest sequence is the truth; a tombstone is a record too.
- * F3 Everything is covered by a CRC-32C, the shard bytes by one for each page.
+ * F3 Everything is covered by a CRC-32C, the shard bytes by a CRC-32 for each page.
  */
 export const SEGMENT_HEADER_BYTES = 64;
 export const RECORD_HEADER_BYTES = 128;
@@ -24,7 +24,7 @@ export const RECORD_TRAILER_BYTES = 32;
 export const RECORD_ALIGNMENT_BYTES = 64;
 export const FOOTER_ENTRY_BYTES = 72;
 export const FOOTER_TAIL_BYTES = 64;
-export const SEGMENT_FORMAT_VERSION = 1;
+export const SEGMENT_FORMAT_VERSION = 2;
 /** Above the largest shard that fits the manifest arithmetic: 5 TiB in one shard (k = 1). */
 export const SHARD_SIZE_BYTES_MAX = 5 * 1024 ** 4;
 

@@ -1,7 +1,5 @@
-import { crc32c } from '@node-rs/crc32';
-
 import type { ShardAttributes } from '@azimuth/clients';
-import { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from '@azimuth/clients';
+import { PAGE_BYTES, PAGE_CHECKSUM_BYTES, pageChecksum } from '@azimuth/clients';
 import { StoreError } from '@azimuth/common';
 
 import type { DiskFile } from '../disk/disk';
@@ -110,7 +108,7 @@ export class SegmentShardReader implements ShardReader {
     if (from + piece.byteLength <= endBytes) return piece;
     const cut = piece.subarray(0, endBytes - from);
     const lastPageFrom = Math.floor((cut.byteLength - 1) / PAGE_BYTES) * PAGE_BYTES;
-    const checksum = crc32c(cut.subarray(lastPageFrom));
+    const checksum = pageChecksum(cut.subarray(lastPageFrom));
     this.table.writeUInt32BE(checksum, this.table.byteLength - PAGE_CHECKSUM_BYTES);
     return cut;
   }
