@@ -97,7 +97,7 @@ function parseHeader({ headers }: RequestHead, nowMs: number): SignatureV2 {
   const amzDate = headers.get('x-amz-date');
   const text = amzDate ?? headers.get('date') ?? '';
   const timestampMs = Date.parse(text);
-  if (Number.isNaN(timestampMs)) {
+  if (Number.isNaN(timestampMs) || timestampMs < 0) {
     throw denied('AWS authentication requires a valid Date or x-amz-date header');
   }
   requireNoSkew(text, timestampMs, nowMs);
@@ -129,9 +129,16 @@ function denied(message: string): S3Error {
   return new S3Error('AccessDenied', {}, { message });
 }
 
-/** Compares in constant time. */
+/**
+ * Compares in constant time. A bucket is the same resource with and without a slash behind it: the
+ * AWS SDK for Python signs `/bucket/` and asks for `/bucket`.
+ */
 export function isSignatureV2(signed: SignatureV2, head: RequestHead, secretKey: string): boolean {
-  return isSignedByV2(stringToSignV2(signed, head), signed.signature, secretKey);
+  const { signature } = signed;
+  if (isSignedByV2(stringToSignV2(signed, head), signature, secretKey)) return true;
+  if (head.bucket === null || head.key !== null || head.rawPath.endsWith('/')) return false;
+  const withSlash = stringToSignV2(signed, { ...head, rawPath: `${head.rawPath}/` });
+  return isSignedByV2(withSlash, signature, secretKey);
 }
 
 /** The same for a text that is signed as it is: the policy of a POST form. */

@@ -125,6 +125,13 @@ describe('Signature Version 2', () => {
     expect(await codeOf(headOf('GET', expires(60), { host: HOST }))).toBe('root');
   });
 
+  it('takes a bucket signed with a slash behind it, but no key', async () => {
+    expect(await codeOf(get('/bucket', authorization('/bucket')))).toBe('root');
+    expect(await codeOf(get('/bucket?delimiter=a', authorization('/bucket/')))).toBe('root');
+    const key = get('/bucket/key', authorization('/bucket/key/'));
+    expect(await codeOf(key)).toBe('SignatureDoesNotMatch');
+  });
+
   it.each<[string, string, () => RequestHead]>([
     [
       'another key',
@@ -164,6 +171,12 @@ describe('Signature Version 2', () => {
         get('/bucket/key', authorization('/bucket/key'), { date: 'Tue, 27 Mar 2007 19:00:00 GMT' }),
     ],
     ['no date', 'AccessDenied', () => get('/bucket/key', authorization('/'), { date: 'soon' })],
+    [
+      'a date before the epoch',
+      'AccessDenied',
+      () =>
+        get('/bucket/key', authorization('/bucket/key'), { date: 'Tue, 07 Jul 1950 21:53:04 GMT' }),
+    ],
     ['an expired URL', 'AccessDenied', () => headOf('GET', expires(-1), { host: HOST })],
     ['a URL for ever', 'AccessDenied', () => headOf('GET', expires(604_801), { host: HOST })],
     [
