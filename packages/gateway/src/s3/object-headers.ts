@@ -102,7 +102,8 @@ function nonEmpty(value: string | undefined): string | null {
 /** aws-chunked is how the body travelled, not what it is (G-5). */
 function withoutAwsChunked(value: string): string {
   const codings = value.split(',').map((coding) => coding.trim());
-  return codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked').join(',');
+  const kept = codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked');
+  return kept.length === codings.length ? value : kept.join(',');
 }
 
 /** Values as sent, one byte a character; `mailSafe` is for the way back. */

@@ -51,6 +51,16 @@ describe('PutObject and GetObject', () => {
     expect(head).toMatchObject({ status: 200, headers: expected });
   });
 
+  it.each([
+    ['deflate, gzip', 'deflate, gzip'],
+    ['gzip, aws-chunked', 'gzip'],
+    ['aws-chunked, aws-chunked', undefined],
+  ])('G-5: Content-Encoding %s is stored as %s', async (sent, stored) => {
+    const harness = await ready();
+    await harness.put('k', '', { headers: { 'content-encoding': sent } });
+    expect((await harness.get('k')).headers['content-encoding']).toBe(stored);
+  });
+
   it('give defaults', async () => {
     const harness = await ready();
     await harness.put('k', '', { headers: { 'content-encoding': 'aws-chunked' } });
