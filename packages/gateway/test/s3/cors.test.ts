@@ -204,5 +204,8 @@ describe('a preflight', () => {
     expect(await headersOf('GET', { origin: 'http://a.test' })).toEqual({});
     expect(await headersOf('PUT', { origin: 'http://b.test' })).toEqual({});
     expect(await headersOf('PUT', {})).toEqual({});
+    // A preflight that is refused is told nothing.
+    const preflight = { origin: 'http://a.test', 'access-control-request-method': 'PUT' };
+    expect(await headersOf('OPTIONS', preflight)).toEqual({});
   });
 });

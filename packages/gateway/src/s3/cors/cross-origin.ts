@@ -73,7 +73,8 @@ function badRequest(message: string): S3Error {
 
 /**
  * What is added to every answer that a browser lets a page of another origin see: also to errors,
- * whose reason it would hide otherwise (Q-2). Never throws for what the client sent.
+ * whose reason it would hide otherwise (Q-2). Nothing for a preflight, which has been answered with
+ * all that it is allowed. Never throws for what the client sent.
  */
 export async function crossOriginHeaders(
   request: CrossOriginRequest,
@@ -81,7 +82,7 @@ export async function crossOriginHeaders(
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const origin = request.headers.get('origin') ?? '';
-  if (origin === '' || request.bucket === null) return {};
+  if (origin === '' || request.bucket === null || request.method === 'OPTIONS') return {};
   const bucket = await buckets.bucket(request.bucket, signal);
   const rules = bucket === null ? null : bucketConfiguration(bucket, 'cors');
   if (rules === null) return {};
