@@ -10,7 +10,9 @@ const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3
  */
 export function isBucketName(name: string): boolean {
   if (name.length < BUCKET_NAME_LENGTH_MIN || name.length > BUCKET_NAME_LENGTH_MAX) return false;
-  if (!hasNameCharacters(name) || name.includes('..')) return false;
+  if (!hasNameCharacters(name)) return false;
+  // Between dots are the labels of a host name: none is empty, none begins or ends with a hyphen.
+  if (/\.\.|\.-|-\./.test(name)) return false;
   if (isPunctuation(name.charCodeAt(0)) || isPunctuation(name.charCodeAt(name.length - 1)))
     return false;
   if (/^\d+\.\d+\.\d+\.\d+$/.test(name)) return false;

@@ -173,6 +173,8 @@ describe('bucket names', () => {
     '.ab',
     'ab.',
     'a..b',
+    'a.-b',
+    'a-.b',
     '192.168.5.4',
     'xn--a',
     'sthree-a',
