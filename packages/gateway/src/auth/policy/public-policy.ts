@@ -1,6 +1,6 @@
 import type { Condition } from './condition';
 import type { IpRange } from './ip-range';
-import { isWithin, parseIpRange } from './ip-range';
+import { parseIpRange } from './ip-range';
 import type { PolicyDocument, Statement } from './policy-document';
 
 /**
@@ -57,16 +57,9 @@ function hasFixedAccount(arn: string): boolean {
   return !/[*?]/.test(arn) || /^arn:[^:]*:[^:]*:[^:]*:\d{12}:/.test(arn);
 }
 
-const PRIVATE_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16']
-  .map(parseIpRange)
-  .filter((range) => range !== null);
 const PREFIX_LENGTH_MIN = { 4: 8, 6: 32 } as const;
 
-/** Private addresses say nothing of who it is: everybody has some. */
+/** Private addresses count like others; no private range is as broad as that. */
 function isNarrow(range: IpRange | null): boolean {
-  return (
-    range !== null &&
-    range.prefixLength >= PREFIX_LENGTH_MIN[range.family] &&
-    !PRIVATE_RANGES.some((each) => isWithin(range, each))
-  );
+  return range !== null && range.prefixLength >= PREFIX_LENGTH_MIN[range.family];
 }
