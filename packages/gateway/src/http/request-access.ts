@@ -1,11 +1,19 @@
 import type { BucketRecord } from '@azimuth/proto';
 
-import type { AccessTarget, Authorizer, RequestAccess, RequestFacts } from '../auth/authorize';
+import type {
+  AccessRequest,
+  AccessTarget,
+  Authorizer,
+  RequestAccess,
+  RequestFacts,
+} from '../auth/authorize';
 import type { RequiredAccess } from '../auth/operation-access';
 import { requiredAccess } from '../auth/operation-access';
+import { aclRuleOf } from '../auth/policy/acl-access';
 import type { Principal } from '../auth/principal';
 import { bucketTarget } from '../s3/access-target';
 import { locateObject } from '../s3/bucket-access';
+import { ownershipOf } from '../s3/bucket-configuration';
 import type { OperationContext } from '../s3/operation';
 import { S3Error, toS3Error } from '../s3/s3-error';
 import type { RequestHead } from './request-head';
@@ -44,17 +52,52 @@ export async function requireOperationAccess(
   }
   for (const required of requiredAccess(operation, head)) {
     const { action, conditions } = required;
+    const target = targetOf(required, bucket, attempt, context);
     const allowed = authorizer.isAllowed({
       principal,
       action,
-      target: targetOf(required, bucket, attempt, context),
+      target,
       facts,
       ...(conditions === undefined ? {} : { conditions }),
     });
     if (!(typeof allowed === 'boolean' ? allowed : await allowed))
-      throw new S3Error('AccessDenied');
+      throw await refusalOf(attempt, { action, target }, authorizer);
   }
   return bucket;
+}
+
+/**
+ * An object that is not there has no ACL that could let anybody read it; who may list the bucket
+ * is told as much (P-3).
+ */
+async function refusalOf(
+  { head, principal, facts }: AccessAttempt,
+  { action, target }: Pick<AccessRequest, 'action' | 'target'>,
+  authorizer: Authorizer,
+): Promise<S3Error> {
+  const { bucket, key, versionId, object } = target;
+  const denied = new S3Error('AccessDenied');
+  if (bucket === null || object === undefined || !isRuledByObjectAcl(bucket, action)) return denied;
+  const onBucket = bucketTarget({ bucket });
+  const listing = { principal, action: listingActionOf(head), target: onBucket, facts };
+  if (!(await authorizer.isAllowed(listing))) return denied;
+  const found = await object();
+  if (versionId !== null) {
+    const detail = { Key: key ?? '', VersionId: versionId };
+    return found === null ? new S3Error('NoSuchVersion', detail) : denied;
+  }
+  return found === null || found.isDeleteMarker
+    ? new S3Error('NoSuchKey', { Key: key ?? '' })
+    : denied;
+}
+
+function isRuledByObjectAcl(bucket: BucketRecord, action: string): boolean {
+  if (ownershipOf(bucket) === 'BucketOwnerEnforced') return false;
+  return aclRuleOf(action.toLowerCase())?.scope === 'object';
+}
+
+function listingActionOf({ query }: RequestHead): string {
+  return query.has('versionId') ? 's3:ListBucketVersions' : 's3:ListBucket';
 }
 
 function targetOf(
@@ -98,7 +141,6 @@ export async function concealMissing(
   if (!MISSING.has(s3Error.code)) return error;
   const bucket = await context.view.bucket(head.bucket, signal);
   if (bucket === null) return error;
-  const action = head.query.has('versionId') ? 's3:ListBucketVersions' : 's3:ListBucket';
-  const mayKnow = await access.isAllowed(action, bucketTarget({ bucket }));
+  const mayKnow = await access.isAllowed(listingActionOf(head), bucketTarget({ bucket }));
   return mayKnow ? error : new S3Error('AccessDenied', {}, { cause: error });
 }

@@ -137,6 +137,36 @@ describe('P-7, P-8: access control lists', () => {
     expect([await mayDo('nobody'), await mayDo('other')]).toEqual(['', allowed]);
   });
 
+  it('P-3: who may list learns that an object is not there, of whatever has no ACL', async () => {
+    const statuses = async (): Promise<number[]> =>
+      Promise.all([
+        bucket.statusOf('nobody', `/${BUCKET}/missing`),
+        bucket.statusOf('other', `/${BUCKET}/missing?acl`),
+        bucket.statusOf('nobody', `/${BUCKET}/key-of-owner`),
+      ]);
+    expect(await statuses()).toEqual([403, 403, 403]);
+    await grant(everybody, 'READ');
+    expect(await statuses()).toEqual([404, 404, 403]);
+    await bucket.setPolicy({ ...LIST, Effect: 'Deny', Principal: '*' });
+    expect(await statuses()).toEqual([403, 403, 403]);
+  });
+
+  it('P-7: who may write without credentials says who else gets the object', async () => {
+    const put = (target: string): Promise<Answer> =>
+      gateway.call('nobody', {
+        method: 'PUT',
+        target: `/${BUCKET}/${target}`,
+        headers: { 'x-amz-acl': 'public-read' },
+        body: 'x',
+      });
+    expect((await put('left')).status).toBe(403);
+    await grant(everybody, 'WRITE');
+    expect((await put('left')).status).toBe(200);
+    expect(await bucket.statusOf('other', `/${BUCKET}/left`)).toBe(200);
+    // The ACL of an object that is there stays its owner's.
+    expect((await put('left?acl')).status).toBe(403);
+  });
+
   it('means nothing where ACLs are disabled, or public ones ignored', async () => {
     await grant(everybody, 'READ');
     await gateway.configure(BUCKET, 'public-access-block', {

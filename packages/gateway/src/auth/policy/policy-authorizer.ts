@@ -145,25 +145,29 @@ export class PolicyAuthorizer implements Authorizer {
   }
 
   #matchAcl(
-    { request, aclRule, hasAcls }: Applicable,
+    { request, action, aclRule, hasAcls }: Applicable,
     principal: Principal,
     object: VersionHead | null,
   ): PrincipalMatch {
-    const { bucket } = request.target;
+    const { bucket, isNew } = request.target;
     if (!hasAcls || aclRule === null || bucket === null) return 'none';
     if (aclRule.ownOnly && object?.owner !== principal.canonicalId) return 'none';
+    const subject = {
+      isAnonymous: principal.kind === 'anonymous',
+      canonicalId: principal.canonicalId,
+      ignoresPublic: publicAccessBlockOf(bucket, this.#options.accounts).ignorePublicAcls,
+    };
+    // Whoever may write an object owns it, and says who else gets it.
+    if (isNew === true && WRITERS_ACL.has(action)) {
+      return matchAcl(bucketAcl(bucket), 'WRITE', subject);
+    }
     const list =
       aclRule.scope === 'bucket'
         ? bucketAcl(bucket)
         : object === null
           ? null
           : aclOf(object.acl, object.owner);
-    if (list === null) return 'none';
-    return matchAcl(list, aclRule.permission, {
-      isAnonymous: principal.kind === 'anonymous',
-      canonicalId: principal.canonicalId,
-      ignoresPublic: publicAccessBlockOf(bucket, this.#options.accounts).ignorePublicAcls,
-    });
+    return list === null ? 'none' : matchAcl(list, aclRule.permission, subject);
   }
 }
 
