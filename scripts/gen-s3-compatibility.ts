@@ -37,7 +37,8 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
   \`aws configure set default.s3.signature_version s3v4\`, or \`Config(signature_version='s3v4')\`.
 - **No checksum by default.** An object that comes without \`x-amz-checksum-*\` gets none (AWS
   computes CRC-64/NVME). What a client sends, as a header, a trailer or a form field, is verified, stored and
-  returned: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5. The XXHASH family is refused.
+  returned, with any algorithm of S3: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64,
+  XXHASH3 and XXHASH128.
 - **Conditional writes take entity tags.** \`If-None-Match\` understands a list of tags besides \`*\`, and \`If-Match\`
   understands \`*\`. Both are evaluated when the object is committed, so of many writers exactly one wins.
 - **\`Last-Modified\` of a multipart object** is the time of its completion (AWS: of its initiation), and of two

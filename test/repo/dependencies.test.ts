@@ -25,7 +25,14 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
   common: ['pino', 'prom-client', 'zod'],
   curator: ['prom-client', 'zod'],
   erasure: [],
-  gateway: ['@aws-sdk/crc64-nvme', '@node-rs/crc32', 'fast-xml-parser', 'prom-client', 'zod'],
+  gateway: [
+    '@aws-sdk/crc64-nvme',
+    '@node-rs/crc32',
+    'fast-xml-parser',
+    'hash-wasm',
+    'prom-client',
+    'zod',
+  ],
   'metadata-raft': [
     '@grpc/grpc-js',
     '@node-rs/crc32',

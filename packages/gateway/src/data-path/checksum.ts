@@ -5,6 +5,7 @@ import { unreachable } from '@azimuth/common';
 import { crc32, crc32c } from '@node-rs/crc32';
 
 import type { DigestAlgorithm } from './data-path';
+import { openXxHash } from './xx-hash';
 
 interface Digest {
   update(bytes: Uint8Array): void;
@@ -13,17 +14,23 @@ interface Digest {
 
 /** All digests of a body in one pass: each piece is still in the cache for the second one. */
 export class BodyDigests {
-  readonly #digests: readonly (readonly [DigestAlgorithm, Digest])[];
+  readonly #digests: ReadonlyMap<DigestAlgorithm, Digest>;
 
-  constructor(algorithms: Iterable<DigestAlgorithm>) {
-    this.#digests = Array.from(new Set(algorithms), (name) => [name, openDigest(name)] as const);
+  private constructor(digests: ReadonlyMap<DigestAlgorithm, Digest>) {
+    this.#digests = digests;
+  }
+
+  static async open(algorithms: Iterable<DigestAlgorithm>): Promise<BodyDigests> {
+    const digests = new Map<DigestAlgorithm, Digest>();
+    for (const name of new Set(algorithms)) digests.set(name, await openDigest(name));
+    return new BodyDigests(digests);
   }
 
   update(bytes: Uint8Array): void {
-    for (const [, digest] of this.#digests) digest.update(bytes);
+    for (const digest of this.#digests.values()) digest.update(bytes);
   }
 
-  /** Raw digests, CRCs big-endian. */
+  /** Raw digests, those that are numbers big-endian. */
   async finish(): Promise<ReadonlyMap<DigestAlgorithm, Buffer>> {
     const results = new Map<DigestAlgorithm, Buffer>();
     for (const [name, digest] of this.#digests) results.set(name, await digest.finish());
@@ -31,7 +38,7 @@ export class BodyDigests {
   }
 }
 
-function openDigest(algorithm: DigestAlgorithm): Digest {
+function openDigest(algorithm: DigestAlgorithm): Digest | Promise<Digest> {
   switch (algorithm) {
     case 'MD5':
       return hashDigest('md5');
@@ -47,6 +54,10 @@ function openDigest(algorithm: DigestAlgorithm): Digest {
       return crcDigest(crc32c);
     case 'CRC64NVME':
       return crc64Digest();
+    case 'XXHASH64':
+    case 'XXHASH3':
+    case 'XXHASH128':
+      return openXxHash(algorithm);
     default:
       return unreachable(algorithm);
   }

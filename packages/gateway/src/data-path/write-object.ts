@@ -20,7 +20,7 @@ export async function writeObject(
   if (options.signal?.aborted === true) throw new StoreError('CANCELLED');
   const { settings } = context.view.map();
   const { sizeBytes } = options;
-  const bodyDigests = new BodyDigests(options.digests);
+  const bodyDigests = await BodyDigests.open(options.digests);
   if (sizeBytes <= settings.inlineBytesMax) {
     const inline = await readInline(source, sizeBytes, bodyDigests);
     const data = { inline, blobs: [], missing: [] };

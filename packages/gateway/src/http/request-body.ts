@@ -3,19 +3,12 @@ import { createHash } from 'node:crypto';
 import type { AuthenticatedRequest } from '../auth/authenticate';
 import { EMPTY_SHA256 } from '../auth/sigv4';
 import type { ByteSink, ByteSource } from '../data-path/byte-source';
+import { CHECKSUM_ALGORITHMS, checksumHeader } from '../s3/checksum-headers';
 import { invalidRequest, S3Error } from '../s3/s3-error';
 import { AwsChunkedSource } from './aws-chunked';
 import type { Headers, RequestBody } from './request';
 
-const TRAILER_NAMES: ReadonlySet<string> = new Set([
-  'x-amz-checksum-crc32',
-  'x-amz-checksum-crc32c',
-  'x-amz-checksum-crc64nvme',
-  'x-amz-checksum-sha1',
-  'x-amz-checksum-sha256',
-  'x-amz-checksum-sha512',
-  'x-amz-checksum-md5',
-]);
+const TRAILER_NAMES: ReadonlySet<string> = new Set(CHECKSUM_ALGORITHMS.map(checksumHeader));
 
 const NO_TRAILERS: Headers = new Map();
 const NO_NAMES: readonly string[] = [];

@@ -21,6 +21,9 @@ const CHECKSUMS: Readonly<Record<ChecksumAlgorithm, ChecksumFacts>> = {
   SHA256: { sizeBytes: 32, types: ['COMPOSITE'] },
   SHA512: { sizeBytes: 64, types: ['COMPOSITE'] },
   MD5: { sizeBytes: 16, types: ['COMPOSITE'] },
+  XXHASH64: { sizeBytes: 8, types: ['COMPOSITE'] },
+  XXHASH3: { sizeBytes: 8, types: ['COMPOSITE'] },
+  XXHASH128: { sizeBytes: 16, types: ['COMPOSITE'] },
 };
 
 export const CHECKSUM_ALGORITHMS = Object.keys(CHECKSUMS) as readonly ChecksumAlgorithm[];
@@ -72,8 +75,8 @@ export interface ExpectedDigests {
 /**
  * Reads Content-MD5, the checksum header or the announced trailer.
  *
- * @throws S3Error InvalidDigest, InvalidRequest (KC-5, G-6), NotImplemented for algorithms that
- * exist and are not here.
+ * @throws S3Error InvalidDigest, InvalidRequest (KC-5, G-6), NotImplemented for algorithms that S3
+ * may learn one day.
  */
 export function parseExpectedDigests(request: S3Request): ExpectedDigests {
   const { headers } = request;

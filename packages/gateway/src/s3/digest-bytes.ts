@@ -5,10 +5,10 @@ import type { DigestAlgorithm } from '../data-path/data-path';
 
 /**
  * One digest over a few bytes that are in memory: documents, and the digests of parts. Bodies are
- * digested by the data path while they flow. CRCs are big-endian.
+ * digested by the data path while they flow. Numbers are big-endian.
  */
 export async function digestBytes(algorithm: DigestAlgorithm, bytes: Uint8Array): Promise<Buffer> {
-  const digests = new BodyDigests([algorithm]);
+  const digests = await BodyDigests.open([algorithm]);
   digests.update(bytes);
   return required((await digests.finish()).get(algorithm), 'digest');
 }

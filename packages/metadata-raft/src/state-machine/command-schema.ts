@@ -49,6 +49,9 @@ const checksumAlgorithm = z.enum([
   'SHA256',
   'SHA512',
   'MD5',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
 ]);
 const checksumType = z.enum(['FULL_OBJECT', 'COMPOSITE']);
 const checksum = z.object({ algorithm: checksumAlgorithm, type: checksumType, value: text });

@@ -30,14 +30,7 @@ export interface NamedChecksum {
   readonly value: string;
 }
 
-/** Checksums of the API that this gateway does not store. */
-const FOREIGN_CHECKSUMS = ['ChecksumXXHASH64', 'ChecksumXXHASH3', 'ChecksumXXHASH128'];
-const PART_CHILDREN = [
-  'PartNumber',
-  'ETag',
-  ...CHECKSUM_ALGORITHMS.map(checksumElement),
-  ...FOREIGN_CHECKSUMS,
-];
+const PART_CHILDREN = ['PartNumber', 'ETag', ...CHECKSUM_ALGORITHMS.map(checksumElement)];
 
 /**
  * Reads `<CompleteMultipartUpload>`: at least one part, strictly ascending (M-3).

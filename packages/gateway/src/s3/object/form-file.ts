@@ -37,7 +37,7 @@ export async function writeFormFile(
   context: OperationContext,
 ): Promise<WrittenFile> {
   const { requestBytes, slot, signal } = options;
-  const bodyDigests = new BodyDigests(options.digests);
+  const bodyDigests = await BodyDigests.open(options.digests);
   const file = new FileSource(form, options.range, bodyDigests);
   // Neither of two may be small enough to be kept inline: a version is either inline or in blobs.
   const { inlineBytesMax } = context.view.map().settings;
