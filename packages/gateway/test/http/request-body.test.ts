@@ -110,17 +110,19 @@ describe('the body of a request', () => {
     expect(await outcomeOf(() => open({ ...lengths, ...headers }, mode))).toBe('InvalidRequest');
   });
 
-  it('delivers trailers after the data', async () => {
-    const wire = `${DATA.length.toString(16)}\r\nsome data\r\n0\r\nX-Amz-Checksum-CRC32: AAAAAA==\r\n\r\n`;
-    const headers = {
-      'x-amz-decoded-content-length': '9',
-      'x-amz-trailer': ' X-Amz-Checksum-Crc32 ',
-    };
+  it.each([
+    'X-Amz-Checksum-Crc32',
+    'x-amz-checksum-xxhash64',
+    'x-amz-checksum-xxhash3',
+    'X-Amz-Checksum-XXHASH128',
+  ])('delivers a trailing %s after the data', async (name) => {
+    const wire = `${DATA.length.toString(16)}\r\nsome data\r\n0\r\n${name}: AAAAAA==\r\n\r\n`;
+    const headers = { 'x-amz-decoded-content-length': '9', 'x-amz-trailer': ` ${name} ` };
     const body = open(headers, TRAILER_MODE, sourceOf(Buffer.from(wire)));
     await body.source.readInto(() => undefined);
 
-    expect(body.announcedTrailers).toEqual(['x-amz-checksum-crc32']);
-    expect([...body.trailers()]).toEqual([['x-amz-checksum-crc32', 'AAAAAA==']]);
+    expect(body.announcedTrailers).toEqual([name.toLowerCase()]);
+    expect([...body.trailers()]).toEqual([[name.toLowerCase(), 'AAAAAA==']]);
   });
 
   it('stops at a limit', async () => {

@@ -105,6 +105,21 @@ describe('the AWS SDK', () => {
     },
   );
 
+  // The SDK sends and returns them, and leaves computing to others.
+  it('knows the XXHASH family', async () => {
+    const sums = {
+      ChecksumXXHASH64: 'RatnNLIeaWg=',
+      ChecksumXXHASH3: '1Eex6kDmmIs=',
+      ChecksumXXHASH128: '340J6T+HSQCpm4d1zBW2xw==',
+    };
+    for (const [name, value] of Object.entries(sums)) {
+      const put = { Bucket, Key: name, Body: 'hello world', [name]: value };
+      expect(await client.send(new PutObjectCommand(put))).toMatchObject({ [name]: value });
+      const head = new HeadObjectCommand({ Bucket, Key: name, ChecksumMode: 'ENABLED' });
+      expect(await client.send(head)).toMatchObject({ [name]: value });
+    }
+  });
+
   it('uploads a stream in parts, and reads it back', async () => {
     const bytes = randomBytes(11 * 1024 ** 2);
     const Body = Readable.from(

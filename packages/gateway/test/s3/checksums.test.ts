@@ -21,6 +21,9 @@ describe('checksums of objects', () => {
     ['CRC64NVME', 'jSnVw/bqjr4='],
     ['SHA1', 'Kq5sNclPz7QV2+lfQIuc6R7oRu0='],
     ['SHA256', 'uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek='],
+    ['XXHASH64', 'RatnNLIeaWg='],
+    ['XXHASH3', '1Eex6kDmmIs='],
+    ['XXHASH128', '340J6T+HSQCpm4d1zBW2xw=='],
   ] as const)('KC-2: %s of "hello world" is %s', async (algorithm, value) => {
     const digest = await digestBytes(algorithm, Buffer.from('hello world'));
     expect(digest.toString('base64')).toBe(value);

@@ -152,9 +152,12 @@ describe('CopyObject', () => {
     const kept = documentOf(await copy(harness));
     expect(text(kept, 'ChecksumCRC32C')).toBe(crc);
     expect(text(kept, 'ChecksumType')).toBe('FULL_OBJECT');
-    const other = documentOf(await copy(harness, { 'x-amz-checksum-algorithm': 'sha1' }));
-    const sha1 = (await digestBytes('SHA1', BODY)).toString('base64');
-    expect(text(other, 'ChecksumSHA1')).toBe(sha1);
+    for (const algorithm of ['SHA1', 'XXHASH64', 'XXHASH3', 'XXHASH128'] as const) {
+      const asked = { 'x-amz-checksum-algorithm': algorithm.toLowerCase() };
+      const other = documentOf(await copy(harness, asked));
+      const value = (await digestBytes(algorithm, BODY)).toString('base64');
+      expect(text(other, `Checksum${algorithm}`)).toBe(value);
+    }
   });
 
   it.each([

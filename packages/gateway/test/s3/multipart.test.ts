@@ -268,6 +268,9 @@ describe('checksums of multipart uploads', () => {
     ['CRC64NVME', undefined, 'FULL_OBJECT'],
     ['SHA1', undefined, 'COMPOSITE'],
     ['SHA256', 'COMPOSITE', 'COMPOSITE'],
+    ['XXHASH64', undefined, 'COMPOSITE'],
+    ['XXHASH3', 'COMPOSITE', 'COMPOSITE'],
+    ['XXHASH128', undefined, 'COMPOSITE'],
   ] as const)('KC-2: %s asked as %s is %s', async (algorithm, asked, type) => {
     const harness = await ready();
     const headers: Record<string, string> = { 'x-amz-checksum-algorithm': algorithm };
@@ -279,6 +282,11 @@ describe('checksums of multipart uploads', () => {
       type === 'FULL_OBJECT'
         ? (await digestBytes(algorithm, WHOLE)).toString('base64')
         : `${(await digestBytes(algorithm, Buffer.concat(digests))).toString('base64')}-2`;
+    const listed = documentOf(await upload.send('ListParts'));
+    expect(text(listed, 'ChecksumAlgorithm')).toBe(algorithm);
+    expect(texts(listed, 'Part', checksumElement(algorithm))).toEqual(
+      digests.map((digest) => digest.toString('base64')),
+    );
 
     const wrong = { [checksumHeader(algorithm)]: digests[0]!.toString('base64') };
     expect(await upload.complete(parts, wrong)).toMatchObject({ code: 'BadDigest' });
@@ -296,11 +304,23 @@ describe('checksums of multipart uploads', () => {
     });
     const part = await harness.get('big', { headers: mode, query: { partNumber: '2' } });
     expect(part.headers[checksumHeader(algorithm)]).toBe(digests[1]!.toString('base64'));
+    const objects = documentOf(await harness.send('ListObjectsV2'));
+    expect(texts(objects, 'Contents', 'ChecksumAlgorithm')).toEqual([algorithm]);
+    const attributes = await harness.send('GetObjectAttributes', {
+      key: 'big',
+      headers: { 'x-amz-object-attributes': 'Checksum,ObjectParts' },
+    });
+    const shown = documentOf(attributes);
+    expect(text(shown, 'Checksum', checksumElement(algorithm))).toBe(expected);
+    expect(texts(shown, 'ObjectParts', 'Part', checksumElement(algorithm))).toHaveLength(2);
   });
 
   it.each([
     [{ 'x-amz-checksum-algorithm': 'SHA256', 'x-amz-checksum-type': 'FULL_OBJECT' }],
     [{ 'x-amz-checksum-algorithm': 'CRC64NVME', 'x-amz-checksum-type': 'COMPOSITE' }],
+    [{ 'x-amz-checksum-algorithm': 'XXHASH64', 'x-amz-checksum-type': 'FULL_OBJECT' }],
+    [{ 'x-amz-checksum-algorithm': 'XXHASH3', 'x-amz-checksum-type': 'FULL_OBJECT' }],
+    [{ 'x-amz-checksum-algorithm': 'XXHASH128', 'x-amz-checksum-type': 'FULL_OBJECT' }],
     [{ 'x-amz-checksum-type': 'COMPOSITE' }],
     [{ 'x-amz-checksum-algorithm': 'CRC16' }],
   ])('KC-1, KC-6: refuses %j', async (headers) => {
@@ -355,7 +375,9 @@ describe('checksums of multipart uploads', () => {
 
   it.each([
     ['two checksums', ['CRC32', 'SHA1'], 400, 'InvalidArgument'],
+    ['two checksums, one of them new', ['CRC32', 'XXHASH3'], 400, 'InvalidArgument'],
     ['another algorithm', ['SHA1'], 400, 'BadDigest'],
+    ['another algorithm, a new one', ['XXHASH3'], 400, 'BadDigest'],
     ['what is no checksum', ['CRC32 bad'], 400, 'InvalidArgument'],
     ['a wrong one', ['CRC32 wrong'], 400, 'InvalidPart'],
     ['an empty element', ['CRC32 empty'], 200, null],
@@ -370,6 +392,7 @@ describe('checksums of multipart uploads', () => {
       'CRC32 wrong': 'AAAAAA==',
       'CRC32 empty': '',
       SHA1: (await digestBytes('SHA1', SECOND)).toString('base64'),
+      XXHASH3: (await digestBytes('XXHASH3', SECOND)).toString('base64'),
     };
     const named = elements.map((name) => {
       const element = `Checksum${name.split(' ')[0]!}`;

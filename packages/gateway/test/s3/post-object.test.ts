@@ -6,6 +6,7 @@ import { deriveSigningKey, formatTimestamp, sign } from '../../src/auth/sigv4';
 import { FORM_BYTES_MAX } from '../../src/http/post-form';
 import type { S3Request } from '../../src/http/request';
 import { ANONYMOUS } from '../../src/auth/principal';
+import { checksumHeader } from '../../src/s3/checksum-headers';
 import { digestBytes } from '../../src/s3/digest-bytes';
 import type { Call, Reply } from './harness';
 import { BUCKET, documentOf, Harness, OWNER, text, texts } from './harness';
@@ -246,21 +247,24 @@ describe('PostObject', () => {
     expect(reply.headers['x-amz-version-id']).toBe(head.headers['x-amz-version-id']);
   });
 
-  it('KC-4: verifies the checksum of a form', async () => {
-    const harness = await ready();
-    const value = (await digestBytes('SHA256', Buffer.from('content'))).toString('base64');
-    const right = { key: 'k', 'x-amz-checksum-sha256': value };
-    expect(await post(harness, { fields: right })).toMatchObject({
-      status: 204,
-      headers: { 'x-amz-checksum-sha256': value },
-    });
-    const wrong = { ...right, key: 'other' };
-    expect(await post(harness, { fields: wrong, file: 'changed' })).toMatchObject({
-      status: 400,
-      code: 'BadDigest',
-    });
-    expect(await harness.get('other')).toMatchObject({ code: 'NoSuchKey' });
-  });
+  it.each(['SHA256', 'XXHASH128'] as const)(
+    'KC-4: verifies the %s of a form',
+    async (algorithm) => {
+      const harness = await ready();
+      const value = (await digestBytes(algorithm, Buffer.from('content'))).toString('base64');
+      const right = { key: 'k', [checksumHeader(algorithm)]: value };
+      expect(await post(harness, { fields: right })).toMatchObject({
+        status: 204,
+        headers: { [checksumHeader(algorithm)]: value },
+      });
+      const wrong = { ...right, key: 'other' };
+      expect(await post(harness, { fields: wrong, file: 'changed' })).toMatchObject({
+        status: 400,
+        code: 'BadDigest',
+      });
+      expect(await harness.get('other')).toMatchObject({ code: 'NoSuchKey' });
+    },
+  );
 });
 
 describe('the signature of a form', () => {
