@@ -31,7 +31,10 @@ export function encodeVersionId(nowMs: number, sequence: number): string {
   return text;
 }
 
-/** The log index inside an id that {@link encodeVersionId} made; null for any other text. */
+/**
+ * The log index inside an id that {@link encodeVersionId} made; null for any other text. Whoever
+ * knows the format can make up an id with any index, also with one that no log will ever have.
+ */
 export function sequenceOfVersionId(versionId: string): number | null {
   if (!FORMAT.test(versionId)) return null;
   const bytes = Buffer.allocUnsafe(20);
@@ -49,5 +52,6 @@ export function sequenceOfVersionId(versionId: string): number | null {
     }
   }
   if (crc32c(bytes.subarray(0, 16)) !== bytes.readUInt32BE(16)) return null;
-  return Number(ALL_ONES - bytes.readBigUInt64BE(8));
+  const sequence = Number(ALL_ONES - bytes.readBigUInt64BE(8));
+  return Number.isSafeInteger(sequence) ? sequence : null;
 }

@@ -1,4 +1,5 @@
 import type { SessionResponse, VersioningState } from '@azimuth/proto';
+import { crc32c } from '@node-rs/crc32';
 
 import { BUCKET_ID, draftOf, IndexDriver, inlineData } from './index-fixture';
 
@@ -58,6 +59,17 @@ class Story {
 function resultOf(response: SessionResponse): unknown {
   if (!response.ok) throw new Error(response.code);
   return response.result;
+}
+
+/** A well-formed version id. */
+function versionIdOf(invertedTime: bigint, invertedSequence: bigint): string {
+  const bytes = Buffer.alloc(20);
+  bytes.writeBigUInt64BE(invertedTime, 0);
+  bytes.writeBigUInt64BE(invertedSequence, 8);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(0, 16)), 16);
+  return BigInt(`0x${bytes.toString('hex')}`)
+    .toString(32)
+    .padStart(32, '0');
 }
 
 describe('versions of a key', () => {
@@ -188,6 +200,25 @@ describe('versions of a key', () => {
     }
     await story.driver.run('FenceBucket', { bucketId: BUCKET_ID, isFenced: true, mark: 1 });
     expect(await story.update({ acl: null }, one)).toMatchObject({ code: 'BUCKET_FENCED' });
+  });
+
+  it('V-8: an id that somebody made up, for whatever index, is one that is not there', async () => {
+    const story = await Story.begin();
+    story.state = 'enabled';
+    await story.put('1');
+    for (const [time, inverted] of [
+      [0n, 0n],
+      [1n, 1n],
+      [2n ** 64n - 1n, 2n ** 64n - 1n],
+      [7n, 2n ** 64n - 2n ** 53n - 1n],
+      [7n, 2n ** 63n],
+    ] as const) {
+      const versionId = versionIdOf(time, inverted);
+      expect(await story.head(versionId)).toBeNull();
+      expect(await story.delete(versionId)).toEqual({ versionId, isDeleteMarker: false });
+      expect(await story.update({ acl: null }, versionId)).toMatchObject({ code: 'KEY_NOT_FOUND' });
+    }
+    expect(await story.versions()).toEqual(['1']);
   });
 
   it('tags and ACL of an upload are there for the version that it becomes', async () => {
