@@ -1,4 +1,4 @@
-import type { Command } from '@azimuth/proto';
+import type { ChecksumAlgorithm, Command } from '@azimuth/proto';
 import { COMMAND_VERSION } from '@azimuth/proto';
 
 import { checkCommand } from '../../src/state-machine/command-schema';
@@ -31,6 +31,20 @@ function plainCommit(): Command {
     },
   };
 }
+
+/** A table, so that the compiler asks for new ones. */
+const CHECKSUM_ALGORITHMS: Readonly<Record<ChecksumAlgorithm, true>> = {
+  CRC32: true,
+  CRC32C: true,
+  CRC64NVME: true,
+  SHA1: true,
+  SHA256: true,
+  SHA512: true,
+  MD5: true,
+  XXHASH64: true,
+  XXHASH3: true,
+  XXHASH128: true,
+};
 
 const HOSTILE: readonly unknown[] = [
   undefined,
@@ -100,6 +114,15 @@ describe('the check of commands', () => {
       }
     }
     expect(refused).toBeGreaterThan(250);
+  });
+
+  it('KC-1: takes the checksum algorithms that there are, and no other', () => {
+    const withChecksum = (algorithm: string): Command =>
+      withChanged(['args', 'draft', 'checksum'], { algorithm, type: 'COMPOSITE', value: 'AAAA-1' });
+    for (const algorithm of Object.keys(CHECKSUM_ALGORITHMS)) {
+      expect([algorithm, outcomeOf(withChecksum(algorithm))]).toEqual([algorithm, 'accepted']);
+    }
+    expect(outcomeOf(withChecksum('XXHASH32'))).toBe('INVALID_ARGUMENT');
   });
 
   it('bounds tags and ACLs of versions', () => {
