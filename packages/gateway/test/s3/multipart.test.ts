@@ -577,4 +577,16 @@ describe('listings of uploads', () => {
     const made = await uploads(harness, ['a', 'a', 'b']);
     expect(await allPages(harness, { 'key-marker': 'a' })).toEqual([made[2]!.uploadId]);
   });
+
+  it('M-9, G-15: behind any marker that is a number there is a page', async () => {
+    const harness = await ready();
+    const upload = await Upload.create(harness);
+    await upload.part(1, FIRST);
+    for (const marker of ['10000', '65536', '2147483647']) {
+      const query = { uploadId: upload.uploadId, 'part-number-marker': marker };
+      const page = documentOf(await harness.send('ListParts', { key: 'big', query }));
+      expect(text(page, 'PartNumberMarker')).toBe(marker);
+      expect(texts(page, 'Part', 'PartNumber')).toEqual([]);
+    }
+  });
 });

@@ -660,6 +660,19 @@ describe('large files of forms', () => {
     expect(await harness.get('k')).toMatchObject({ code: 'NoSuchKey' });
   });
 
+  it('limits: many variables and a long name make no more of a form than a form may be', async () => {
+    const harness = await ready();
+    const access = new RecordedAccess();
+    const filename = 'n'.repeat(7000);
+    const fields = { key: 'k', 'x-ignore-a': '${filename}'.repeat(90_000) };
+    const reply = await post(harness, { fields, filename }, { access });
+    expect(reply).toMatchObject({ status: 400, code: 'MaxPostPreDataLengthExceededError' });
+    const few = { key: 'k', 'x-ignore-a': '${filename}'.repeat(100) };
+    expect(await post(harness, { fields: few, filename }, { access })).toMatchObject({
+      status: 204,
+    });
+  });
+
   it('G-15, limits: of many forms at once the last are asked to wait', async () => {
     const harness = await ready();
     const write = harness.dataPath.write.bind(harness.dataPath);

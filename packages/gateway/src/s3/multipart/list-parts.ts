@@ -6,6 +6,7 @@ import { parseCount, parseLimit } from '../listing';
 import { quoteEtag } from '../object-headers';
 import type { Operation } from '../operation';
 import { accountElement } from '../owner-element';
+import { PART_NUMBER_MAX } from '../part-number';
 import { noSuchUpload, uploadIdOf } from './upload-id';
 import { initiatorElement } from './upload-initiator';
 
@@ -22,7 +23,13 @@ export const listParts: Operation = {
     const location = await requireObject(request, context);
 
     // Also a page of nothing has to find out whether the upload exists.
-    const args = { ...location.address, uploadId, afterPartNumber, limit: Math.max(limit, 1) };
+    const args = {
+      ...location.address,
+      uploadId,
+      // Behind the last part that there can be there is nothing, and no record key for it.
+      afterPartNumber: Math.min(afterPartNumber, PART_NUMBER_MAX),
+      limit: Math.max(limit, 1),
+    };
     const page = await context.metadata.queryIndex(location.group, 'ListParts', args, { signal });
     if (page === null) throw noSuchUpload(uploadId);
 

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 
 import type { SignedPolicy, SignedPolicyV2 } from '../../auth/signed-policy';
 import type { PostFormReader } from '../../http/post-form';
+import { FORM_BYTES_MAX } from '../../http/post-form';
 import type { Headers } from '../../http/request';
 import { HEADER_SECTION_BYTES_MAX } from '../../http/request-head';
 import { checkKeyLength } from '../bucket-access';
@@ -18,7 +19,7 @@ const FILENAME_VARIABLE = '${filename}';
  * behind the file does not count (G-12). `${filename}` is replaced.
  *
  * @throws S3Error InvalidArgument for a form without a file or with a field given twice,
- *   MalformedPOSTRequest, MaxPostPreDataLengthExceededError.
+ *   MalformedPOSTRequest, MaxPostPreDataLengthExceededError, also for what that makes of it.
  */
 export async function readFields(form: PostFormReader): Promise<FormFields> {
   const fields = new Map<string, string>();
@@ -47,16 +48,27 @@ function wrongFileCount(count: number): S3Error {
   return invalidArgument(message, 'file', String(count));
 }
 
-/** Of a path, as some browsers send it, only the last part is the name. */
+/**
+ * Of a path, as some browsers send it, only the last part is the name.
+ *
+ * @throws S3Error MaxPostPreDataLengthExceededError: a long name in the place of many variables
+ *   makes more of a small form than memory holds.
+ */
 function expanded(fields: FormFields, path: string): FormFields {
   const filename = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
-  const isPlain = ([name]: readonly [string, string]): boolean => name === 'policy';
-  return new Map(
-    [...fields].map((field): [string, string] => {
-      const [name, value] = field;
-      return [name, isPlain(field) ? value : value.replaceAll(FILENAME_VARIABLE, () => filename)];
-    }),
-  );
+  const result = new Map<string, string>();
+  let length = 0;
+  for (const [name, value] of fields) {
+    const pieces = name === 'policy' ? [value] : value.split(FILENAME_VARIABLE);
+    length += value.length + (pieces.length - 1) * filename.length;
+    if (length > FORM_BYTES_MAX) {
+      throw new S3Error('MaxPostPreDataLengthExceededError', {
+        MaxPostPreDataLength: FORM_BYTES_MAX,
+      });
+    }
+    result.set(name, pieces.join(filename));
+  }
+  return result;
 }
 
 /** @throws S3Error InvalidArgument when there is no `key`, KeyTooLongError. */
