@@ -275,6 +275,24 @@ describe('ACLs of versions', () => {
     expect(grantsOf(old)).toEqual([FULL, `READ ${ALL_USERS_URI}`]);
   });
 
+  it('V-23: what somebody else writes in between keeps its own', async () => {
+    const harness = await made();
+    await harness.put('a', 'one');
+    const index = harness.metadata.index.bind(harness.metadata);
+    harness.metadata.index = async (group, name, ...rest) => {
+      if (name === 'UpdateVersion') {
+        harness.metadata.index = index;
+        await harness.put('a', 'two');
+      }
+      return index(group, name, ...rest);
+    };
+    const call = { key: 'a', headers: { 'x-amz-acl': 'public-read' } };
+    const reply = await harness.send('PutObjectAcl', call);
+    expect(reply).toMatchObject({ status: 409, code: 'OperationAborted' });
+    expect(grantsOf(await harness.send('GetObjectAcl', { key: 'a' }))).toEqual([FULL]);
+    expect((await harness.get('a')).bytes.toString()).toBe('two');
+  });
+
   it('V-11: a delete marker has none', async () => {
     const harness = await made();
     await harness.setVersioning('enabled');

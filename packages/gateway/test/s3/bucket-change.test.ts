@@ -65,6 +65,9 @@ describe('a change of a bucket', () => {
     await expect(changeConfiguration(bucket, 'accelerate', 'Enabled', context)).rejects.toEqual(
       refusal('NoSuchBucket'),
     );
+    await expect(changeVersioning(bucket, 'enabled', context)).rejects.toEqual(
+      refusal('NoSuchBucket'),
+    );
   });
 
   it('is refused by a gateway that lost its watch', async () => {

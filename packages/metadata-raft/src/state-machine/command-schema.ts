@@ -146,7 +146,7 @@ const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
     expectedRevision: count,
     changes: z.array(identityChange).max(IDENTITY_CHANGES_MAX),
   }),
-  SetBucketVersioning: z.object({ name, versioning }),
+  SetBucketVersioning: z.object({ name, bucketId: hexId.optional(), versioning }),
   MarkBucketDeleting: z.discriminatedUnion('isDeleting', [
     z.object({ name, bucketId: hexId, isDeleting: z.literal(true) }),
     z.object({ name, bucketId: hexId, isDeleting: z.literal(false), mark: count }),
@@ -175,6 +175,7 @@ const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
   UpdateVersion: z.object({
     ...address,
     versionId: text.nullable(),
+    sequence: count.optional(),
     tags: tags.optional(),
     acl: acl.optional(),
   }),

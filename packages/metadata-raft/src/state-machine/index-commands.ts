@@ -130,7 +130,8 @@ export class IndexCommandSet implements CommandSet {
     const { versions } = this.state;
     const version =
       args.versionId === null ? versions.current(at) : versions.find(at, args.versionId);
-    if (version === null) throw new StoreError('KEY_NOT_FOUND');
+    const isAnother = args.sequence !== undefined && version?.head.sequence !== args.sequence;
+    if (version === null || isAnother) throw new StoreError('KEY_NOT_FOUND');
     const { head } = version;
     const { versionId } = head;
     if (head.isDeleteMarker) throw new StoreError('DELETE_MARKER', { versionId });

@@ -123,10 +123,10 @@ export class RootCommandSet implements CommandSet {
   }
 
   #setBucketVersioning(
-    { name, versioning }: Args<'SetBucketVersioning'>,
+    { name, bucketId, versioning }: Args<'SetBucketVersioning'>,
     { index }: CommandContext,
   ): null {
-    const bucket = this.#requireBucket(name);
+    const bucket = this.#requireBucket(name, bucketId);
     if (versioning === bucket.versioning) return null;
     // V-1: once configured, a bucket never is unversioned again.
     if (versioning === 'unversioned') throw new StoreError('INVALID_ARGUMENT', { versioning });

@@ -39,6 +39,21 @@ describe('root state machine', () => {
     ).toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
+  it('changes the versioning of the bucket that is meant, not of the next of its name', async () => {
+    const driver = await openCluster();
+    await driver.run('CreateBucket', newBucket());
+    const set = { name: 'photos', versioning: 'enabled' };
+    const other = { ...set, bucketId: 'f'.repeat(32) };
+    expect(await driver.run('SetBucketVersioning', other)).toMatchObject({
+      code: 'BUCKET_NOT_FOUND',
+    });
+    const { state } = driver.machine.commands;
+    expect(state.get('bucket', 'photos')).toMatchObject({ versioning: 'unversioned' });
+    const meant = { ...set, bucketId: BUCKET_ID };
+    expect(await driver.run('SetBucketVersioning', meant)).toMatchObject({ ok: true });
+    expect(state.get('bucket', 'photos')).toMatchObject({ versioning: 'enabled' });
+  });
+
   it('removes only the bucket that was marked, and is idempotent', async () => {
     const driver = await openCluster();
     const at = { name: 'photos', bucketId: BUCKET_ID };

@@ -202,6 +202,21 @@ describe('versions of a key', () => {
     expect(await story.update({ acl: null }, one)).toMatchObject({ code: 'BUCKET_FENCED' });
   });
 
+  it('V-23: changes the version that was seen, not the next one that is called null', async () => {
+    const story = await Story.begin();
+    await story.put('1');
+    const seen = (await story.head())!.sequence;
+    await story.put('2');
+    const change = { acl: '{"grants":[]}', sequence: seen };
+    for (const versionId of ['null', null]) {
+      expect(await story.update(change, versionId)).toMatchObject({ code: 'KEY_NOT_FOUND' });
+    }
+    expect(await story.head()).toMatchObject({ etag: '2', acl: null });
+    const { sequence } = (await story.head())!;
+    expect(await story.update({ ...change, sequence }, 'null')).toMatchObject({ ok: true });
+    expect(await story.head()).toMatchObject({ etag: '2', acl: change.acl });
+  });
+
   it('V-8: an id that somebody made up, for whatever index, is one that is not there', async () => {
     const story = await Story.begin();
     story.state = 'enabled';

@@ -98,8 +98,17 @@ export interface RootCommands {
     { readonly expectedRevision: number; readonly changes: readonly IdentityChange[] },
     { readonly revision: number }
   >;
+  /**
+   * Errors: BUCKET_NOT_FOUND, also for another bucket of that name than the one that is meant;
+   * INVALID_ARGUMENT for the way back to `unversioned` (V-1).
+   */
   readonly SetBucketVersioning: Of<
-    { readonly name: string; readonly versioning: VersioningState },
+    {
+      readonly name: string;
+      /** Absent in entries that were written before it was asked for. */
+      readonly bucketId?: string;
+      readonly versioning: VersioningState;
+    },
     null
   >;
   /**
@@ -195,12 +204,14 @@ export interface IndexCommands {
   >;
   /**
    * Replaces tags or ACL of a version (null: the current one) without making a new one (V-23); an
-   * absent field stays. Errors: KEY_NOT_FOUND when there is no such version; BUCKET_FENCED;
+   * absent field stays. Errors: KEY_NOT_FOUND when there is no such version, or it has not the
+   * sequence that the caller has seen: `null` names one version after another; BUCKET_FENCED;
    * DELETE_MARKER when it is one, with `detail.versionId`.
    */
   readonly UpdateVersion: Of<
     ObjectAddress & {
       readonly versionId: string | null;
+      readonly sequence?: number;
       readonly tags?: Readonly<Record<string, string>>;
       readonly acl?: string | null;
     },

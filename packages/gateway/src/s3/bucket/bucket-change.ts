@@ -57,7 +57,9 @@ export async function changeVersioning(
   requireFreshView(context);
   if (bucket.versioning === versioning) return;
   const { name, bucketId } = bucket;
-  await translated(name, () => context.metadata.root('SetBucketVersioning', { name, versioning }));
+  await translated(name, () =>
+    context.metadata.root('SetBucketVersioning', { name, bucketId, versioning }),
+  );
   await seen(
     name,
     (record) => record?.bucketId !== bucketId || record.versioning !== bucket.versioning,

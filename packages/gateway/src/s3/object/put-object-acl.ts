@@ -26,13 +26,13 @@ export const putObjectAcl: Operation = {
     const owner = isEnforced ? bucket.owner : head.owner;
     const owners = { resource: 'object', owner, bucketOwner: bucket.owner } as const;
     const acl = await readRequestedAcl(request, bucket, owners, context);
-    // V-23: the version whose owner was seen, though another may be the current one by now. What
-    // is accepted where ACLs are disabled changes nothing.
+    // V-23: the version whose owner was seen, though another may be the current one by now, or of
+    // somebody else and `null` as well. What is accepted where ACLs are disabled changes nothing.
     const { versionId } = isEnforced
       ? head
       : await updateVersion(
           location,
-          { versionId: head.versionId, acl: storedAcl(acl, owner) },
+          { versionId: head.versionId, sequence: head.sequence, acl: storedAcl(acl, owner) },
           request,
           context,
         );

@@ -10,6 +10,8 @@ import { requireVersion } from './current-version';
 /** An absent field stays as it is. */
 export interface VersionChange {
   readonly versionId: string | null;
+  /** Only while it is the version that was seen: another may be called `null` by now. */
+  readonly sequence?: number;
   readonly tags?: ObjectTags;
   readonly acl?: string | null;
 }
