@@ -1,3 +1,5 @@
+import { StoreError } from '@azimuth/common';
+
 import { BUCKET, documentOf, Harness, OWNER, STRANGER, text, texts } from './harness';
 
 function configuration(location: string): string {
@@ -160,6 +162,15 @@ describe('buckets', () => {
     const read = await harness.send('GetObject', { key: 'a' });
     expect(read.bytes.toString()).toBe('acknowledged');
     expect(await harness.put('b', 'x')).toMatchObject({ status: 200 });
+  });
+
+  it('G-15: are refused as too many when the cluster holds no more', async () => {
+    const harness = await Harness.create();
+    harness.metadata.root = () => {
+      throw new StoreError('INVALID_ARGUMENT', { limit: 'buckets' });
+    };
+    const reply = await harness.send('CreateBucket', { bucket: 'one-more' });
+    expect(reply).toMatchObject({ status: 400, code: 'TooManyBuckets' });
   });
 
   it('are not written by a gateway that lost its watch', async () => {

@@ -7,8 +7,15 @@ const CONFIGURATIONS_BYTES_MAX = 4 * 1024 * 1024;
 /** Of all buckets: watchers hold them all, and the answer to their first question is one message. */
 const ALL_CONFIGURATIONS_BYTES_MAX = 32 * 1024 * 1024;
 const DOCUMENT_BYTES_MAX = 256 * 1024;
+/** Without its configurations a bucket is up to 300 bytes of that answer. */
+const BUCKETS_MAX = 50_000;
 
 type Configurations = BucketRecord['configurations'];
+
+/** @throws StoreError INVALID_ARGUMENT with `detail.limit` when there are as many as there can be */
+export function requireRoomForBucket(bucketsCount: number): void {
+  if (bucketsCount >= BUCKETS_MAX) throw exceeded('buckets');
+}
 
 /** The configurations with one put or, with null, removed. */
 export function changeConfiguration(

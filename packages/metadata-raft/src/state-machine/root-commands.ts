@@ -9,7 +9,12 @@ import type { CheckedStore } from './checked-store';
 import type { CommandContext } from './command-context';
 import type { Counters } from './counters';
 import type { CommandSet } from './group-state-machine';
-import { changeConfiguration, checkConfigurations, sizeBytesOf } from './bucket-configurations';
+import {
+  changeConfiguration,
+  checkConfigurations,
+  requireRoomForBucket,
+  sizeBytesOf,
+} from './bucket-configurations';
 import { commitIdentities } from './commit-identities';
 import { registerNode } from './register-node';
 import { RootState } from './root-state';
@@ -86,7 +91,8 @@ export class RootCommandSet implements CommandSet {
   #createBucket(args: Args<'CreateBucket'>, context: CommandContext): BucketRecord {
     const existing = this.state.get('bucket', args.name);
     if (existing !== null) throw new StoreError('BUCKET_EXISTS', { owner: existing.owner });
-    const { configurations } = args;
+    requireRoomForBucket(this.state.count('bucket'));
+    const { versioning = 'unversioned', configurations = {} } = args;
     const { counters } = this.state;
     counters.configurationBytes = checkConfigurations(
       counters.configurationBytes,
@@ -98,7 +104,7 @@ export class RootCommandSet implements CommandSet {
       bucketId: args.bucketId,
       createdMs: context.nowMs,
       owner: args.owner,
-      versioning: args.versioning,
+      versioning,
       configurations,
       deletingSinceMs: null,
       deletionMark: 0,

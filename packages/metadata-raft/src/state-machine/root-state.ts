@@ -137,7 +137,8 @@ export class RootState {
         const pairs = await range.next(READ_SIZE);
         if (pairs.length === 0) return;
         for (const [key, content] of pairs) {
-          mirror.set(key.toString('utf8', 1), decodeRecord(content));
+          const record = decodeRecord(content);
+          mirror.set(key.toString('utf8', 1), kind === 'bucket' ? bucketOf(record) : record);
         }
       }
     } finally {
@@ -152,6 +153,11 @@ export class RootState {
     this.counters.mapVersion = index;
     this.#watchLog.add(index, kind, name);
   }
+}
+
+/** A bucket that was stored before there were configurations has none. */
+function bucketOf(record: unknown): BucketRecord {
+  return { configurations: {}, ...(record as Omit<BucketRecord, 'configurations'>) };
 }
 
 function rootKey(kind: RootKind, name: string): Buffer {

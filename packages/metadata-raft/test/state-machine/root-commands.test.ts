@@ -1,3 +1,5 @@
+import type { BucketRecord } from '@azimuth/proto';
+
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import { queryRoot } from '../../src/state-machine/root-queries';
 import { BUCKET_ID } from './index-fixture';
@@ -37,6 +39,38 @@ describe('root state machine', () => {
     expect(
       await driver.run('SetBucketVersioning', { name: 'photos', versioning: 'unversioned' }),
     ).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('holds no more buckets than the first answer to a watcher can', async () => {
+    const driver = await openCluster();
+    await driver.run('CreateBucket', newBucket());
+    const { state } = driver.machine.commands;
+    const bucket = state.get('bucket', 'photos')!;
+    const index = driver.machine.lastApplied();
+    for (let at = 1; at < 49_999; at += 1) {
+      state.put('bucket', `b-${at}`, { ...bucket, name: `b-${at}` }, index);
+    }
+    expect(await driver.run('CreateBucket', newBucket({ name: 'last' }))).toMatchObject({
+      ok: true,
+    });
+    expect(await driver.run('CreateBucket', newBucket({ name: 'one-more' }))).toMatchObject({
+      ...{ code: 'INVALID_ARGUMENT', detail: { limit: 'buckets' } },
+    });
+  });
+
+  it('applies and loads buckets of the time before there were configurations', async () => {
+    const store = new MemoryKeyValueStore();
+    const driver = await openCluster(store);
+    const old = { name: 'photos', bucketId: BUCKET_ID, owner: 'me' };
+    expect(await driver.run('CreateBucket', old)).toMatchObject({ ok: true });
+    const { state } = driver.machine.commands;
+    const bucket = state.get('bucket', 'photos');
+    expect(bucket).toMatchObject({ versioning: 'unversioned', configurations: {} });
+    const { configurations: _none, ...stored } = bucket!;
+    state.put('bucket', 'photos', stored as BucketRecord, driver.machine.lastApplied());
+    await driver.run('AcquireLease', { name: 'l', holder: 'h', ttlMs: 1000 });
+    const again = await RootDriver.open(store);
+    expect(again.machine.commands.state.get('bucket', 'photos')).toEqual(bucket);
   });
 
   it('changes the versioning of the bucket that is meant, not of the next of its name', async () => {

@@ -64,7 +64,9 @@ export class RootModel {
 
   #createBucket(args: Args<'CreateBucket'>, nowMs: number): BucketRecord {
     if (this.buckets.has(args.name)) throw new Refusal('BUCKET_EXISTS');
-    const bucket = { ...args, createdMs: nowMs, deletingSinceMs: null, deletionMark: 0 };
+    const { versioning = 'unversioned', configurations = {} } = args;
+    const first = { ...args, versioning, configurations };
+    const bucket = { ...first, createdMs: nowMs, deletingSinceMs: null, deletionMark: 0 };
     this.buckets.set(args.name, bucket);
     return bucket;
   }

@@ -65,14 +65,18 @@ export interface CommitVersionResult {
 export interface RootCommands {
   /** Once, at cluster creation; again with equal settings it changes nothing. */
   readonly InitializeCluster: Of<{ readonly settings: ClusterSettings }, null>;
-  /** Errors: BUCKET_EXISTS with `detail.owner`. */
+  /**
+   * Errors: BUCKET_EXISTS with `detail.owner`; INVALID_ARGUMENT with `detail.limit` when there are
+   * as many buckets, or as many bytes of configurations, as there can be.
+   */
   readonly CreateBucket: Of<
     {
       readonly name: string;
       readonly bucketId: string;
       readonly owner: string;
-      readonly versioning: VersioningState;
-      readonly configurations: Readonly<Record<string, string>>;
+      /** Absent, as the configurations, in entries that were written before there were any. */
+      readonly versioning?: VersioningState;
+      readonly configurations?: Readonly<Record<string, string>>;
     },
     BucketRecord
   >;

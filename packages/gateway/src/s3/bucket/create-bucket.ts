@@ -49,12 +49,18 @@ export const createBucket: Operation = {
         { signal: request.signal },
       );
     } catch (error) {
+      if (isFull(error)) throw new S3Error('TooManyBuckets', {}, { cause: error });
       if (!hasCode(error, 'BUCKET_EXISTS')) throw error;
       await acceptExisting(name, request, context);
     }
     return created(name);
   },
 };
+
+/** The cluster holds as many buckets, or as much of their configurations, as it can. */
+function isFull(error: unknown): boolean {
+  return hasCode(error, 'INVALID_ARGUMENT') && error.detail['limit'] !== undefined;
+}
 
 function requireTagging(name: string, { access }: S3Request): Promise<void> {
   const target = { bucket: null, bucketName: name, key: null, versionId: null };
