@@ -8,9 +8,9 @@ export function checksumTableBytes(lengthBytes: number): number {
 }
 
 /**
- * The checksum of a page: CRC-32 (ISO-HDLC, as in zlib), of what comes after bytes with the checksum
- * `previous`. Every other record has a CRC-32C; pages are nearly all bytes there are, and this one
- * costs less than half (docs/decisions/0010).
+ * The checksum of a page: CRC-32 (ISO-HDLC, as in zlib), of what comes after bytes with the
+ * checksum `previous`. Every other record has a CRC-32C; pages are nearly all bytes there are, and
+ * this one costs less than half (docs/decisions/0010).
  */
 export function pageChecksum(bytes: Uint8Array, previous = 0): number {
   return crc32(bytes, previous);

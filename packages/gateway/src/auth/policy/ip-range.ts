@@ -28,13 +28,6 @@ export function isInRange(range: IpRange, address: string): boolean {
   return parsed.bits >> shift === range.bits >> shift;
 }
 
-/** True when every address of `inner` is one of `outer`. */
-export function isWithin(inner: IpRange, outer: IpRange): boolean {
-  if (inner.family !== outer.family || inner.prefixLength < outer.prefixLength) return false;
-  const shift = BigInt(FAMILY_BITS[outer.family] - outer.prefixLength);
-  return inner.bits >> shift === outer.bits >> shift;
-}
-
 /** An IPv4 address that a dual-stack socket shows as `::ffff:192.0.2.1` is the IPv4 address. */
 export function normalizedIp(address: string): string {
   const mapped = address.toLowerCase().startsWith(MAPPED_PREFIX)
