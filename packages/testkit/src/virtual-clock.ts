@@ -51,7 +51,10 @@ export class VirtualClock implements Clock {
         reject(signal.reason as Error);
         return;
       }
-      const cancel = this.schedule(delayMs, resolve);
+      const cancel = this.schedule(delayMs, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
       const onAbort = (): void => {
         cancel();
         reject(signal?.reason as Error);
