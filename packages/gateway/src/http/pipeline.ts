@@ -396,6 +396,8 @@ function formSender(
       contentSha256: 'UNSIGNED-PAYLOAD',
     };
   }
-  const formFacts = { ...facts, headers: new Map([...facts.headers, ...headers]), signature };
+  // What the request says of an object is not heeded, so no condition may be met by it.
+  const ofRequest = [...facts.headers].filter(([name]) => !/^(?:x-amz|if)-/.test(name));
+  const formFacts = { ...facts, headers: new Map([...ofRequest, ...headers]), signature };
   return { principal, access: accessOf(authorizer, principal, formFacts) };
 }

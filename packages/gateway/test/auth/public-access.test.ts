@@ -271,7 +271,11 @@ describe('row 28: both sides of a copy', () => {
 });
 
 describe('POST object', () => {
-  const post = (name: string, fields: Readonly<Record<string, string>>): Promise<Answer> => {
+  const post = (
+    name: string,
+    fields: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> => {
     const boundary = 'a-boundary';
     const parts = [...Object.entries(fields), ['file', 'bytes'] as const].map(
       ([name, value]) =>
@@ -280,7 +284,7 @@ describe('POST object', () => {
     return gateway.call('nobody', {
       method: 'POST',
       target: `/${name}`,
-      headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+      headers: { 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers },
       body: `${parts.join('')}--${boundary}--\r\n`,
     });
   };
@@ -298,6 +302,21 @@ describe('POST object', () => {
     expect((await post(BUCKET, { key: 'form/a' })).status).toBe(403);
     await allow('s3:PutObject');
     expect((await post(BUCKET, { key: 'form/a' })).status).toBe(204);
+  });
+
+  it('P-11: conditions are met by what the form says, not by headers that nobody heeds', async () => {
+    const said = { 'x-amz-website-redirect-location': '/home' };
+    await bucket.setPolicy({
+      ...READ,
+      Principal: '*',
+      Action: 's3:PutObject',
+      Resource: `arn:aws:s3:::${BUCKET}/form/*`,
+      Condition: { StringEquals: { 's3:x-amz-website-redirect-location': '/home' } },
+    });
+    expect((await post(BUCKET, { key: 'form/a' }, said)).status).toBe(403);
+    const other = { key: 'form/a', 'x-amz-website-redirect-location': '/other' };
+    expect((await post(BUCKET, other, said)).status).toBe(403);
+    expect((await post(BUCKET, { key: 'form/a', ...said })).status).toBe(204);
   });
 
   it('rows 14 and 17: the form names the key, the address the bucket, and both are asked for', async () => {
