@@ -22,6 +22,8 @@ interface OperationAccess {
   readonly requiredForVersion?: readonly RequiredAccess[];
   /** What headers ask for on top. */
   readonly extra?: (request: RequestDetail) => readonly RequiredAccess[];
+  /** The tags in the headers are a condition of writing the object, too. */
+  readonly isTagged?: boolean;
 }
 
 function onService(action: string): OperationAccess {
@@ -192,13 +194,13 @@ const OBJECTS: readonly (readonly [string, OperationAccess])[] = [
   ],
   ['SelectObjectContent', onObject('GetObject')],
   ['GetObjectTorrent', onVersion([['GetObjectTorrent', 'GetObjectVersionTorrent']])],
-  ['PutObject', onNewObject(extraOfNewObject)],
+  ['PutObject', { ...onNewObject(extraOfNewObject), isTagged: true }],
   ['CopyObject', onNewObject(extraOfNewObject)],
   ['RenameObject', onNewObject()],
   ['PostObject', ASKED_BY_OPERATION],
   ['DeleteObject', onVersion([['DeleteObject', 'DeleteObjectVersion']], extraOfBypass)],
   ['DeleteObjects', ASKED_BY_OPERATION],
-  ['CreateMultipartUpload', onNewObject(extraOfNewObject)],
+  ['CreateMultipartUpload', { ...onNewObject(extraOfNewObject), isTagged: true }],
   ['UploadPart', onNewObject()],
   ['UploadPartCopy', onNewObject()],
   ['CompleteMultipartUpload', onNewObject()],
@@ -244,11 +246,14 @@ export function requiredAccess(
   const access = OPERATION_ACCESS.get(operation);
   // A name that is not in the table is allowed to nobody but those who may do everything.
   if (access === undefined) return [{ action: `s3:${operation}`, on: 'bucket' }];
-  const { requiredForVersion } = access;
+  const { requiredForVersion, isTagged = false } = access;
   const required =
     requiredForVersion !== undefined && request.query.has('versionId')
       ? requiredForVersion
       : access.required;
   const extra = access.extra?.(request) ?? [];
-  return extra.length === 0 ? required : [...required, ...extra];
+  if (extra.length === 0) return required;
+  if (!isTagged || !request.headers.has(TAGGING)) return [...required, ...extra];
+  const conditions = requestTagConditions(parseTaggingHeader(request.headers));
+  return [...required.map((each) => ({ ...each, conditions })), ...extra];
 }

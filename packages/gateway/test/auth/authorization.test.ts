@@ -222,6 +222,34 @@ describe('conditions see the request as it is', () => {
     expect(await set(tag('team', 'a') + tag('x', 'y'))).toBe(403);
   });
 
+  it('s3:RequestObjectTag is asked of s3:PutObject too, by PUT and by parts', async () => {
+    const tagged = {
+      Effect: 'Allow',
+      Action: ['s3:PutObject', 's3:PutObjectTagging'],
+      Resource: `arn:aws:s3:::${BUCKET}/*`,
+      Condition: { StringEquals: { 's3:RequestObjectTag/team': 'a' } },
+    };
+    const all = { ...tagged, Condition: {} };
+    const deny = { ...tagged, Effect: 'Deny', Action: 's3:PutObject' };
+    const statusOf = async (method: string, target: string, tagging = ''): Promise<number> => {
+      const headers = tagging === '' ? {} : { 'x-amz-tagging': tagging };
+      return (await gateway.call('alice', { method, target, headers })).status;
+    };
+    for (const [method, target] of [
+      ['PUT', `/${BUCKET}/new`],
+      ['POST', `/${BUCKET}/new?uploads`],
+    ] as const) {
+      await gateway.allow('alice', policyText(tagged));
+      expect(await statusOf(method, target, 'team=a')).toBe(200);
+      expect(await statusOf(method, target, 'team=b')).toBe(403);
+      expect(await statusOf(method, target)).toBe(403);
+      await gateway.allow('alice', policyText(all, deny));
+      expect(await statusOf(method, target, 'team=a')).toBe(403);
+      expect(await statusOf(method, target, 'team=b')).toBe(200);
+      expect(await statusOf(method, target)).toBe(200);
+    }
+  });
+
   it('P-11: s3:prefix, s3:delimiter and s3:max-keys are what the request says', async () => {
     const list = { ...LIST, Principal: '*' };
     const conditioned = (Condition: object): Promise<void> =>
