@@ -24,7 +24,8 @@ export const TRUST_POLICY_LENGTH_MAX = 2_048;
 export const SESSION_SECONDS_MIN = 3_600;
 export const SESSION_SECONDS_MAX = 43_200;
 
-const NAME = /^[\w+=,.@-]+$/;
+/** `__proto__` is the one name that a record cannot hold: another would be stored in its place. */
+const NAME = /^(?!__proto__$)[\w+=,.@-]+$/;
 export const USER_NAME: TextRule = { lengthMax: 64, pattern: NAME };
 export const GROUP_NAME: TextRule = { lengthMax: 128, pattern: NAME };
 export const ROLE_NAME: TextRule = { lengthMax: 64, pattern: NAME };
@@ -49,7 +50,10 @@ export const ROLE_DESCRIPTION: TextRule = {
   pattern: /^[\u0009\u000a\u000d\u0020-\u007e\u00a1-\u00ff]*$/,
 };
 export const POLICY_DESCRIPTION: TextRule = { lengthMin: 0, lengthMax: 1_000 };
-export const TAG_KEY: TextRule = { lengthMax: 128, pattern: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u };
+export const TAG_KEY: TextRule = {
+  lengthMax: 128,
+  pattern: /^(?!__proto__$)[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u,
+};
 export const TAG_VALUE: TextRule = {
   lengthMin: 0,
   lengthMax: 256,

@@ -189,6 +189,24 @@ describe('what the API refuses', () => {
       'ValidationError',
       () => iam.send(new CreateUserCommand({ UserName: 'a b' })),
     ],
+    [
+      'an inline policy whose name no record can hold',
+      'ValidationError',
+      async () => {
+        await iam.send(new CreateUserCommand({ UserName: 'alice' }));
+        const policy = { PolicyName: '__proto__', PolicyDocument: allow('s3:*') };
+        await iam.send(new PutUserPolicyCommand({ UserName: 'alice', ...policy }));
+      },
+    ],
+    [
+      'a tag whose key no record can hold',
+      'ValidationError',
+      async () => {
+        await iam.send(new CreateUserCommand({ UserName: 'alice' }));
+        const Tags = [{ Key: '__proto__', Value: 'x' }];
+        await iam.send(new TagUserCommand({ UserName: 'alice', Tags }));
+      },
+    ],
     ['no name', 'ValidationError', () => iam.send(new CreateUserCommand({ UserName: undefined }))],
     [
       'a path without slashes',
