@@ -155,9 +155,18 @@ export class RootState {
   }
 }
 
-/** A bucket that was stored before there were configurations has none. */
+/**
+ * A bucket that was stored before there were configurations has none. The fields are in the order
+ * in which CreateBucket makes them: it is part of the bytes that replicas must agree on.
+ */
 function bucketOf(record: unknown): BucketRecord {
-  return { configurations: {}, ...(record as Omit<BucketRecord, 'configurations'>) };
+  const stored = record as Omit<BucketRecord, 'configurations'> & Partial<BucketRecord>;
+  const { name, bucketId, createdMs, owner, versioning, configurations = {} } = stored;
+  const { deletingSinceMs, deletionMark } = stored;
+  return {
+    ...{ name, bucketId, createdMs, owner, versioning, configurations },
+    ...{ deletingSinceMs, deletionMark },
+  };
 }
 
 function rootKey(kind: RootKind, name: string): Buffer {
