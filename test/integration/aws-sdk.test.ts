@@ -12,6 +12,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetBucketLocationCommand,
   GetObjectCommand,
   HeadBucketCommand,
@@ -24,7 +25,6 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
   CompleteMultipartUploadCommand,
-  PutBucketPolicyCommand,
 } from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
@@ -243,7 +243,7 @@ describe('AWS SDK v3', () => {
 
   it('answers what it does not do with 501 NotImplemented', async () => {
     await expect(
-      client.send(new PutBucketPolicyCommand({ Bucket: BUCKET, Policy: '{}' })),
+      client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: BUCKET })),
     ).rejects.toMatchObject({ name: 'NotImplemented', $metadata: { httpStatusCode: 501 } });
   });
 
