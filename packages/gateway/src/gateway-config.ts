@@ -73,6 +73,8 @@ export const gatewayConfigSchema = z.object({
     .default(256 * 1024 * 1024),
   requestsInFlightMax: z.coerce.number().int().min(1).default(1024),
   connectionsMax: z.coerce.number().int().min(1).default(4096),
+  /** Of them from one address; no limit of its own unless set, as a proxy is one address too. */
+  connectionsPerAddressMax: z.coerce.number().int().min(1).optional(),
   headersTimeoutMs: z.coerce.number().int().min(100).default(20_000),
   keepAliveTimeoutMs: z.coerce.number().int().min(0).default(75_000),
   drainMs: z.coerce.number().int().min(0).default(5_000),

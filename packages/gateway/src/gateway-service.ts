@@ -141,6 +141,7 @@ async function startServers(
     host: config.host,
     port: config.httpPort,
     connectionsMax: config.connectionsMax,
+    connectionsPerAddressMax: config.connectionsPerAddressMax ?? config.connectionsMax,
     headersTimeoutMs: config.headersTimeoutMs,
     keepAliveTimeoutMs: config.keepAliveTimeoutMs,
     drainMs: config.drainMs,

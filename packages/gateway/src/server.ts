@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 
 import type { Clock, Logger } from '@azimuth/common';
 
+import { AddressLimit } from './http/address-limit';
 import { readIntoOwnBuffers } from './http/http-connection';
 import type { RequestIds } from './http/request-id';
 import { errorDocument } from './http/xml/error-document';
@@ -16,6 +17,8 @@ export interface ServerOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly connectionsMax: number;
+  /** Of them from one address: a client, or a proxy for many. */
+  readonly connectionsPerAddressMax: number;
   /** For the whole header section of a request, from its first byte. */
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -118,6 +121,7 @@ export async function startGatewayServer(
   });
   // TLS decrypts into buffers of its own.
   const connections = tlsServer === null ? readIntoOwnBuffers(server) : [];
+  limitAddresses(server, new AddressLimit(options.connectionsPerAddressMax));
   await listen(server, options);
 
   let closing: Promise<void> | null = null;
@@ -134,6 +138,19 @@ export async function startGatewayServer(
       return closing;
     },
   };
+}
+
+/** Asks before whoever takes connections sees one; a connection too many is closed unheard. */
+function limitAddresses(server: Server, limit: AddressLimit): void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    if (!limit.admit(socket)) {
+      socket.destroy();
+      return;
+    }
+    for (const listener of listeners) listener.call(server, socket);
+  });
 }
 
 function tlsOptions({ certPem, keyPem }: ServerCertificate): {

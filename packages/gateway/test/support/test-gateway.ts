@@ -108,6 +108,7 @@ export interface TestGatewayOptions {
   readonly requestsInFlightMax?: number;
   readonly minimumProgress?: MinimumProgress;
   readonly headersTimeoutMs?: number;
+  readonly connectionsPerAddressMax?: number;
   readonly drainMs?: number;
 }
 
@@ -150,6 +151,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     host: '127.0.0.1',
     port: 0,
     connectionsMax: 100,
+    connectionsPerAddressMax: options.connectionsPerAddressMax ?? 100,
     headersTimeoutMs: options.headersTimeoutMs ?? 10_000,
     keepAliveTimeoutMs: 60_000,
     drainMs: options.drainMs ?? 100,
