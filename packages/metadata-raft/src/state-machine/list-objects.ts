@@ -2,14 +2,14 @@ import { StoreError } from '@azimuth/common';
 import type { IndexQueries, ListEntry, ListPosition } from '@azimuth/proto';
 
 import type { CheckedRange, CheckedStore } from './checked-store';
+import { commonPrefixOf, startsWith } from './common-prefix';
 import { decodeListEntry } from './record-codec';
-import { encodeAddressPrefix, keyBytesOf, pastPrefix } from './record-keys';
+import { encodeAddressPrefix, keyBytesOf, pastKey, pastPrefix, recordKey } from './record-keys';
 
 type Args = IndexQueries['ListObjects']['args'];
 type Result = IndexQueries['ListObjects']['result'];
 
 export const LIST_LIMIT_MAX = 1_000;
-const KIND = Buffer.from('k', 'latin1');
 const READ_SIZE_MIN = 16;
 const READ_SIZE_MAX = LIST_LIMIT_MAX + 1;
 
@@ -57,7 +57,7 @@ class ListScan {
     let from = first;
     if (args.after !== null && this.#after !== null) {
       const position = listKey(args.bucketId, this.#after);
-      const start = args.after.isPrefix ? pastPrefix(position) : afterKey(position);
+      const start = args.after.isPrefix ? pastPrefix(position) : pastKey(position);
       if (Buffer.compare(start, from) > 0) from = start;
     }
     if (Buffer.compare(from, to) > 0) from = to;
@@ -103,7 +103,7 @@ class ListScan {
     }
     const entry = decodeListEntry(key, content);
     if (entry === null) return true;
-    const commonPrefix = this.#commonPrefixOf(key);
+    const commonPrefix = commonPrefixOf(key, this.#prefix, this.#delimiter);
     if (commonPrefix !== null) this.#passing = commonPrefix;
     // K-3: a prefix that is not greater than the marker was on an earlier page.
     const isPassed =
@@ -125,25 +125,8 @@ class ListScan {
     }
     return true;
   }
-
-  #commonPrefixOf(key: Buffer): Buffer | null {
-    if (this.#delimiter.length === 0) return null;
-    const position = key.indexOf(this.#delimiter, this.#prefix.length);
-    return position < 0 ? null : key.subarray(0, position + this.#delimiter.length);
-  }
 }
 
 function listKey(bucketId: string, prefix: Buffer): Buffer {
-  return Buffer.concat([KIND, encodeAddressPrefix(bucketId, prefix)]);
-}
-
-/** Strictly after the record of exactly that key: its terminator is 00 01, an escape 00 FF. */
-function afterKey(position: Buffer): Buffer {
-  return Buffer.concat([position, Buffer.from([0x00, 0x02])]);
-}
-
-function startsWith(key: Buffer, prefix: Buffer): boolean {
-  return (
-    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
-  );
+  return recordKey('k', encodeAddressPrefix(bucketId, prefix));
 }

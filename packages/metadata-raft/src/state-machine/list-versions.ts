@@ -2,10 +2,19 @@ import { StoreError } from '@azimuth/common';
 import type { IndexQueries, ListVersionEntry, VersionHead, VersionPosition } from '@azimuth/proto';
 
 import type { CheckedRange, CheckedStore } from './checked-store';
+import { commonPrefixOf, startsWith } from './common-prefix';
 import { LIST_LIMIT_MAX } from './list-objects';
 import { decodeVersion } from './record-codec';
 import type { StoredVersion } from './record-codec';
-import { encodeAddressPrefix, invertedSequence, keyBytesOf, pastPrefix } from './record-keys';
+import {
+  encodeAddress,
+  encodeAddressPrefix,
+  invertedSequence,
+  keyBytesOf,
+  pastKey,
+  pastPrefix,
+  recordKey,
+} from './record-keys';
 import { NULL_VERSION_ID, sequenceOfVersionId } from './version-id';
 
 type Args = IndexQueries['ListVersions']['args'];
@@ -64,8 +73,8 @@ class VersionScan {
     this.#prefix = Buffer.from(args.prefix);
     this.#delimiter = Buffer.from(args.delimiter);
     this.#after = args.after === null ? null : Buffer.from(args.after.key);
-    const from = this.#recordKey('k', this.#prefix);
-    const olderFrom = this.#recordKey('v', this.#prefix);
+    const from = this.#positionOf('k', this.#prefix);
+    const olderFrom = this.#positionOf('v', this.#prefix);
     this.#range = records.range({ from, to: pastPrefix(olderFrom) });
     this.#current = new RecordCursor(this.#range, from, pastPrefix(from));
     this.#older = new RecordCursor(this.#range, olderFrom, pastPrefix(olderFrom));
@@ -76,11 +85,11 @@ class VersionScan {
   async step(): Promise<boolean> {
     const pair = await this.#current.next();
     if (pair === null) return false;
-    const [recordKey, content] = pair;
-    const key = keyBytesOf(recordKey);
-    const commonPrefix = this.#commonPrefixOf(key);
+    const [fullKey, content] = pair;
+    const key = keyBytesOf(fullKey);
+    const commonPrefix = commonPrefixOf(key, this.#prefix, this.#delimiter);
     if (commonPrefix === null) return this.#takeKey(key, content);
-    this.#current.skipTo(pastPrefix(this.#recordKey('k', commonPrefix)));
+    this.#current.skipTo(pastPrefix(this.#positionOf('k', commonPrefix)));
     // K-3: a prefix that is not greater than the marker was on an earlier page.
     const isPassed = this.#after !== null && Buffer.compare(commonPrefix, this.#after) <= 0;
     if (isPassed) return true;
@@ -108,9 +117,9 @@ class VersionScan {
   #passMarker(): void {
     const { after } = this.#args;
     if (after === null || this.#after === null) return;
-    const position = this.#recordKey('k', this.#after);
+    const position = this.#positionOf('k', this.#after);
     if (after.isPrefix) this.#current.skipTo(pastPrefix(position));
-    else if (after.versionId === null) this.#current.skipTo(afterKey(position));
+    else if (after.versionId === null) this.#current.skipTo(pastKey(position));
     else this.#current.skipTo(position);
   }
 
@@ -121,7 +130,7 @@ class VersionScan {
     const before = this.#markedSequence(key, current);
     if (current.head.sequence < before && !this.#takeVersion(current.head, true)) return false;
     if (current.olderSequence === 0) return true;
-    const address = Buffer.concat([this.#recordKey('v', key), TERMINATOR]);
+    const address = recordKey('v', encodeAddress(this.#args.bucketId, text));
     const isWhole = before > current.head.sequence;
     this.#older.skipTo(
       isWhole ? address : pastPrefix(Buffer.concat([address, invertedSequence(before)])),
@@ -171,15 +180,8 @@ class VersionScan {
     return !this.#isTruncated;
   }
 
-  #commonPrefixOf(key: Buffer): Buffer | null {
-    if (this.#delimiter.length === 0) return null;
-    const position = key.indexOf(this.#delimiter, this.#prefix.length);
-    return position < 0 ? null : key.subarray(0, position + this.#delimiter.length);
-  }
-
-  #recordKey(kind: 'k' | 'v', prefix: Buffer): Buffer {
-    const address = encodeAddressPrefix(this.#args.bucketId, prefix);
-    return Buffer.concat([Buffer.from(kind, 'latin1'), address]);
+  #positionOf(kind: 'k' | 'v', prefix: Buffer): Buffer {
+    return recordKey(kind, encodeAddressPrefix(this.#args.bucketId, prefix));
   }
 }
 
@@ -234,25 +236,12 @@ class RecordCursor {
     const pairs = await this.#range.next(this.#readSize);
     this.#readSize = Math.min(this.#readSize * 2, READ_SIZE_MAX);
     const last = pairs.at(-1);
-    this.#from = last === undefined ? this.#to : pastKey(last[0]);
+    this.#from = last === undefined ? this.#to : pastRecord(last[0]);
     // Kept in reverse, so that the next one is the last.
     this.#buffered = pairs.filter(([key]) => Buffer.compare(key, this.#to) < 0).reverse();
   }
 }
 
-const TERMINATOR = Buffer.from([0x00, 0x01]);
-
-/** Strictly after the record of exactly that key: its terminator is 00 01, an escape 00 FF. */
-function afterKey(position: Buffer): Buffer {
-  return Buffer.concat([position, Buffer.from([0x00, 0x02])]);
-}
-
-function pastKey(recordKey: Buffer): Buffer {
-  return Buffer.concat([recordKey, Buffer.from([0x00])]);
-}
-
-function startsWith(key: Buffer, prefix: Buffer): boolean {
-  return (
-    key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
-  );
+function pastRecord(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.from([0x00])]);
 }

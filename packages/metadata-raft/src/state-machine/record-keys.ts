@@ -19,6 +19,7 @@ import { assert } from '@azimuth/common';
  * sequence inverted, 8 bytes.
  */
 const TERMINATOR = Buffer.from([0x00, 0x01]);
+const PAST_TERMINATOR = Buffer.from([0x00, 0x02]);
 const PAST_PREFIX = Buffer.from([0xff]);
 const BUCKET_ID_BYTES = 16;
 
@@ -45,6 +46,14 @@ export function recordKey(kind: AddressKind, address: Buffer, suffix?: Buffer): 
 /** The first possible record key after everything that begins with `prefix`. */
 export function pastPrefix(prefix: Buffer): Buffer {
   return Buffer.concat([prefix, PAST_PREFIX]);
+}
+
+/**
+ * The first possible record key after the record of exactly the key that `position`, without a
+ * terminator, ends with: a terminator is 00 01, an escape 00 FF.
+ */
+export function pastKey(position: Buffer): Buffer {
+  return Buffer.concat([position, PAST_TERMINATOR]);
 }
 
 /** The object key, in UTF-8, of a record key of an address kind. */
