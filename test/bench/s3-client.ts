@@ -1,13 +1,11 @@
-import { createHash, createHmac } from 'node:crypto';
-
 import { Pool } from 'undici';
 
-export interface S3Target {
+import { S3RequestSigner } from '../../packages/cli/src/game-day/s3-request-signer';
+import type { S3Credentials } from '../../packages/cli/src/game-day/s3-request-signer';
+
+export interface S3Target extends S3Credentials {
   /** Requests go to these in turn. */
   readonly endpoints: readonly string[];
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
 }
 
 export interface S3Answer {
@@ -32,12 +30,13 @@ interface S3Call {
  */
 export class BenchClient {
   readonly #target: S3Target;
+  readonly #signer: S3RequestSigner;
   readonly #pools: readonly Pool[];
   #next = 0;
-  #signingKey: { readonly day: string; readonly key: Buffer } | null = null;
 
   constructor(target: S3Target, connections: number) {
     this.#target = target;
+    this.#signer = new S3RequestSigner(target);
     this.#pools = target.endpoints.map(
       (url) => new Pool(url, { connections, pipelining: 1, bodyTimeout: 60_000 }),
     );
@@ -57,7 +56,7 @@ export class BenchClient {
         {
           method: request.method,
           path: target,
-          headers: this.#headers(request, host),
+          headers: this.#signer.headers(request, host, Date.now()),
           // By default undici ends the connection after a HEAD.
           reset: false,
           body:
@@ -83,40 +82,5 @@ export class BenchClient {
 
   async close(): Promise<void> {
     await Promise.all(this.#pools.map((pool) => pool.close()));
-  }
-
-  /** AWS Signature Version 4, "Authenticating requests: using the Authorization header". */
-  #headers(request: S3Call, host: string): Record<string, string> {
-    const { region, accessKey } = this.#target;
-    const time = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
-    const day = time.slice(0, 8);
-    const payload = 'UNSIGNED-PAYLOAD';
-    const names = 'host;x-amz-content-sha256;x-amz-date';
-    const canonical =
-      `${request.method}\n${request.path}\n${request.query ?? ''}\n` +
-      `host:${host}\nx-amz-content-sha256:${payload}\nx-amz-date:${time}\n\n${names}\n${payload}`;
-    const scope = `${day}/${region}/s3/aws4_request`;
-    const hash = createHash('sha256').update(canonical).digest('hex');
-    const signature = createHmac('sha256', this.#keyOf(day))
-      .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash}`)
-      .digest('hex');
-    return {
-      host,
-      'x-amz-content-sha256': payload,
-      'x-amz-date': time,
-      authorization:
-        `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, ` +
-        `SignedHeaders=${names}, Signature=${signature}`,
-    };
-  }
-
-  #keyOf(day: string): Buffer {
-    if (this.#signingKey?.day === day) return this.#signingKey.key;
-    const mac = (key: string | Buffer, text: string): Buffer =>
-      createHmac('sha256', key).update(text).digest();
-    const { secretKey, region } = this.#target;
-    const key = mac(mac(mac(mac(`AWS4${secretKey}`, day), region), 's3'), 'aws4_request');
-    this.#signingKey = { day, key };
-    return key;
   }
 }

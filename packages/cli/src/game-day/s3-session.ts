@@ -1,15 +1,14 @@
-import { createHash, createHmac } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 
 import type { Clock } from '@azimuth/common';
 import { StoreError } from '@azimuth/common';
 
+import { S3RequestSigner } from './s3-request-signer';
+import type { S3Credentials } from './s3-request-signer';
+
 /** Where a workload sends its requests, and as whom. */
-export interface S3Endpoint {
+export interface S3Endpoint extends S3Credentials {
   readonly url: string;
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
 }
 
 export interface S3Call {
@@ -29,7 +28,6 @@ export interface S3Answer {
 }
 
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-const PAYLOAD = 'UNSIGNED-PAYLOAD';
 
 /**
  * A client that sends each request once: no retry hides what a fault does, and none makes an
@@ -37,12 +35,14 @@ const PAYLOAD = 'UNSIGNED-PAYLOAD';
  */
 export class S3Session {
   readonly #endpoint: S3Endpoint;
+  readonly #signer: S3RequestSigner;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
   constructor(endpoint: S3Endpoint, clock: Clock, timeoutMs: number) {
     this.#endpoint = endpoint;
+    this.#signer = new S3RequestSigner(endpoint);
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
   }
@@ -54,7 +54,7 @@ export class S3Session {
     const body = call.body ?? Buffer.alloc(0);
     const headers = {
       ...call.headers,
-      ...this.#signature(call, host),
+      ...this.#signer.headers(call, host, this.#clock.wallMs()),
       'content-length': String(body.length),
     };
     return new Promise((resolve, reject) => {
@@ -94,31 +94,5 @@ export class S3Session {
 
   close(): void {
     this.#agent.destroy();
-  }
-
-  /** AWS Signature Version 4 over the headers that every request has. */
-  #signature(call: S3Call, host: string): Record<string, string> {
-    const { region, accessKey, secretKey } = this.#endpoint;
-    const time = new Date(this.#clock.wallMs()).toISOString().replace(/[-:]|\.\d{3}/g, '');
-    const day = time.slice(0, 8);
-    const signed = { host, 'x-amz-content-sha256': PAYLOAD, 'x-amz-date': time };
-    const names = Object.keys(signed).join(';');
-    const lines = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`);
-    const canonical = [call.method, call.path, call.query ?? '', lines.join(''), names, PAYLOAD];
-    const scope = `${day}/${region}/s3/aws4_request`;
-    const digest = createHash('sha256').update(canonical.join('\n')).digest('hex');
-    const keyed = [day, region, 's3', 'aws4_request'].reduce<Buffer | string>(
-      (key, text) => createHmac('sha256', key).update(text).digest(),
-      `AWS4${secretKey}`,
-    );
-    const signature = createHmac('sha256', keyed)
-      .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${digest}`)
-      .digest('hex');
-    return {
-      ...signed,
-      authorization:
-        `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${names}, ` +
-        `Signature=${signature}`,
-    };
   }
 }
