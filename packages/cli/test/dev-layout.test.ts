@@ -20,9 +20,27 @@ const plan: DevRegionPlan = {
       Object.fromEntries(portNames(node.role).map((name) => [name, (nextPort += 1)])),
     ]),
   ),
+  addressMapOf: (nodeId) => ({ '127.0.0.1:1': `127.0.0.1:${nodeId.length}` }),
+  withFaults: false,
   nodeDirectory: (nodeId) => `/data/${nodeId}`,
 };
 const configs = new Map(devNodes(shape).map((node) => [node.nodeId, nodeConfig(plan, node)]));
+
+describe('what only game days need', () => {
+  it('tells a process to obey faults only in a cluster that was started with them', () => {
+    const [node] = devNodes(shape);
+    if (node === undefined) throw new Error('no node');
+    expect(nodeConfig(plan, node)).not.toHaveProperty('faultsFile');
+    expect(nodeConfig({ ...plan, withFaults: true }, node)).toHaveProperty(
+      'faultsFile',
+      `/data/${node.nodeId}/faults.json`,
+    );
+  });
+
+  it('gives each node its own way to the others', () => {
+    expect(configs.get('a-gateway-1')?.['addressMap']).toEqual({ '127.0.0.1:1': '127.0.0.1:11' });
+  });
+});
 
 describe('layout of a development cluster (architecture: one of each a zone)', () => {
   it('has a metadata node, storage nodes, a gateway and a curator in each zone', () => {

@@ -5,7 +5,7 @@ import { assert, hasCode, StoreError } from '@azimuth/common';
 import type { BulkMode, Clock, Logger } from '@azimuth/common';
 import { isBlobId } from '@azimuth/proto';
 import type { StorageNodeEntry } from '@azimuth/placement';
-import { checkPeerIdentity, secureContextOf } from '@azimuth/rpc';
+import { checkPeerIdentity, dialedAddress, secureContextOf } from '@azimuth/rpc';
 import type { TlsMaterial } from '@azimuth/rpc';
 
 import { BulkSessions, rpcSessionIssuer, sessionHeaders } from './bulk-session';
@@ -279,7 +279,8 @@ class HttpStorageClient implements StorageClient {
   }
 
   #socketFactory(node: StorageNodeEntry): SocketFactory {
-    const { host, bulkPort: port } = node;
+    const address = { host: node.host, port: node.bulkPort };
+    const { host, port } = dialedAddress(this.#options.tls.addressMap, address);
     if (this.#options.bulkMode !== 'secure') {
       return (reader: InPlaceReader) => ({
         socket: connect({

@@ -7,6 +7,8 @@ export { systemClock } from './clock';
 export type { Clock } from './clock';
 export { environmentName, parseConfig } from './config';
 export type { ConfigSources } from './config';
+export { NO_FAULTS, openFaults, steppedClock } from './faults';
+export type { Faults, FaultSource } from './faults';
 export { createLogger, silentLogger } from './logger';
 export type { LogFields, Logger, LogLevel } from './logger';
 export { mapLimited } from './map-limited';

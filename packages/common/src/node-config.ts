@@ -28,6 +28,10 @@ export const NODE_CONFIG_SHAPE = {
   metadataPeers: z.array(metadataPeerSchema).min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   bulkMode: bulkModeSchema.default('crc'),
+  /** `host:port` of another node -> `host:port` under which this node reaches it. */
+  addressMap: z.record(z.string(), z.string().regex(/^.+:\d{1,5}$/)).default({}),
+  /** For development clusters: a file that tells this node what to suffer; see `faults.ts`. */
+  faultsFile: z.string().min(1).optional(),
 };
 
 export { port as portSchema };

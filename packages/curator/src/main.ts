@@ -1,5 +1,12 @@
 import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
-import { createLogger, parseConfig, systemClock, systemRandom } from '@azimuth/common';
+import {
+  createLogger,
+  openFaults,
+  parseConfig,
+  steppedClock,
+  systemClock,
+  systemRandom,
+} from '@azimuth/common';
 import type { ConfigSources } from '@azimuth/common';
 import { loadTlsMaterial } from '@azimuth/rpc';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -18,19 +25,22 @@ import { createStorageControl } from './storage-control';
 export async function runCurator(sources: ConfigSources): Promise<CuratorService> {
   const config = parseConfig(curatorConfigSchema, sources);
   const { clusterId, nodeId, zone, bulkMode } = config;
-  const tls = loadTlsMaterial(config.tlsDirectory);
+  const tls = loadTlsMaterial(config.tlsDirectory, config.addressMap);
   const logger = createLogger(config.logLevel, { role: 'curator', nodeId, zone });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const common = { clock: systemClock, random: systemRandom, logger };
+  const faults = openFaults(config, { clock: systemClock, logger });
+  const clock = steppedClock(systemClock, faults);
+  const common = { clock, random: systemRandom, logger };
   const peers = config.metadataPeers;
   const metadata = createMetadataClient({ ...common, peers, tls, clusterId });
   const view = createClusterView({ ...common, metadata });
-  const storage = createStorageClient({ tls, clusterId, bulkMode, clock: systemClock, logger });
+  const storage = createStorageClient({ tls, clusterId, bulkMode, clock, logger });
   const control = createStorageControl({ tls, clusterId });
   const closeClients = async (): Promise<void> => {
     view.close();
     control.close();
+    faults?.close();
     await storage.close();
     await metadata.close();
   };

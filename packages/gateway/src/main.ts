@@ -1,6 +1,13 @@
 import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
 import type { ClusterView } from '@azimuth/clients';
-import { createLogger, parseConfig, systemClock, systemRandom } from '@azimuth/common';
+import {
+  createLogger,
+  openFaults,
+  parseConfig,
+  steppedClock,
+  systemClock,
+  systemRandom,
+} from '@azimuth/common';
 import type { ConfigSources } from '@azimuth/common';
 import { createCodec } from '@azimuth/erasure';
 import { loadTlsMaterial } from '@azimuth/rpc';
@@ -52,10 +59,11 @@ export async function runGateway(sources: ConfigSources): Promise<GatewayService
 
 function openConnections(config: GatewayConfig): Connections {
   const { clusterId, nodeId, zone, bulkMode, metadataPeers } = config;
-  const clock = systemClock;
   const random = systemRandom;
   const logger = createLogger(config.logLevel, { role: 'gateway', nodeId, zone });
-  const tls = loadTlsMaterial(config.tlsDirectory);
+  const faults = openFaults(config, { clock: systemClock, logger });
+  const clock = steppedClock(systemClock, faults);
+  const tls = loadTlsMaterial(config.tlsDirectory, config.addressMap);
   const metadata = createMetadataClient({
     peers: metadataPeers,
     tls,
@@ -88,6 +96,7 @@ function openConnections(config: GatewayConfig): Connections {
       view.close();
       await storage.close();
       await metadata.close();
+      faults?.close();
     },
   };
 }

@@ -2,9 +2,11 @@ import {
   createLogger,
   hasCode,
   NODE_CONFIG_SHAPE,
+  openFaults,
   parseConfig,
   portSchema,
   startAdminServer,
+  steppedClock,
   systemClock,
   systemRandom,
 } from '@azimuth/common';
@@ -56,7 +58,8 @@ export async function runMetadata(sources: ConfigSources): Promise<Service> {
       void restart();
     });
   };
-  const options = nodeOptions(config, { logger, onFatal });
+  const faults = openFaults(config, { clock: systemClock, logger });
+  const options = nodeOptions(config, { logger, onFatal, faults });
   const restart = async (): Promise<void> => {
     try {
       const failed = node;
@@ -87,13 +90,14 @@ export async function runMetadata(sources: ConfigSources): Promise<Service> {
       await admin.close();
       await node?.close();
       node = null;
+      faults?.close();
     },
   };
 }
 
 function nodeOptions(
   config: MetadataConfig,
-  wiring: Pick<MetadataNodeOptions, 'logger' | 'onFatal'>,
+  wiring: Pick<MetadataNodeOptions, 'logger' | 'onFatal' | 'faults'>,
 ): MetadataNodeOptions {
   const settings: ClusterSettings = {
     clusterId: config.clusterId,
@@ -117,8 +121,8 @@ function nodeOptions(
     peers: config.metadataPeers,
     settings,
     heartbeatTimeoutMs: config.heartbeatTimeoutMs,
-    tls: loadTlsMaterial(config.tlsDirectory),
-    clock: systemClock,
+    tls: loadTlsMaterial(config.tlsDirectory, config.addressMap),
+    clock: steppedClock(systemClock, wiring.faults),
     random: systemRandom,
     ...wiring,
   };

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { StoreError } from '@azimuth/common';
 
+import type { AddressMap } from './address-map';
+
 /** What a process may be. The CLI is `admin`. */
 export const ROLES = ['gateway', 'metadata', 'storage', 'curator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -22,12 +24,14 @@ export interface TlsMaterial {
   readonly caPem: Buffer;
   readonly certPem: Buffer;
   readonly keyPem: Buffer;
+  /** Here because whoever dials another node needs this material: no connection goes around it. */
+  readonly addressMap?: AddressMap;
 }
 
 /**
  * @throws StoreError UNAUTHENTICATED when a file is missing: there is no start without an identity.
  */
-export function loadTlsMaterial(directory: string): TlsMaterial {
+export function loadTlsMaterial(directory: string, addressMap: AddressMap = {}): TlsMaterial {
   const read = (file: string): Buffer => {
     try {
       return readFileSync(join(directory, file));
@@ -35,7 +39,10 @@ export function loadTlsMaterial(directory: string): TlsMaterial {
       throw new StoreError('UNAUTHENTICATED', { missingFile: join(directory, file) }, error);
     }
   };
-  return { caPem: read('ca.pem'), certPem: read('node.pem'), keyPem: read('node-key.pem') };
+  return {
+    ...{ caPem: read('ca.pem'), certPem: read('node.pem'), keyPem: read('node-key.pem') },
+    addressMap,
+  };
 }
 
 /** The URI in the certificate's subject alternative name. */

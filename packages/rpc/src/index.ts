@@ -1,3 +1,5 @@
+export { dialedAddress } from './address-map';
+export type { AddressMap } from './address-map';
 export { createAuthority, issueCertificate, issueServerCertificate } from './certificate-authority';
 export type { AuthorityMaterial, CertificateRequest } from './certificate-authority';
 export { checkPeerIdentity, secureContextOf } from './credentials';

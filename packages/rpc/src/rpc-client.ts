@@ -9,6 +9,7 @@ import type {
 import { required, StoreError, systemClock } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
 
+import { dialedAddress } from './address-map';
 import { CLIENT_CHANNEL_OPTIONS } from './channel-options';
 import { clientCredentials } from './credentials';
 import type { ExpectedPeer } from './credentials';
@@ -36,8 +37,9 @@ export function createClient<Stub extends Client>(
   peer: PeerAddress,
   clock: Clock = systemClock,
 ): Stub {
+  const { host, port } = dialedAddress(peer.tls.addressMap, peer);
   return new constructor(
-    `${peer.host}:${peer.port}`,
+    `${host}:${port}`,
     clientCredentials(peer.tls, peer, clock),
     CLIENT_CHANNEL_OPTIONS,
   );
@@ -46,6 +48,11 @@ export function createClient<Stub extends Client>(
 export interface UnaryOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A point in time as grpc-js wants it: of the system's clock, whatever ours says. */
+export function grpcDeadline(timeoutMs: number): number {
+  return systemClock.wallMs() + timeoutMs;
 }
 
 /**
@@ -60,7 +67,6 @@ export function unaryCall<Response>(
     done: (error: ServiceError | null, response?: Response) => void,
   ) => ClientUnaryCall,
   options: UnaryOptions,
-  clock: Clock = systemClock,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted === true) {
@@ -68,7 +74,7 @@ export function unaryCall<Response>(
       return;
     }
     const onAbort = (): void => call.cancel();
-    const call = start({ deadline: clock.wallMs() + options.timeoutMs }, (error, response) => {
+    const call = start({ deadline: grpcDeadline(options.timeoutMs) }, (error, response) => {
       options.signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(required(response, 'response'));
       else reject(toStoreError(error));

@@ -5,7 +5,7 @@ import { MetadataStub } from '@azimuth/proto';
 import type { Frames, MetadataStubClient } from '@azimuth/proto';
 
 import { CONNECT_TIMEOUT_MS } from './channel-options';
-import { createClient } from './rpc-client';
+import { createClient, grpcDeadline } from './rpc-client';
 import type { PeerAddress } from './rpc-client';
 import { toStoreError } from './status';
 
@@ -138,7 +138,7 @@ export class SessionClient {
   #connect(): void {
     const stub = createClient(MetadataStub, this.#peer, this.#clock);
     this.#state = { kind: 'connecting', stub };
-    this.#awaitReady(stub, this.#clock.wallMs() + CONNECT_TIMEOUT_MS);
+    this.#awaitReady(stub, grpcDeadline(CONNECT_TIMEOUT_MS));
   }
 
   /** Unlike `waitForReady`, gives up at the first failure to connect. */

@@ -5,8 +5,10 @@ import type { ConfigSources, Service } from '@azimuth/common';
 import {
   createLogger,
   NODE_CONFIG_SHAPE,
+  openFaults,
   parseConfig,
   portSchema,
+  steppedClock,
   systemClock,
   systemRandom,
 } from '@azimuth/common';
@@ -56,8 +58,10 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
   const config = parseConfig(storageConfigSchema, sources);
   const { nodeId, zone, clusterId, metadataPeers } = config;
   const logger = createLogger(config.logLevel, { role: 'storage', nodeId, zone });
-  const tls = loadTlsMaterial(config.tlsDirectory);
-  const shared = { clock: systemClock, random: systemRandom, logger };
+  const tls = loadTlsMaterial(config.tlsDirectory, config.addressMap);
+  const faults = openFaults(config, { clock: systemClock, logger });
+  const clock = steppedClock(systemClock, faults);
+  const shared = { clock, random: systemRandom, logger };
   const metadata = createMetadataClient({ peers: metadataPeers, tls, clusterId, ...shared });
   const settings = {
     ...config,
@@ -67,11 +71,15 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
     },
   };
   try {
-    const node = await startStorageNode(settings, { ...shared, metadata, tls, bootId: bootId() });
+    const node = await startStorageNode(settings, {
+      ...{ ...shared, metadata, tls, faults },
+      bootId: bootId(),
+    });
     return {
       close: async () => {
         await node.close();
         await metadata.close();
+        faults?.close();
       },
     };
   } catch (error) {

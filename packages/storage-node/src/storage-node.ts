@@ -2,12 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { MetadataClient } from '@azimuth/clients';
-import type { BulkMode, Clock, Logger, Random, Service } from '@azimuth/common';
+import type { BulkMode, Clock, FaultSource, Logger, Random, Service } from '@azimuth/common';
 import { startAdminServer } from '@azimuth/common';
 import type { RpcServer, TlsMaterial } from '@azimuth/rpc';
 import { startRpcServer } from '@azimuth/rpc';
 
 import { openDiskIdentity } from './disk/disk-identity';
+import { FaultyDisk } from './disk/faulty-disk';
 import { FileDisk } from './disk/file-disk';
 import { LevelIndexBackend } from './index/index-backend';
 import { NodeMembership } from './node-membership';
@@ -45,6 +46,8 @@ export interface StorageNodeWiring {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Null but in development clusters. */
+  readonly faults: FaultSource | null;
 }
 
 /** A running storage node with the ports that it got. */
@@ -133,9 +136,10 @@ async function openDisk(
   wiring: StorageNodeWiring,
   metrics: StorageMetrics,
 ): Promise<RunningDisk> {
-  const { clock, random, logger, bootId } = wiring;
+  const { clock, random, logger, bootId, faults } = wiring;
   await mkdir(path, { recursive: true });
-  const disk = new FileDisk(path);
+  const fileDisk = new FileDisk(path);
+  const disk = faults === null ? fileDisk : new FaultyDisk(fileDisk, { faults, clock });
   const identity = await openDiskIdentity(disk, settings, random);
   const store = await SegmentStore.open({
     disk,

@@ -55,7 +55,7 @@ async function start(changes: Partial<StorageNodeSettings> = {}): Promise<Storag
   };
   const tls = certificates.get('storage') as TlsMaterial;
   const shared = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  return startStorageNode(settings, { ...shared, metadata, tls, bootId: 'boot-1' });
+  return startStorageNode(settings, { ...shared, metadata, tls, bootId: 'boot-1', faults: null });
 }
 
 beforeAll(async () => {

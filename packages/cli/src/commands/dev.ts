@@ -11,6 +11,7 @@ import type { DevClusterOptions, DevGatewayOptions } from '../dev/dev-cluster';
 import { REGION_PORT_STEP, STORAGE_PER_ZONE_MAX, ZONES_MAX } from '../dev/dev-layout';
 import type { DevRole } from '../dev/dev-layout';
 import { SERVICE_ROLES } from '../role-process';
+import { faultCommand, linkCommand } from './dev-faults';
 
 /** What the commands need of the process they run in. */
 export interface CliContext {
@@ -49,11 +50,13 @@ interface DevFlags {
   readonly httpsKey?: string;
   readonly identities?: string;
   readonly allowSignatureV2: boolean;
+  readonly links: boolean;
+  readonly faults: boolean;
   readonly configOverride?: DevClusterOptions['overrides'];
 }
 
 export function devCommand(context: CliContext): Command {
-  const command = addEndpointOptions(new Command('dev'))
+  const command = addTestOptions(addEndpointOptions(new Command('dev')))
     .summary('run a development cluster on loopback')
     .description(
       'Runs a whole cluster on loopback: in each zone a metadata node, storage nodes, a gateway and ' +
@@ -112,7 +115,24 @@ export function devCommand(context: CliContext): Command {
     .action((flags: DevFlags) => runDevCluster(flags, context));
   command.addCommand(actionCommands('zone', context));
   command.addCommand(actionCommands('node', context));
+  command.addCommand(linkCommand(context));
+  command.addCommand(faultCommand(context));
   return command;
+}
+
+/** What a cluster needs that is to be broken on purpose in more ways than by killing. */
+function addTestOptions(command: Command): Command {
+  return command
+    .option(
+      '--links',
+      'a proxy on every link between zones, for `azimuth dev link` and game days',
+      false,
+    )
+    .option(
+      '--faults',
+      'every process obeys its faults.json, for `azimuth dev fault` and game days',
+      false,
+    );
 }
 
 /** What the gateways offer beyond S3 over HTTP, and to whom. */
@@ -176,6 +196,8 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
     logLevel: flags.logLevel,
     gateway: gatewayOptions(flags),
     overrides: flags.configOverride ?? {},
+    withLinks: flags.links,
+    withFaults: flags.faults,
     main: context.main,
     env: childEnvironment(context.env),
     clock: context.clock,

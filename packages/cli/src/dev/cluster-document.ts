@@ -22,6 +22,9 @@ export interface RegionDocument {
   /** Buckets as websites; absent without. */
   readonly websiteEndpoint?: string;
   readonly gateways: readonly { readonly zone: string; readonly url: string }[];
+  /** Started with `--links`, `--faults`: game days can do more. */
+  readonly hasLinks: boolean;
+  readonly hasFaults: boolean;
   readonly accessKey: string;
   readonly secretKey: string;
   readonly processes: readonly ProcessDocument[];

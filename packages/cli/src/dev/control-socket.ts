@@ -4,19 +4,27 @@ import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { isStoreErrorCode, StoreError } from '@azimuth/common';
-import type { ErrorDetail } from '@azimuth/common';
+import type { ErrorDetail, Faults } from '@azimuth/common';
+
+import type { PlacedRule } from './link-rule';
 
 export const CONTROL_ACTIONS = ['kill', 'freeze', 'thaw', 'start'] as const;
 export type ControlAction = (typeof CONTROL_ACTIONS)[number];
 
 /** One line of JSON each way over `DIR/control.sock`; only the owner of DIR can reach it. */
-export interface ControlRequest {
-  readonly action: ControlAction | 'ping';
-  readonly scope: 'zone' | 'node';
-  readonly names: readonly string[];
+export type ControlRequest = {
   /** Null: the first region. */
   readonly region: string | null;
-}
+} & (
+  | {
+      readonly action: ControlAction | 'ping';
+      readonly scope: 'zone' | 'node';
+      readonly names: readonly string[];
+    }
+  | { readonly action: 'set-links'; readonly rules: readonly PlacedRule[] }
+  | { readonly action: 'heal-links' }
+  | { readonly action: 'set-faults'; readonly names: readonly string[]; readonly faults: Faults }
+);
 
 export type ControlResponse =
   | { readonly ok: true; readonly nodes: readonly string[] }

@@ -42,6 +42,9 @@ export interface DevClusterOptions {
   readonly logLevel: string;
   readonly gateway: DevGatewayOptions;
   readonly overrides: DevRegionPlan['overrides'];
+  /** See `DevRegionOptions` and `DevRegionPlan`. */
+  readonly withLinks: boolean;
+  readonly withFaults: boolean;
   /** Path of the program that runs a role: `node main <role> --config FILE`. */
   readonly main: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -121,7 +124,7 @@ export class DevCluster {
 
   async #prepareRegion(index: number): Promise<void> {
     const { port, regions, shape, credentials, bulkMode, logLevel, overrides } = this.#options;
-    const { clock, random, gateway } = this.#options;
+    const { clock, random, gateway, withLinks, withFaults } = this.#options;
     const frontDoorPorts = Array.from({ length: regions }, (_, i) => port + i * REGION_PORT_STEP);
     const frontDoorPort = port + index * REGION_PORT_STEP;
     const portsFrom = (first: number | null): readonly number[] =>
@@ -144,7 +147,8 @@ export class DevCluster {
     const settings: DevGatewaySettings = { certificate, identitiesFile, allowSignatureV2 };
     const region = await DevRegion.prepare({
       directory,
-      plan: { ...state, name, bulkMode, logLevel, overrides, gateway: settings },
+      plan: { ...state, name, bulkMode, logLevel, overrides, withFaults, gateway: settings },
+      withLinks,
       frontDoorPort,
       httpsPort,
       websitePort,
@@ -175,13 +179,24 @@ export class DevCluster {
   }
 
   async #act(request: ControlRequest): Promise<readonly string[]> {
-    const { action, scope, names, region: name } = request;
-    if (action === 'ping') return [];
+    if (request.action === 'ping') return [];
+    const { region: name } = request;
     const region =
       name === null ? this.#regions[0] : this.#regions.find((candidate) => candidate.name === name);
     if (region === undefined) throw new StoreError('NOT_FOUND', { region: name ?? 'none yet' });
-    this.#options.print(`${action} ${scope} ${names.join(' ')} (${region.name})`);
-    return region.act(action, scope, names);
+    this.#options.print(`${describeRequest(request)} (${region.name})`);
+    switch (request.action) {
+      case 'set-links':
+        region.setLinks(request.rules);
+        return [];
+      case 'heal-links':
+        region.healLinks();
+        return [];
+      case 'set-faults':
+        return region.setFaults(request.names, request.faults);
+      default:
+        return region.act(request.action, request.scope, request.names);
+    }
   }
 
   #writeDocument(): void {
@@ -235,6 +250,19 @@ export class DevCluster {
     } catch {
       return false;
     }
+  }
+}
+
+function describeRequest(request: ControlRequest): string {
+  switch (request.action) {
+    case 'set-links':
+      return `links ${request.rules.map(({ from, to }) => `${from}->${to}`).join(' ')}`;
+    case 'heal-links':
+      return 'links healed';
+    case 'set-faults':
+      return `faults of ${request.names.join(' ')}: ${JSON.stringify(request.faults)}`;
+    default:
+      return `${request.action} ${request.scope} ${request.names.join(' ')}`;
   }
 }
 

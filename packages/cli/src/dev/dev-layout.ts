@@ -126,6 +126,10 @@ export interface DevRegionPlan {
   readonly isFormed: boolean;
   /** By role, then key; applied last. */
   readonly overrides: Readonly<Partial<Record<DevRole, Readonly<Record<string, unknown>>>>>;
+  /** Where a node reaches others when not where they are: through links. */
+  readonly addressMapOf: (nodeId: string) => Readonly<Record<string, string>>;
+  /** Every process obeys the `faults.json` in its directory. */
+  readonly withFaults: boolean;
   /** `nodeDirectory(nodeId)` is where a node keeps everything. */
   readonly nodeDirectory: (nodeId: string) => string;
 }
@@ -170,10 +174,17 @@ export function sharedConfig(
 export function nodeConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown> {
   return {
     ...sharedConfig(plan, node.nodeId, node.zone),
+    addressMap: plan.addressMapOf(node.nodeId),
+    ...(plan.withFaults ? { faultsFile: faultsPath(plan, node.nodeId) } : {}),
     ...plan.ports.get(node.nodeId),
     ...roleConfig(plan, node),
     ...plan.overrides[node.role],
   };
+}
+
+/** What a node is told to suffer, when the region was started with faults. */
+export function faultsPath(plan: DevRegionPlan, nodeId: string): string {
+  return `${plan.nodeDirectory(nodeId)}/faults.json`;
 }
 
 function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown> {

@@ -1,18 +1,20 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StoreError } from '@azimuth/common';
-import type { Clock, Random } from '@azimuth/common';
+import type { Clock, Faults, Random } from '@azimuth/common';
 
 import { writeJsonAtomically } from './cluster-document';
 import type { PrometheusTarget, RegionDocument } from './cluster-document';
 import type { ControlAction } from './control-socket';
-import { devNodes, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
+import { devNodes, faultsPath, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
 import type { DevNode, DevPorts, DevRegionPlan, DevRole, ExtraPortName } from './dev-layout';
 import { DevProcess } from './dev-process';
 import { ADMIN_NODE_ID, markRegionFormed } from './dev-state';
 import { findFreePorts } from './free-ports';
 import { FrontDoor } from './front-door';
+import type { PlacedRule } from './link-rule';
+import { RegionLinks } from './region-links';
 
 const READY_TIMEOUT_MS = 60_000;
 /** For a zone or node started later; it may lack a quorum until others are started too. */
@@ -26,7 +28,9 @@ const NODE_FLAGS: Readonly<Partial<Record<DevRole, readonly string[]>>> = {
 
 export interface DevRegionOptions {
   readonly directory: string;
-  readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory'>;
+  readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory' | 'addressMapOf'>;
+  /** A proxy on every link between zones, so that `setLink` can hurt it. */
+  readonly withLinks: boolean;
   readonly frontDoorPort: number;
   /** Null without HTTPS. */
   readonly httpsPort: number | null;
@@ -48,12 +52,14 @@ export class DevRegion {
   readonly #options: DevRegionOptions;
   readonly #plan: DevRegionPlan;
   readonly #processes: readonly DevProcess[];
+  readonly #links: RegionLinks | null;
   #frontDoors: readonly FrontDoor[] = [];
 
-  private constructor(options: DevRegionOptions, plan: DevRegionPlan) {
+  private constructor(options: DevRegionOptions, plan: DevRegionPlan, links: RegionLinks | null) {
     this.name = plan.name;
     this.#options = options;
     this.#plan = plan;
+    this.#links = links;
     this.#processes = devNodes(plan.shape).map((node) => this.#makeProcess(node));
   }
 
@@ -61,14 +67,21 @@ export class DevRegion {
   static async prepare(options: DevRegionOptions): Promise<DevRegion> {
     const ports = await assignPorts(devNodes(options.plan.shape), options);
     const nodeDirectory = (nodeId: string): string => join(options.directory, nodeId);
-    const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory };
+    const links = options.withLinks
+      ? await RegionLinks.open({ ...options, shape: options.plan.shape, ports })
+      : null;
+    const addressMapOf = (nodeId: string): Readonly<Record<string, string>> =>
+      links?.addressMapOf(nodeId) ?? {};
+    const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory, addressMapOf };
     for (const node of devNodes(plan.shape)) {
       mkdirSync(nodeDirectory(node.nodeId), { recursive: true, mode: 0o700 });
+      // Nobody suffers from what an earlier start was told.
+      rmSync(faultsPath(plan, node.nodeId), { force: true });
       writeNodeConfig(plan, node);
     }
     const adminConfig = { ...sharedConfig(plan, ADMIN_NODE_ID, 'none'), logLevel: 'silent' };
     writeJsonAtomically(join(nodeDirectory(ADMIN_NODE_ID), 'config.json'), adminConfig, 0o600);
-    return new DevRegion(options, plan);
+    return new DevRegion(options, plan, links);
   }
 
   get endpoint(): string {
@@ -122,6 +135,7 @@ export class DevRegion {
     const holders = this.#processes.filter(({ node }) => isDataRole(node.role));
     await Promise.all(users.map((process) => process.stop(STOP_TIMEOUT_MS)));
     await Promise.all(holders.map((process) => process.stop(STOP_TIMEOUT_MS)));
+    this.#links?.close();
   }
 
   /**
@@ -159,6 +173,37 @@ export class DevRegion {
     return chosen.map(({ node }) => node.nodeId);
   }
 
+  /**
+   * @throws StoreError UNAVAILABLE when the region was started without links; NOT_FOUND for an
+   *   unknown place; INVALID_ARGUMENT.
+   */
+  setLinks(rules: readonly PlacedRule[]): void {
+    if (this.#links === null) throw new StoreError('UNAVAILABLE', { hint: 'start with --links' });
+    for (const rule of rules) this.#links.set(rule);
+  }
+
+  /** @throws StoreError UNAVAILABLE when the region was started without links. */
+  healLinks(): void {
+    if (this.#links === null) throw new StoreError('UNAVAILABLE', { hint: 'start with --links' });
+    this.#links.heal();
+  }
+
+  /**
+   * Tells nodes what to suffer; they notice within a quarter of a second.
+   *
+   * @throws StoreError UNAVAILABLE when the region was started without faults; NOT_FOUND.
+   */
+  setFaults(names: readonly string[], faults: Faults): readonly string[] {
+    if (!this.#plan.withFaults) {
+      throw new StoreError('UNAVAILABLE', { hint: 'start with --faults' });
+    }
+    const nodes = devNodes(this.#plan.shape).map(({ nodeId }) => nodeId);
+    const unknown = names.filter((name) => !nodes.includes(name));
+    if (unknown.length > 0) throw new StoreError('NOT_FOUND', { node: unknown.join(', ') });
+    for (const name of names) writeJsonAtomically(faultsPath(this.#plan, name), faults, 0o600);
+    return names;
+  }
+
   describe(): RegionDocument {
     return {
       name: this.name,
@@ -173,6 +218,8 @@ export class DevRegion {
         zone: process.node.zone,
         url: `http://${LOOPBACK}:${httpPort}`,
       })),
+      hasLinks: this.#links !== null,
+      hasFaults: this.#plan.withFaults,
       accessKey: this.#plan.accessKey,
       secretKey: this.#plan.secretKey,
       processes: this.#processes.flatMap((process) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { Clock, Logger, Random, StoreError } from '@azimuth/common';
+import type { Clock, FaultSource, Logger, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
 import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
@@ -8,6 +8,7 @@ import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { readBootId } from '../driver/boot-record';
 import { MetadataDriver } from '../driver/metadata-driver';
+import { faultyLogDisk } from '../log/faulty-log-disk';
 import { openFileLogDisk } from '../log/file-log-disk';
 import type { LogDisk } from '../log/log-disk';
 import { GroupStateMachine } from '../state-machine/group-state-machine';
@@ -44,6 +45,8 @@ export interface MetadataNodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Null but in development clusters. */
+  readonly faults: FaultSource | null;
   /** The node cannot go on; with STATE_CORRUPT a new one over the same directory can. At most once. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -118,7 +121,9 @@ export class MetadataNode {
       indexes.set(name, machine);
     }
     const transport = createRpcTransport(options);
-    const disk = await openFileLogDisk(join(dataDirectory, 'log'));
+    const { faults } = options;
+    const fileDisk = await openFileLogDisk(join(dataDirectory, 'log'));
+    const disk = faults === null ? fileDisk : faultyLogDisk(fileDisk, { faults, clock });
     let node: MetadataNode | null = null;
     const driver = new MetadataDriver({
       nodeId: options.nodeId,
