@@ -51,6 +51,8 @@ describe('azimuth dev: the launcher', () => {
       credentials: {},
       bulkMode: 'crc',
       logLevel: 'info',
+      withLinks: false,
+      withFaults: false,
       overrides: {},
       main: FAKE_ROLE,
       env: process.env,
