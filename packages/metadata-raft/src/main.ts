@@ -15,6 +15,7 @@ import type { ClusterSettings } from '@azimuth/placement';
 import { loadTlsMaterial } from '@azimuth/rpc';
 import { z } from 'zod';
 
+import { readBootId } from './driver/boot-record';
 import { createMetadataMetrics } from './server/metadata-metrics';
 import { MetadataNode } from './server/metadata-node';
 import type { MetadataNodeOptions } from './server/metadata-node';
@@ -36,6 +37,8 @@ const metadataConfigSchema = z.object({
   replicaBytesMax: z.number().int().min(0).default(131_072),
   blockBytes: z.number().int().min(4_096).default(262_144),
   heartbeatTimeoutMs: z.number().int().min(100).default(3_000),
+  /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
+  bootId: z.string().min(1).max(64).nullable().default(null),
 });
 
 type MetadataConfig = z.infer<typeof metadataConfigSchema>;
@@ -121,6 +124,7 @@ function nodeOptions(
     peers: config.metadataPeers,
     settings,
     heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+    bootId: config.bootId ?? readBootId(),
     tls: loadTlsMaterial(config.tlsDirectory, config.addressMap),
     clock: steppedClock(systemClock, wiring.faults),
     random: systemRandom,

@@ -51,6 +51,8 @@ const storageConfigSchema = z.object({
     .min(1)
     .default(14 * DAY_MS),
   scrubFloorBytesPerSecond: bytes.min(1).default(4 * MIB),
+  /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
+  bootId: z.string().min(1).max(64).nullable().default(null),
 });
 
 /** Runs a storage node until `close`. */
@@ -73,7 +75,7 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
   try {
     const node = await startStorageNode(settings, {
       ...{ ...shared, metadata, tls, faults },
-      bootId: bootId(),
+      bootId: config.bootId ?? readBootId(),
     });
     return {
       close: async () => {
@@ -89,7 +91,7 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
 }
 
 /** Changes when the kernel starts anew. Where there is none, every start counts as a new one. */
-function bootId(): string {
+function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {

@@ -1,4 +1,4 @@
-import { assert, StoreError } from '@azimuth/common';
+import { assert, hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Logger, Random } from '@azimuth/common';
 
 import { DEFAULT_RAFT_CONFIG } from '../core/config';
@@ -7,7 +7,7 @@ import { staticConfiguration } from '../core/membership';
 import type { Message, NodeId } from '../core/message';
 import { RaftNode } from '../core/raft-node';
 import type { LogDisk } from '../log/log-disk';
-import type { GroupWrite, LogStorage } from '../log/log-storage';
+import type { GroupLog, GroupWrite, LogStorage } from '../log/log-storage';
 import { Wal } from '../log/wal';
 import type { WalOpening, WalOptions } from '../log/wal';
 import type {
@@ -19,10 +19,11 @@ import type {
 } from '../transport/transport';
 
 import { isStateTrusted, recordBoot } from './boot-record';
+import { condemnedGroups, condemnGroup, pardonGroup } from './condemned-groups';
 import { DriverGroup } from './raft-group';
 import type { GroupHost } from './raft-group';
 import { SnapshotStore } from './snapshot-store';
-import type { RaftGroup, StateMachine } from './state-machine';
+import type { Finding, RaftGroup, StateMachine } from './state-machine';
 
 export interface MetadataDriverOptions {
   readonly nodeId: NodeId;
@@ -46,6 +47,8 @@ export interface MetadataDriverOptions {
    * end. Called at most once.
    */
   readonly onFatal: (error: unknown) => void;
+  /** Hears of damage that is being repaired. */
+  readonly onFinding?: (finding: Finding) => void;
   /** Runs `callback` after what is already queued in this turn of the event loop. */
   readonly defer?: (callback: () => void) => void;
   readonly raft?: RaftConfig;
@@ -121,12 +124,32 @@ export class MetadataDriver implements TransportReceiver {
     const snapshots = await SnapshotStore.open(disk);
     const isTrusted = await isStateTrusted(disk, this.#options.bootId);
     const host = this.#makeHost(snapshots);
+    for (const name of await condemnedGroups(disk)) await this.#forgetCondemned(name, snapshots);
     for (const group of this.#groups.values()) await this.#startGroup(group, host, isTrusted);
     if (!isTrusted) await recordBoot(disk, this.#options.bootId);
     this.#state = 'running';
     transport.start(this);
     this.#scheduleTick();
     this.#wake();
+  }
+
+  /**
+   * Ends this node's part in everything: the next start forgets `name` here and takes it from its
+   * leader. For a replica that differs from the majority of the others.
+   *
+   * @throws StoreError DISK_FENCED
+   */
+  async condemn(name: string): Promise<void> {
+    assert(this.#groups.has(name) && this.#options.voters.length > 1, 'nobody else has the group');
+    await condemnGroup(this.#options.disk, name);
+    this.#fail(new StoreError('STATE_CORRUPT', { group: name, reason: 'differs from its peers' }));
+  }
+
+  /** One tour over the snapshot files; see {@link DriverGroup.verifySnapshot}. */
+  async verifySnapshots(pace: (bytes: number) => Promise<void>): Promise<void> {
+    for (const group of this.#groups.values()) {
+      if (this.#state === 'running') await group.verifySnapshot(pace);
+    }
   }
 
   receive(messages: readonly GroupMessage[]): void {
@@ -178,6 +201,7 @@ export class MetadataDriver implements TransportReceiver {
       trailingEntries: this.#options.trailingEntries ?? TRAILING_ENTRIES,
       wake: () => this.#wake(),
       fail: (error) => this.#fail(error),
+      found: (finding) => this.#options.onFinding?.(finding),
       sendSnapshot: (to, transfer) => transport.sendSnapshot(to, transfer),
     };
   }
@@ -192,21 +216,10 @@ export class MetadataDriver implements TransportReceiver {
       this.#options.logger.info({ group: name, isDamaged, isAhead }, 'state is rebuilt');
       await stateMachine.reset();
     }
-    const snapshot = host.snapshots.newest(name);
-    if (snapshot !== null && log.term(snapshot.index) !== snapshot.term) {
-      // It ends behind what is left of a damaged log, or the node stopped before the log adopted it.
-      // What a snapshot covers is committed, so it replaces the log as one from a leader would.
-      assert(snapshot.index > log.snapshotIndex(), 'the snapshot belongs to another log');
-      const { index, term } = snapshot;
-      await this.#storage.write([
-        { group: name, hardState: null, snapshot: { index, term }, entries: [] },
-      ]);
-    }
-    if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
-      if (snapshot === null)
-        throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
-      await stateMachine.installSnapshot(snapshot.index, host.snapshots.read(name, snapshot.index));
-    }
+    await this.#restoreFromSnapshot(group, host, log).catch(async (error: unknown) => {
+      if (!hasCode(error, 'STATE_CORRUPT', 'CHECKSUM_MISMATCH')) throw error;
+      await this.#forgetGroup(group, host.snapshots, error);
+    });
     const node = new RaftNode({
       id: this.#options.nodeId,
       config: this.#options.raft ?? DEFAULT_RAFT_CONFIG,
@@ -216,9 +229,64 @@ export class MetadataDriver implements TransportReceiver {
       hardState: log.hardState(),
       lastApplied: stateMachine.lastApplied(),
     });
-    group.run({ host, node, log }, snapshot);
+    group.run({ host, node, log }, host.snapshots.newest(name));
     // Nobody to ask: waiting for the time-out would only delay the start.
     if (this.#options.voters.length === 1) node.campaign();
+  }
+
+  /** @throws StoreError STATE_CORRUPT, CHECKSUM_MISMATCH when there is no way from file and log. */
+  async #restoreFromSnapshot(
+    { name, stateMachine }: DriverGroup,
+    host: GroupHost,
+    log: GroupLog,
+  ): Promise<void> {
+    assert(this.#storage !== null);
+    const snapshot = host.snapshots.newest(name);
+    const isOlder = snapshot !== null && snapshot.index < log.snapshotIndex();
+    if (snapshot !== null && !isOlder && log.term(snapshot.index) !== snapshot.term) {
+      // It ends behind what is left of a damaged log, or the node stopped before the log adopted it.
+      // What a snapshot covers is committed, so it replaces the log as one from a leader would.
+      assert(snapshot.index > log.snapshotIndex(), 'the snapshot belongs to another log');
+      const { index, term } = snapshot;
+      await this.#storage.write([
+        { group: name, hardState: null, snapshot: { index, term }, entries: [] },
+      ]);
+    }
+    if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
+      // The file that belongs to the log is gone, or its header cannot be read.
+      if (snapshot === null || isOlder) {
+        throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
+      }
+      await stateMachine.installSnapshot(snapshot.index, host.snapshots.read(name, snapshot.index));
+    }
+  }
+
+  /**
+   * Without a snapshot that can be read the log leads nowhere. The group is as one whose disk was
+   * lost: it abstains, and a leader brings it what there is.
+   *
+   * @throws StoreError the `reason`, when no other voter could bring anything
+   */
+  async #forgetGroup(
+    { name, stateMachine }: DriverGroup,
+    snapshots: SnapshotStore,
+    reason: unknown,
+  ): Promise<void> {
+    assert(this.#storage !== null);
+    if (this.#options.voters.length === 1) throw reason;
+    this.#options.logger.error({ group: name, error: reason }, 'group is rebuilt from its peers');
+    // The order matters for a crash in between: without files and log there is nothing to trust.
+    await this.#storage.forget(name);
+    await snapshots.removeAll(name);
+    await stateMachine.reset();
+    this.#options.onFinding?.({ group: name, problem: 'state', remedy: 'peers' });
+  }
+
+  async #forgetCondemned(name: string, snapshots: SnapshotStore): Promise<void> {
+    const group = this.#groups.get(name);
+    const reason = new StoreError('STATE_CORRUPT', { group: name, reason: 'condemned' });
+    if (group !== undefined) await this.#forgetGroup(group, snapshots, reason);
+    await pardonGroup(this.#options.disk, name);
   }
 
   #scheduleTick(): void {

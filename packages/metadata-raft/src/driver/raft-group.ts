@@ -10,7 +10,7 @@ import type { SnapshotAnswer, SnapshotTransfer } from '../transport/transport';
 import { PendingProposals } from './pending-proposals';
 import { PendingReads } from './pending-reads';
 import type { SnapshotStore, StoredSnapshot } from './snapshot-store';
-import type { RaftGroup, RaftGroupStatus, StateMachine } from './state-machine';
+import type { Finding, RaftGroup, RaftGroupStatus, StateMachine } from './state-machine';
 
 /** What a group needs of the driver. */
 export interface GroupHost {
@@ -28,6 +28,7 @@ export interface GroupHost {
   wake(): void;
   /** A failure that this process cannot go on from. */
   fail(error: unknown): void;
+  found(finding: Finding): void;
   sendSnapshot(to: NodeId, transfer: SnapshotTransfer): Promise<SnapshotAnswer>;
 }
 
@@ -78,6 +79,8 @@ export class DriverGroup implements RaftGroup {
     assert(this.#running === null, 'a group starts once');
     this.#running = running;
     this.#snapshot = snapshot;
+    // A follower that is far behind needs the file that should be there.
+    this.#isCompactionForced = snapshot === null && running.log.snapshotIndex() > 0;
     this.noteStatus();
   }
 
@@ -217,6 +220,7 @@ export class DriverGroup implements RaftGroup {
     if (snapshot === null || snapshot.index < request.lastIncludedIndex) {
       host.logger.error({ group: this.name }, 'no snapshot to send');
       node.reportSnapshot(request.to, false);
+      this.requestCompaction();
       return;
     }
     const transfer: SnapshotTransfer = {
@@ -237,9 +241,39 @@ export class DriverGroup implements RaftGroup {
       (answer) => report(answer.isAccepted),
       (error: unknown) => {
         host.logger.warn({ group: this.name, to: request.to, error }, 'snapshot not delivered');
+        if (hasCode(error, 'STATE_CORRUPT')) this.#replaceSnapshot(snapshot);
         report(false);
       },
     );
+  }
+
+  /**
+   * Reads the newest snapshot file against its checksums; a damaged one is replaced by another of
+   * the state as it is. `pace` is awaited after each piece.   */
+  async verifySnapshot(pace: (bytes: number) => Promise<void>): Promise<void> {
+    const { host } = this.#require();
+    const snapshot = this.#snapshot;
+    if (snapshot === null) return;
+    try {
+      for await (const chunk of host.snapshots.read(this.name, snapshot.index)) {
+        await pace(chunk.length);
+        if (this.#isClosed || this.#snapshot !== snapshot) return;
+      }
+    } catch (error) {
+      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+      this.#replaceSnapshot(snapshot);
+    }
+  }
+
+  /** The state is in the state machine; only the file of it is damaged. */
+  #replaceSnapshot(damaged: StoredSnapshot): void {
+    // Removed meanwhile: it was not damaged but superseded.
+    if (this.#snapshot !== damaged || this.#isClosed) return;
+    const { host } = this.#require();
+    host.logger.error({ group: this.name, index: damaged.index }, 'snapshot is damaged');
+    host.found({ group: this.name, problem: 'snapshot', remedy: 'local' });
+    this.#snapshot = null;
+    this.requestCompaction();
   }
 
   async receiveSnapshot(transfer: SnapshotTransfer): Promise<SnapshotAnswer> {

@@ -111,6 +111,11 @@ export class SnapshotStore {
     }
   }
 
+  /** Removes every file of `group`, also those that cannot be read. */
+  async removeAll(group: string): Promise<void> {
+    await this.removeOlder(group, Number.MAX_SAFE_INTEGER);
+  }
+
   async removeOlder(group: string, index: LogIndex): Promise<void> {
     const kept = this.#stored.get(group)?.filter((snapshot) => snapshot.index >= index) ?? [];
     this.#stored.set(group, kept);

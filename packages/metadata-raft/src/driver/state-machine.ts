@@ -33,6 +33,15 @@ export interface StateMachine {
   stateHash?(): Promise<string>;
 }
 
+/** Damage of what this node stores, and where what was there comes from. */
+export interface Finding {
+  /** Null for what all groups share. */
+  readonly group: string | null;
+  readonly problem: 'log' | 'votes' | 'snapshot' | 'state' | 'replica';
+  /** `local`: from what else this node has; `peers`: a leader sends it again. */
+  readonly remedy: 'local' | 'peers';
+}
+
 export type RaftRole = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
 export interface RaftGroupStatus {

@@ -109,6 +109,16 @@ export class GroupIndex implements GroupLog {
     this.#snapshot = mark;
   }
 
+  /** Empties the log; what it had must come from a leader before the group is sure of it again. */
+  forget(): void {
+    const repairIndex = Math.max(1, this.#hardState.repairIndex, this.lastIndex());
+    this.#hardState = { ...this.#hardState, repairIndex };
+    for (const slot of this.#slots) this.#forget(slot);
+    this.#slots = [];
+    this.#cachedFrom = 0;
+    this.#snapshot = { index: 0, term: 0 };
+  }
+
   /** Slots with their indexes, oldest first. */
   *slots(): Generator<readonly [LogIndex, LogSlot]> {
     for (const [position, slot] of this.#slots.entries()) {

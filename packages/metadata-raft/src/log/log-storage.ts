@@ -33,6 +33,12 @@ export interface LogStorage {
    * @throws StoreError DISK_FENCED after any failure: nothing is accepted ever after.
    */
   write(batch: readonly GroupWrite[]): Promise<void>;
+  /**
+   * Drops the log of `group`: what it leads to is lost here, and a leader brings all of it again.
+   * Term and vote stay, and the group abstains until it has what it had. Durable when it resolves;
+   * not during a write, nor while somebody uses the log.
+   */
+  forget(group: string): Promise<void>;
   /** Records how far the log has been acknowledged. Cheap when nothing is new. Not during a write. */
   checkpoint(): Promise<void>;
   /** Groups whose old entries keep the most space from being freed. */

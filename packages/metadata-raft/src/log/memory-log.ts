@@ -62,6 +62,13 @@ export class MemoryGroupLog implements GroupLog {
     this.#entries.push(...write.entries);
   }
 
+  forget(): void {
+    const repairIndex = Math.max(1, this.#hardState.repairIndex, this.lastIndex());
+    this.#hardState = { ...this.#hardState, repairIndex };
+    this.#entries = [];
+    this.#snapshot = { index: 0, term: 0 };
+  }
+
   #setSnapshot(mark: SnapshotMark): void {
     if (mark.index <= this.#snapshot.index) return;
     const isKept = this.term(mark.index) === mark.term;
@@ -89,6 +96,11 @@ export class MemoryLogStorage implements LogStorage {
 
   write(batch: readonly GroupWrite[]): Promise<void> {
     for (const write of batch) this.group(write.group).apply(write);
+    return Promise.resolve();
+  }
+
+  forget(name: string): Promise<void> {
+    this.group(name).forget();
     return Promise.resolve();
   }
 

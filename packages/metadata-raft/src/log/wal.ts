@@ -164,6 +164,23 @@ export class Wal implements LogStorage {
     if (isCompacted) await this.#dropSegments();
   }
 
+  async forget(name: string): Promise<void> {
+    assert(!this.#isWriting, 'one write at a time');
+    this.#isWriting = true;
+    try {
+      // Records of the old log that are found again at a later start fit behind the new one or are
+      // skipped, by the term of the entry before.
+      this.#groupIndex(name).forget();
+      await this.#saveState();
+      await this.#dropSegments();
+    } catch (error) {
+      this.#isFenced = true;
+      throw new StoreError('DISK_FENCED', {}, error);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
   async checkpoint(): Promise<void> {
     if (this.#isFenced || this.#isWriting || this.#batchesSinceCheckpoint === 0) return;
     this.#isWriting = true;

@@ -6,7 +6,6 @@ import { metadataService } from '@azimuth/proto';
 import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
-import { readBootId } from '../driver/boot-record';
 import { MetadataDriver } from '../driver/metadata-driver';
 import { faultyLogDisk } from '../log/faulty-log-disk';
 import { openFileLogDisk } from '../log/file-log-disk';
@@ -41,6 +40,8 @@ export interface MetadataNodeOptions {
   readonly peers: readonly RaftPeer[];
   readonly settings: ClusterSettings;
   readonly heartbeatTimeoutMs: number;
+  /** Another one than at the last start says that unsynced writes are lost. */
+  readonly bootId: string;
   readonly tls: TlsMaterial;
   readonly clock: Clock;
   readonly random: Random;
@@ -130,7 +131,7 @@ export class MetadataNode {
       voters: options.peers.map(({ nodeId }) => nodeId),
       disk,
       whenEmpty: await askPeers(options, disk),
-      bootId: readBootId(),
+      bootId: options.bootId,
       transport,
       ...{ clock, random, logger },
       onFatal: (error) => node?.fail(error),
