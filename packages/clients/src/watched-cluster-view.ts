@@ -1,6 +1,7 @@
 import { backoffMs, hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Logger, Random } from '@azimuth/common';
-import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
+import { intentKey } from '@azimuth/placement';
+import type { ClusterMap, Intent } from '@azimuth/placement';
 import type {
   BucketRecord,
   ClusterMapDelta,
@@ -159,20 +160,35 @@ function mapOfDocument(document: ClusterMapDocument, version: number): ClusterMa
     nodes: new Map(document.nodes.map((node) => [node.nodeId, node])),
     disks: new Map(document.disks.map((disk) => [disk.diskId, disk])),
     groups: new Map(document.groups.map((group) => [group.pgId, group])),
+    intents: new Map((document.intents ?? []).map((intent) => [keyOf(intent), intent])),
   };
 }
 
 function applyDelta(map: ClusterMap, delta: ClusterMapDelta, version: number): ClusterMap {
-  const groups = new Map<number, PlacementGroup>(map.groups);
-  for (const pgId of delta.removedGroups) groups.delete(pgId);
-  for (const group of delta.groups) groups.set(group.pgId, group);
   return {
     version,
     settings: map.settings,
-    nodes: new Map([...map.nodes, ...delta.nodes.map((node) => [node.nodeId, node] as const)]),
-    disks: new Map([...map.disks, ...delta.disks.map((disk) => [disk.diskId, disk] as const)]),
-    groups,
+    nodes: changed(map.nodes, delta.nodes, ({ nodeId }) => nodeId, delta.removedNodes),
+    disks: changed(map.disks, delta.disks, ({ diskId }) => diskId, delta.removedDisks),
+    groups: changed(map.groups, delta.groups, ({ pgId }) => pgId, delta.removedGroups),
+    intents: changed(map.intents ?? new Map(), delta.intents ?? [], keyOf, delta.removedIntents),
   };
+}
+
+function keyOf({ scope, name }: Intent): string {
+  return intentKey(scope, name);
+}
+
+function changed<Key, Entry>(
+  before: ReadonlyMap<Key, Entry>,
+  present: readonly Entry[],
+  nameOf: (entry: Entry) => Key,
+  removed: readonly Key[] = [],
+): ReadonlyMap<Key, Entry> {
+  const entries = new Map(before);
+  for (const key of removed) entries.delete(key);
+  for (const entry of present) entries.set(nameOf(entry), entry);
+  return entries;
 }
 
 function changeBuckets(

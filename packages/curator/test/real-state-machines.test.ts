@@ -70,6 +70,8 @@ class Story {
       groupsPerOutage: 2,
       backfillsMax: 4,
       isSettled: true,
+      nowMs: 0,
+      nodeGraceMs: 900_000,
       drainedGroups: new Set(),
     });
     const groups = plan.open.map(({ group }) => group);

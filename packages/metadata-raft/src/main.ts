@@ -11,6 +11,7 @@ import {
   systemRandom,
 } from '@azimuth/common';
 import type { ConfigSources, Service } from '@azimuth/common';
+import { DEFAULT_GROUP_PLAN_OPTIONS } from '@azimuth/placement';
 import type { ClusterSettings } from '@azimuth/placement';
 import { loadTlsMaterial } from '@azimuth/rpc';
 import { z } from 'zod';
@@ -39,6 +40,13 @@ const metadataConfigSchema = z.object({
   heartbeatTimeoutMs: z.number().int().min(100).default(3_000),
   /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
   bootId: z.string().min(1).max(64).nullable().default(null),
+  /**
+   * Slots of a node that is down for longer move to other nodes, at once with 0. Never while its
+   * whole zone is down: that takes `azimuth zone retire`.
+   */
+  nodeGraceMs: z.coerce.number().int().min(0).default(DEFAULT_GROUP_PLAN_OPTIONS.nodeGraceMs),
+  /** What acknowledged data survives; the profiles must have the parity for it. */
+  survive: z.enum(['zone', 'zone+1']).default('zone'),
 });
 
 type MetadataConfig = z.infer<typeof metadataConfigSchema>;
@@ -112,6 +120,8 @@ function nodeOptions(
     replicaBytesMax: config.replicaBytesMax,
     blockBytes: config.blockBytes,
     indexGroups: config.indexGroups,
+    // Clusters of the time before there was a choice have no such field.
+    ...(config.survive === 'zone' ? {} : { survive: config.survive }),
   };
   return {
     nodeId: config.nodeId,
@@ -127,6 +137,7 @@ function nodeOptions(
     bootId: config.bootId ?? readBootId(),
     tls: loadTlsMaterial(config.tlsDirectory, config.addressMap),
     clock: steppedClock(systemClock, wiring.faults),
+    nodeGraceMs: config.nodeGraceMs,
     random: systemRandom,
     ...wiring,
   };

@@ -1,8 +1,8 @@
 import type { Random } from '@azimuth/common';
 
-import { isDiskWritable } from './cluster-map';
+import { isDiskWritable, isGroupWhole, leavingIntent } from './cluster-map';
 import type { ClusterMap, DiskId, PlacementGroup, Profile } from './cluster-map';
-import { failureDomainOf } from './zone-condition';
+import { failureDomainOf, nodesBesideDomain, promisedNodes } from './zone-condition';
 
 /** `erasure` for large bodies, `replica` for small ones. */
 export type GroupKind = 'erasure' | 'replica';
@@ -12,10 +12,18 @@ export function kindOfProfile(profile: Profile): GroupKind {
   return profile.k === 1 ? 'replica' : 'erasure';
 }
 
+/**
+ * What writes do while no whole normal group is left: `reduced` goes on with the declared reduced
+ * profile, `strict` refuses until there is one.
+ */
+export type OutagePolicy = 'strict' | 'reduced';
+
 export interface WriteGroupChoice {
   readonly kind: GroupKind;
   /** Disks that this process saw fail a moment ago, before the cluster map knows. */
   isSuspect(diskId: DiskId): boolean;
+  /** Only normal groups with every slot usable: see `OutagePolicy`. */
+  readonly wholeOnly?: boolean | undefined;
   /** Groups that this write tried already. */
   readonly excluded?: ReadonlySet<number> | undefined;
   readonly random: Random;
@@ -41,8 +49,13 @@ export function chooseWriteGroup(map: ClusterMap, choice: WriteGroupChoice): Pla
   return best[choice.random.below(Math.max(1, best.length))] ?? null;
 }
 
-/** A slot that is out weighs more than being reduced: a whole group owes nothing to repair. */
-const SLOT_OUT_RANK = 2;
+/**
+ * A slot that is out weighs more than being reduced: a whole group owes nothing to repair. Least
+ * weighs a slot that will move: it only makes more to move.
+ */
+const LEAVING_RANK = 1;
+const REDUCED_RANK = 2;
+const SLOT_OUT_RANK = 4;
 const OTHER_KIND_RANK = 1_000;
 
 /** 0 is best; null for a group that cannot take the write. */
@@ -57,16 +70,33 @@ function writeRank(
   group.slots.forEach((diskId, slot) => {
     if (isDiskWritable(map, diskId) && !choice.isSuspect(diskId)) usable.push(slot);
   });
-  if (!isZoneSafe(map, group, usable)) return null;
   const slotsOut = group.slots.length - usable.length;
-  return SLOT_OUT_RANK * slotsOut + (group.isReduced ? 1 : 0) + (isOtherKind ? OTHER_KIND_RANK : 0);
+  if (choice.wholeOnly === true && (slotsOut > 0 || group.isReduced)) return null;
+  if (!isZoneSafe(map, group, usable)) return null;
+  const isLeaving = group.slots.some((diskId) => leavingIntent(map, diskId) !== null);
+  return (
+    (isLeaving ? LEAVING_RANK : 0) +
+    (group.isReduced ? REDUCED_RANK : 0) +
+    SLOT_OUT_RANK * slotsOut +
+    (isOtherKind ? OTHER_KIND_RANK : 0)
+  );
+}
+
+/** True while a normal group of the kind can take every shard: what `strict` buckets wait for. */
+export function hasWholeGroup(map: ClusterMap, kind: GroupKind): boolean {
+  for (const group of map.groups.values()) {
+    if (group.state !== 'active' || group.isReduced) continue;
+    if (kindOfProfile(group.profile) === kind && isGroupWhole(map, group)) return true;
+  }
+  return false;
 }
 
 /**
  * The acknowledgement rule: the shards of `ackedSlots` are durable, and after the loss of any one
  * zone k of them are left. It asks about every zone that holds an acknowledged shard; a zone that
  * is out holds none, so this is "any one zone of those alive". In a cluster of one zone it asks
- * about nodes instead.
+ * about nodes instead. Where one more node is promised (`zone+1`), it may be lost as well, unless
+ * the group with all its shards does not survive that either: a reduced one over few nodes.
  */
 export function isZoneSafe(
   map: ClusterMap,
@@ -83,5 +113,10 @@ export function isZoneSafe(
     perDomain.set(domain, (perDomain.get(domain) ?? 0) + 1);
   }
   const worst = Math.max(0, ...perDomain.values());
-  return counted.size - worst >= group.profile.k;
+  if (counted.size - worst < group.profile.k) return false;
+  const promised = promisedNodes(map);
+  if (promised === 0) return true;
+  const acked = [...counted].map((slot) => group.slots[slot] as DiskId);
+  const possible = nodesBesideDomain(map, group.profile, group.slots);
+  return nodesBesideDomain(map, group.profile, acked) >= Math.min(promised, possible);
 }

@@ -30,6 +30,8 @@ export interface StorageNodeEntry {
   /** Changes at every start of the process. */
   readonly incarnation: string;
   readonly state: NodeState;
+  /** Since when it has been down, by the leader's clock; absent while it is up. */
+  readonly downSinceMs?: number;
 }
 
 /**
@@ -44,6 +46,28 @@ export interface DiskEntry {
   readonly zone: ZoneId;
   readonly capacityBytes: number;
   readonly state: DiskState;
+  /** When a census proved that nothing referenced is on a disk that is leaving; absent before. */
+  readonly drainedMs?: number;
+}
+
+export type IntentScope = 'disk' | 'node' | 'zone';
+
+/**
+ * What an operator wants of a disk, a node or a zone; one without an intent is in service.
+ *
+ * `drain` serves on while its slots move to other disks · `replace` the same, without waiting for
+ * it to return and for as long as it takes until its successor is there · `retire` will not return:
+ * takes no writes, and its slots move · `maintenance` goes away for a while: takes no writes, and
+ * none of its slots move.
+ */
+export type IntentKind = 'drain' | 'replace' | 'retire' | 'maintenance';
+
+export interface Intent {
+  readonly scope: IntentScope;
+  /** Disk id, node id or zone. */
+  readonly name: string;
+  readonly kind: IntentKind;
+  readonly sinceMs: number;
 }
 
 /**
@@ -63,7 +87,7 @@ export interface PlacementGroup {
   readonly backfill: { readonly slot: number; readonly targetDiskId: DiskId } | null;
 }
 
-/** Fixed when the cluster is created. */
+/** Fixed when the cluster is created, except for `zones`. */
 export interface ClusterSettings {
   readonly clusterId: string;
   readonly region: string;
@@ -78,6 +102,8 @@ export interface ClusterSettings {
   readonly blockBytes: number;
   /** Number of index groups G; the slot table maps 256 slots onto them. */
   readonly indexGroups: number;
+  /** What acknowledged data survives: a zone, or a zone and then one more node. Absent: `zone`. */
+  readonly survive?: 'zone' | 'zone+1';
 }
 
 export interface ClusterMap {
@@ -87,6 +113,8 @@ export interface ClusterMap {
   readonly nodes: ReadonlyMap<NodeId, StorageNodeEntry>;
   readonly disks: ReadonlyMap<DiskId, DiskEntry>;
   readonly groups: ReadonlyMap<number, PlacementGroup>;
+  /** By `intentKey`; absent is none. */
+  readonly intents?: ReadonlyMap<string, Intent>;
 }
 
 export const INDEX_SLOT_COUNT = 256;
@@ -106,7 +134,39 @@ export function isDiskReadable(map: ClusterMap, diskId: DiskId): boolean {
 
 /** True when shards can be written to this disk now. */
 export function isDiskWritable(map: ClusterMap, diskId: DiskId): boolean {
-  return isDiskReadable(map, diskId) && map.disks.get(diskId)?.state === 'online';
+  if (!isDiskReadable(map, diskId) || map.disks.get(diskId)?.state !== 'online') return false;
+  return intentsOf(map, diskId).every(({ kind }) => kind !== 'maintenance' && kind !== 'retire');
+}
+
+/** Names an intent in `ClusterMap.intents`. */
+export function intentKey(scope: IntentScope, name: string): string {
+  return `${scope}/${name}`;
+}
+
+/** The intents that concern a disk: its own, its node's and its zone's. */
+export function intentsOf(map: ClusterMap, diskId: DiskId): readonly Intent[] {
+  const disk = map.disks.get(diskId);
+  if (map.intents === undefined || map.intents.size === 0 || disk === undefined) return NO_INTENTS;
+  return [
+    map.intents.get(intentKey('disk', diskId)),
+    map.intents.get(intentKey('node', disk.nodeId)),
+    map.intents.get(intentKey('zone', disk.zone)),
+  ].filter((intent) => intent !== undefined);
+}
+
+const NO_INTENTS: readonly Intent[] = [];
+
+/** Why a disk is to hold nothing any more; null when it may hold slots. */
+export function leavingIntent(map: ClusterMap, diskId: DiskId): Intent | null {
+  return intentsOf(map, diskId).find(({ kind }) => kind !== 'maintenance') ?? null;
+}
+
+/** Zones that are meant to hold data: all but those that are drained or retired. */
+export function zonesInService({ settings, intents }: ClusterMap): readonly ZoneId[] {
+  return settings.zones.filter((zone) => {
+    const kind = intents?.get(intentKey('zone', zone))?.kind;
+    return kind === undefined || kind === 'maintenance';
+  });
 }
 
 /** True when every slot of the group can be written now. */

@@ -1,9 +1,11 @@
 export {
   INDEX_SLOT_COUNT,
   indexGroupOfSlot,
+  intentKey,
   isDiskReadable,
   isDiskWritable,
   isGroupWhole,
+  leavingIntent,
   shardCount,
   SHARDS_PER_BLOB_MAX,
 } from './cluster-map';
@@ -15,6 +17,9 @@ export type {
   DiskId,
   DiskState,
   GroupState,
+  Intent,
+  IntentKind,
+  IntentScope,
   NodeId,
   NodeState,
   PlacementGroup,
@@ -26,11 +31,26 @@ export { BLOCK_ALIGNMENT_BYTES, stripeLayout } from './stripe-layout';
 export type { StripeLayout } from './stripe-layout';
 export { chooseReaders } from './choose-readers';
 export type { ReaderChoice, ShardReader } from './choose-readers';
-export { chooseWriteGroup, isZoneSafe, kindOfProfile } from './choose-write-group';
-export type { GroupKind, WriteGroupChoice } from './choose-write-group';
+export { chooseWriteGroup, hasWholeGroup, isZoneSafe, kindOfProfile } from './choose-write-group';
+export type { GroupKind, OutagePolicy, WriteGroupChoice } from './choose-write-group';
+export { forecastTopology, withIntent, zoneIntentProblem } from './forecast-topology';
+export type { ForecastMove, TopologyChange, TopologyForecast } from './forecast-topology';
 export { blobSurvival } from './durability';
 export type { Survival } from './durability';
-export { DEFAULT_GROUP_PLAN_OPTIONS, planGroups } from './plan-groups';
+export {
+  carryOutPlan,
+  DEFAULT_GROUP_PLAN_OPTIONS,
+  finishBackfills,
+  isEmptyPlan,
+  planGroups,
+} from './plan-groups';
 export type { GroupPlan, GroupPlanOptions, NewGroup } from './plan-groups';
-export { zoneConditionProblem } from './zone-condition';
+export { isUnfitTarget, reasonToLeave } from './plan-moves';
+export type { MoveOptions, SlotMove } from './plan-moves';
+export {
+  nodesBesideDomain,
+  profileProblem,
+  promisedNodes,
+  zoneConditionProblem,
+} from './zone-condition';
 export type { ZoneConditionProblem } from './zone-condition';

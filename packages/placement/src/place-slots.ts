@@ -1,4 +1,4 @@
-import { isDiskWritable } from './cluster-map';
+import { isDiskWritable, leavingIntent } from './cluster-map';
 import type { ClusterMap, DiskEntry, DiskId, NodeId, Profile } from './cluster-map';
 import { failureDomainOf } from './zone-condition';
 
@@ -26,20 +26,20 @@ export interface SlotRules {
   readonly perDomainMax: number;
   /** Turns the order of the slots, so that data and parity roles go round. */
   readonly rotation: number;
+  /** Where to choose from; see {@link disksByDomain}. */
+  readonly domains: DisksByDomain;
 }
+
+/** Failure domains and their disks, in a fixed order: the same map gives the same plan. */
+export type DisksByDomain = ReadonlyMap<string, readonly DiskEntry[]>;
 
 /**
  * Disks for a new group over what is writable now: as even over zones as can be, then over nodes,
  * then the least loaded; null when the rules cannot be met. Deterministic for equal inputs.
  */
-export function placeSlots(
-  map: ClusterMap,
-  rules: SlotRules,
-  load: DiskLoad,
-): readonly DiskId[] | null {
-  const { profile, perDomainMax, rotation } = rules;
+export function placeSlots(rules: SlotRules, load: DiskLoad): readonly DiskId[] | null {
+  const { profile, perDomainMax, rotation, domains } = rules;
   const slotCount = profile.k + profile.m;
-  const domains = writableDisksByDomain(map);
   const chosen = new Map<string, DiskEntry[]>();
   for (let slot = 0; slot < slotCount; slot += 1) {
     let best: { readonly domain: string; readonly disk: DiskEntry; readonly count: number } | null =
@@ -83,10 +83,22 @@ export function leastLoaded(
   return best;
 }
 
-/** Domains and their writable disks, in a fixed order: the same map gives the same plan. */
-export function writableDisksByDomain(map: ClusterMap): ReadonlyMap<string, readonly DiskEntry[]> {
+/** Disks that may get slots: those that can be written and are meant to stay. */
+export function disksInService(map: ClusterMap): DisksByDomain {
+  return disksByDomain(
+    map,
+    ({ diskId }) => isDiskWritable(map, diskId) && leavingIntent(map, diskId) === null,
+  );
+}
+
+/** Every disk that can be written, those that are leaving too. */
+export function writableDisks(map: ClusterMap): DisksByDomain {
+  return disksByDomain(map, ({ diskId }) => isDiskWritable(map, diskId));
+}
+
+function disksByDomain(map: ClusterMap, isWanted: (disk: DiskEntry) => boolean): DisksByDomain {
   const domains = new Map<string, DiskEntry[]>();
-  const disks = [...map.disks.values()].filter((disk) => isDiskWritable(map, disk.diskId));
+  const disks = [...map.disks.values()].filter(isWanted);
   disks.sort(
     (a, b) => compare(a.zone, b.zone) || compare(a.nodeId, b.nodeId) || compare(a.diskId, b.diskId),
   );

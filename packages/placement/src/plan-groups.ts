@@ -1,31 +1,18 @@
-import { isGroupWhole } from './cluster-map';
+import { isGroupWhole, zonesInService } from './cluster-map';
 import type { ClusterMap, DiskId, PlacementGroup, Profile } from './cluster-map';
 import { kindOfProfile } from './choose-write-group';
 import type { GroupKind } from './choose-write-group';
-import {
-  addLoad,
-  leastLoaded,
-  loadOfDisks,
-  placeSlots,
-  writableDisksByDomain,
-} from './place-slots';
-import type { DiskLoad } from './place-slots';
+import { addLoad, disksInService, loadOfDisks, placeSlots, writableDisks } from './place-slots';
+import type { DiskLoad, DisksByDomain } from './place-slots';
+import { hasSlotToMove, planMoves } from './plan-moves';
+import type { MoveOptions, SlotMove } from './plan-moves';
 import { reducedProfile } from './reduced-profile';
-import { zoneConditionProblem } from './zone-condition';
 
-export interface GroupPlanOptions {
+export interface GroupPlanOptions extends MoveOptions {
   /** Active normal groups wanted of each kind. */
   readonly groupsPerKind: number;
   /** Groups opened at a time when no whole one is left. */
   readonly groupsPerOutage: number;
-  /** Backfills that run at a time. */
-  readonly backfillsMax: number;
-  /**
-   * True once the set of nodes has settled after the very first start (no new node for half a
-   * minute). Before that a cluster without normal groups waits for its other nodes instead of
-   * opening reduced groups; a cluster that has normal groups never waits.
-   */
-  readonly isSettled: boolean;
   /** Sealed groups that are proven to hold nothing and to be referenced by nothing. */
   readonly drainedGroups: ReadonlySet<number>;
 }
@@ -34,6 +21,7 @@ export const DEFAULT_GROUP_PLAN_OPTIONS = {
   groupsPerKind: 12,
   groupsPerOutage: 4,
   backfillsMax: 4,
+  nodeGraceMs: 15 * 60_000,
 } as const;
 
 /** Far above what outages can produce; stops a fault in the planner from filling the root log. */
@@ -52,12 +40,7 @@ export interface GroupPlan {
     readonly isSealed: boolean;
     readonly reason: string;
   }[];
-  readonly backfill: readonly {
-    readonly pgId: number;
-    readonly slot: number;
-    readonly targetDiskId: DiskId;
-    readonly reason: string;
-  }[];
+  readonly backfill: readonly SlotMove[];
   readonly remove: readonly { readonly pgId: number; readonly reason: string }[];
 }
 
@@ -74,7 +57,7 @@ export function planGroups(map: ClusterMap, options: GroupPlanOptions): GroupPla
   return {
     open: open.slice(0, Math.max(0, GROUPS_MAX - map.groups.size)),
     seal,
-    backfill: planBackfills(map, options, load),
+    backfill: planMoves(map, options, load),
     remove: [...map.groups.values()]
       .filter(
         ({ pgId, state, isReduced }) =>
@@ -82,6 +65,43 @@ export function planGroups(map: ClusterMap, options: GroupPlanOptions): GroupPla
       )
       .map(({ pgId }) => ({ pgId, reason: 'drained' })),
   };
+}
+
+/** What the root state machine makes of a plan; what is to be moved is on its way then. Pure. */
+export function carryOutPlan(map: ClusterMap, plan: GroupPlan): ClusterMap {
+  const groups = new Map(map.groups);
+  const change = (pgId: number, changed: Partial<PlacementGroup>): void => {
+    const group = groups.get(pgId);
+    if (group !== undefined) groups.set(pgId, { ...group, ...changed });
+  };
+  let nextPgId = Math.max(0, ...groups.keys()) + 1;
+  for (const { group } of plan.open) {
+    groups.set(nextPgId, { ...group, pgId: nextPgId, state: 'active', backfill: null });
+    nextPgId += 1;
+  }
+  for (const { pgId, isSealed } of plan.seal) {
+    change(pgId, { state: isSealed ? 'sealed' : 'active' });
+  }
+  for (const { pgId, slot, targetDiskId } of plan.backfill) {
+    change(pgId, { state: 'sealed', backfill: { slot, targetDiskId } });
+  }
+  for (const { pgId } of plan.remove) groups.delete(pgId);
+  return { ...map, groups };
+}
+
+/** The map once everything that is on its way has arrived. Pure. */
+export function finishBackfills(map: ClusterMap): ClusterMap {
+  const groups = new Map(map.groups);
+  for (const group of groups.values()) {
+    if (group.backfill === null) continue;
+    const slots = group.slots.with(group.backfill.slot, group.backfill.targetDiskId);
+    groups.set(group.pgId, { ...group, slots, backfill: null, state: 'active' });
+  }
+  return { ...map, groups };
+}
+
+export function isEmptyPlan({ open, seal, backfill, remove }: GroupPlan): boolean {
+  return open.length + seal.length + backfill.length + remove.length === 0;
 }
 
 interface Draft {
@@ -128,18 +148,20 @@ function openNormal(
   draft: Draft,
 ): number {
   const slotCount = profile.k + profile.m;
-  const zoneCount = map.settings.zones.length;
-  const perDomainMax = zoneCount > 1 ? Math.ceil(slotCount / zoneCount) : profile.m;
+  const zoneCount = zonesInService(map).length;
+  const perDomainMax =
+    map.settings.zones.length > 1 ? Math.ceil(slotCount / Math.max(1, zoneCount)) : profile.m;
   const slotsOfDisk = countSlots(wanted.normal);
+  const domains = disksInService(map);
   for (let opened = 0; ; opened += 1) {
     const rotation = wanted.normal.length + opened;
-    const slots = placeSlots(map, { profile, perDomainMax, rotation }, draft.load);
+    const slots = placeSlots({ profile, perDomainMax, rotation, domains }, draft.load);
     if (slots === null) return opened;
     const isWanted = opened < wanted.count;
     if (!isWanted) {
-      // A disk that replaces a lost one gets its share by backfill.
-      if (wanted.normal.some((group) => needsBackfill(map, group))) return opened;
-      const underused = underusedDisks(map, slotsOfDisk, perDomainMax);
+      // A disk that replaces another one gets its share by backfill.
+      if (wanted.normal.some((group) => hasSlotToMove(map, group))) return opened;
+      const underused = underusedDisks(domains, slotsOfDisk, perDomainMax);
       if (!slots.some((diskId) => underused.has(diskId))) return opened;
     }
     for (const diskId of slots) {
@@ -155,21 +177,24 @@ function openNormal(
 }
 
 /**
- * Disks far below the average of their failure domain. A disk beside `perDomainMax` - 1 busy ones
- * can be at 1 / perDomainMax of the average for ever; half of that is the line that opening groups
+ * Disks far below what their capacity makes their share of their failure domain: new groups bring
+ * them into use at once, for moving slots takes its time. A disk beside `perDomainMax` - 1 busy ones
+ * can be at 1 / perDomainMax of its share for ever; half of that is the line that opening groups
  * can always reach, so the plan comes to rest.
  */
 function underusedDisks(
-  map: ClusterMap,
+  domains: DisksByDomain,
   slotsOfDisk: ReadonlyMap<DiskId, number>,
   perDomainMax: number,
 ): ReadonlySet<DiskId> {
   const underused = new Set<DiskId>();
-  for (const disks of writableDisksByDomain(map).values()) {
-    const total = disks.reduce((sum, disk) => sum + (slotsOfDisk.get(disk.diskId) ?? 0), 0);
-    const line = total / disks.length / (2 * perDomainMax);
-    for (const { diskId } of disks) {
-      if ((slotsOfDisk.get(diskId) ?? 0) < line) underused.add(diskId);
+  for (const disks of domains.values()) {
+    const slots = disks.reduce((sum, { diskId }) => sum + (slotsOfDisk.get(diskId) ?? 0), 0);
+    const largestBytes = Math.max(1, ...disks.map(({ capacityBytes }) => capacityBytes));
+    const line = slots / disks.length / (2 * perDomainMax);
+    for (const { diskId, capacityBytes } of disks) {
+      const share = line * (capacityBytes / largestBytes);
+      if ((slotsOfDisk.get(diskId) ?? 0) < share) underused.add(diskId);
     }
   }
   return underused;
@@ -194,7 +219,7 @@ function openReduced(
   },
   draft: Draft,
 ): void {
-  const profile = reducedProfile(map, kind.profile, kind.kind);
+  const { domains, profile } = reducedPlace(map, kind.profile, kind.kind);
   if (profile === null) return;
   const usable = kind.reduced.filter(
     (group) => isGroupWhole(map, group) && group.profile.k >= profile.k && group.backfill === null,
@@ -203,8 +228,8 @@ function openReduced(
     draft.seal.push({ pgId, isSealed: false, reason: 'no whole normal group is left' });
   }
   for (let count = usable.length; count < options.groupsPerOutage; count += 1) {
-    const rules = { profile, perDomainMax: profile.m, rotation: count };
-    const slots = placeSlots(map, rules, draft.load);
+    const rules = { profile, perDomainMax: profile.m, rotation: count, domains };
+    const slots = placeSlots(rules, draft.load);
     if (slots === null) return;
     for (const diskId of slots) addLoad(draft.load, map, diskId);
     draft.open.push({
@@ -214,59 +239,15 @@ function openReduced(
   }
 }
 
-/** Replacements for slots whose disk will not return, or takes no writes ever again. */
-function planBackfills(
+/** Over the disks that stay; when that is too few, over those that are leaving but can be written. */
+function reducedPlace(
   map: ClusterMap,
-  options: GroupPlanOptions,
-  load: DiskLoad,
-): GroupPlan['backfill'] {
-  const plan: GroupPlan['backfill'][number][] = [];
-  const groups = [...map.groups.values()].sort((a, b) => a.pgId - b.pgId);
-  let running = groups.filter(
-    ({ backfill }) => backfill !== null && !isGone(map, backfill.targetDiskId),
-  ).length;
-  for (const group of groups) {
-    if (running >= options.backfillsMax) break;
-    if (group.backfill !== null && !isGone(map, group.backfill.targetDiskId)) continue;
-    const slot = group.backfill?.slot ?? group.slots.findIndex((diskId) => isGone(map, diskId));
-    if (slot === -1) continue;
-    const targetDiskId = replacementDisk(map, group, slot, load);
-    if (targetDiskId === null) continue;
-    addLoad(load, map, targetDiskId);
-    running += 1;
-    plan.push({ pgId: group.pgId, slot, targetDiskId, reason: 'the disk of the slot is gone' });
-  }
-  return plan;
-}
-
-/** True for a disk that will not take writes again. */
-function isGone(map: ClusterMap, diskId: DiskId): boolean {
-  const state = map.disks.get(diskId)?.state;
-  return state === undefined || state === 'lost' || state === 'fenced';
-}
-
-function needsBackfill(map: ClusterMap, group: PlacementGroup): boolean {
-  return group.backfill !== null || group.slots.some((diskId) => isGone(map, diskId));
-}
-
-/** A writable disk for the slot that keeps the zone condition: in the same zone if there is one. */
-export function replacementDisk(
-  map: ClusterMap,
-  group: PlacementGroup,
-  slot: number,
-  load: DiskLoad,
-): DiskId | null {
-  const others = group.slots
-    .filter((_, index) => index !== slot)
-    .map((diskId) => map.disks.get(diskId))
-    .filter((disk) => disk !== undefined);
-  const keepsCondition = (diskId: DiskId): boolean =>
-    zoneConditionProblem(map, group.profile, group.slots.with(slot, diskId)) === null;
-  const candidates = [...writableDisksByDomain(map).values()]
-    .flat()
-    .filter((disk) => keepsCondition(disk.diskId));
-  const zone = map.disks.get(group.slots[slot] ?? '')?.zone;
-  const sameZone = candidates.filter((disk) => disk.zone === zone);
-  const best = leastLoaded(sameZone, others, load) ?? leastLoaded(candidates, others, load);
-  return best?.diskId ?? null;
+  normal: Profile,
+  kind: GroupKind,
+): { readonly domains: DisksByDomain; readonly profile: Profile | null } {
+  const domains = disksInService(map);
+  const profile = reducedProfile(domains, normal, kind);
+  if (profile !== null) return { domains, profile };
+  const every = writableDisks(map);
+  return { domains: every, profile: reducedProfile(every, normal, kind) };
 }

@@ -1,20 +1,25 @@
-import type { ClusterMap, Profile } from './cluster-map';
+import type { Profile } from './cluster-map';
 import type { GroupKind } from './choose-write-group';
-import { writableDisksByDomain } from './place-slots';
+import type { DisksByDomain } from './place-slots';
 
 /**
  * The profile that new writes get while the normal one cannot be placed: m stays as long as it
  * can, and k is the largest that still puts at most m shards into any zone, each on a node of its
- * own. Six nodes 4+2: one node out gives 3+2 (2, 2 and 1 slots), a zone out gives 2+2. Null when
- * nothing can survive the loss of one more zone.
+ * own. Six nodes 4+2: one node out gives 3+2 (2, 2 and 1 slots), a zone out gives 2+2. Nine nodes
+ * 5+4: one node out gives 4+4, a zone out 2+4, and both of them 2+3. Null when nothing can survive
+ * the loss of one more zone.
  *
  * Nodes before disks: only when too few nodes are left do two disks of one node count as two.
  */
-export function reducedProfile(map: ClusterMap, normal: Profile, kind: GroupKind): Profile | null {
+export function reducedProfile(
+  disks: DisksByDomain,
+  normal: Profile,
+  kind: GroupKind,
+): Profile | null {
   const kMin = kind === 'erasure' ? 2 : 1;
-  const domains = [...writableDisksByDomain(map).values()];
-  const nodeCounts = domains.map((disks) => new Set(disks.map(({ nodeId }) => nodeId)).size);
-  const diskCounts = domains.map((disks) => disks.length);
+  const domains = [...disks.values()];
+  const nodeCounts = domains.map((each) => new Set(each.map(({ nodeId }) => nodeId)).size);
+  const diskCounts = domains.map((each) => each.length);
   for (const counts of [nodeCounts, diskCounts]) {
     for (let m = normal.m; m >= 1; m -= 1) {
       const slots = counts.reduce((sum, count) => sum + Math.min(count, m), 0);

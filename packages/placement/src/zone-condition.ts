@@ -43,3 +43,61 @@ export function failureDomainOf(map: ClusterMap, diskId: DiskId): string | null 
   if (disk === undefined) return null;
   return map.settings.zones.length > 1 ? disk.zone : disk.nodeId;
 }
+
+/**
+ * After the loss of any one failure domain, any this many nodes of the others may be lost too and k
+ * slots are left; -1 when a domain alone is too much. Worst case arithmetic: `c + f <= m` with c
+ * slots in the fullest domain and one slot a node.
+ */
+export function nodesBesideDomain(
+  map: ClusterMap,
+  profile: Profile,
+  slots: readonly DiskId[],
+): number {
+  const placed = slots
+    .map((diskId) => ({ domain: failureDomainOf(map, diskId), disk: map.disks.get(diskId) }))
+    .filter(({ domain }) => domain !== null);
+  let fewest = placed.length >= profile.k ? Number.POSITIVE_INFINITY : -1;
+  for (const lost of new Set(placed.map(({ domain }) => domain))) {
+    const left = placed.filter(({ domain }) => domain !== lost);
+    const perNode = new Map<string, number>();
+    for (const { disk } of left) {
+      const nodeId = disk?.nodeId ?? '';
+      perNode.set(nodeId, (perNode.get(nodeId) ?? 0) + 1);
+    }
+    let spare = left.length - profile.k;
+    let nodes = spare < 0 ? -1 : 0;
+    for (const count of [...perNode.values()].sort((a, b) => b - a)) {
+      spare -= count;
+      if (spare < 0) break;
+      nodes += 1;
+    }
+    fewest = Math.min(fewest, nodes);
+  }
+  return Number.isFinite(fewest) ? fewest : -1;
+}
+
+/** Nodes that may be lost beside a zone, as the cluster promises it. */
+export function promisedNodes({ settings }: Pick<ClusterMap, 'settings'>): number {
+  return settings.survive === 'zone+1' ? 1 : 0;
+}
+
+/**
+ * Why a profile cannot keep the promise over this many zones; null when it can. With one zone the
+ * domains are nodes, of which there may be any number.
+ */
+export function profileProblem(
+  profile: Profile,
+  zoneCount: number,
+  nodesBeside: number,
+): string | null {
+  const { k, m } = profile;
+  if (zoneCount <= 1) return null;
+  const perZone = Math.ceil((k + m) / zoneCount);
+  if (perZone + nodesBeside <= m) return null;
+  const beside = nodesBeside > 0 ? ` and ${nodesBeside} more node` : '';
+  return (
+    `${k}+${m} over ${zoneCount} zones puts ${perZone} shards into one; ` +
+    `to lose it${beside} takes ${perZone + nodesBeside} parity shards, and there are ${m}`
+  );
+}

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 
 import {
   blobSurvival,
+  carryOutPlan,
   chooseReaders,
   chooseWriteGroup,
   DEFAULT_GROUP_PLAN_OPTIONS,
@@ -11,15 +12,16 @@ import {
   zoneConditionProblem,
 } from '../src/index';
 import type { ClusterMap, PlacementGroup } from '../src/index';
-import { buildMap, carryOut, withStates } from './map-builder';
+import { buildMap, withStates } from './map-builder';
 
 const options = {
   ...DEFAULT_GROUP_PLAN_OPTIONS,
   isSettled: true,
+  nowMs: 0,
   drainedGroups: new Set<number>(),
 };
 const empty = buildMap(['a', 'a', 'b', 'b', 'c', 'c'].map((zone) => ({ zone })));
-const healthy = carryOut(empty, planGroups(empty, options));
+const healthy = carryOutPlan(empty, planGroups(empty, options));
 const random = seededRandom(1);
 const nothingSuspect = { isSuspect: () => false, random };
 
@@ -85,7 +87,7 @@ describe('chooseWriteGroup', () => {
     const out = withStates(healthy, { nodes: { n0: 'down' } });
     const meanwhile = chooseWriteGroup(out, { kind: 'erasure', ...nothingSuspect });
     expect(meanwhile).toMatchObject({ isReduced: false, profile: { k: 1, m: 2 } });
-    const map = carryOut(out, planGroups(out, options));
+    const map = carryOutPlan(out, planGroups(out, options));
     const group = chooseWriteGroup(map, { kind: 'erasure', ...nothingSuspect });
     expect(group).toMatchObject({ isReduced: true, profile: { k: 3, m: 2 } });
   });
@@ -184,7 +186,7 @@ describe('blobSurvival', () => {
         erasureProfile: { k: 5, m: 4 },
       },
     );
-    const map = carryOut(nine, planGroups(nine, options));
+    const map = carryOutPlan(nine, planGroups(nine, options));
     const survival = blobSurvival(map, groupOf(map, 5), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(survival).toMatchObject({ zones: 1, nodes: 4, nodesBesideZone: 1 });
     expect(survival.text).toContain('any 1 zone plus 1 node');

@@ -1,19 +1,24 @@
+import { intentKey } from '../src/index';
 import type {
   ClusterMap,
   DiskEntry,
   DiskState,
+  Intent,
+  IntentKind,
+  IntentScope,
   NodeState,
   PlacementGroup,
   Profile,
   StorageNodeEntry,
 } from '../src/index';
-import type { GroupPlan } from '../src/index';
 
 export interface NodeSketch {
   readonly zone: string;
   readonly state?: NodeState;
   /** One state a disk; default one online disk. */
   readonly disks?: readonly DiskState[];
+  /** Of each of its disks; default 1 TB. */
+  readonly capacityBytes?: number;
 }
 
 export const ERASURE: Profile = { k: 4, m: 2 };
@@ -27,17 +32,19 @@ export function buildMap(
     readonly erasureProfile?: Profile;
     readonly replicaProfile?: Profile;
     readonly groups?: readonly PlacementGroup[];
+    readonly survive?: 'zone' | 'zone+1';
   } = {},
 ): ClusterMap {
   const nodeEntries = new Map<string, StorageNodeEntry>();
   const disks = new Map<string, DiskEntry>();
-  nodes.forEach(({ zone, state = 'up', disks: states = ['online'] }, index) => {
+  nodes.forEach((sketch, index) => {
+    const { zone, state = 'up', disks: states = ['online'], capacityBytes = 1e12 } = sketch;
     const nodeId = `n${index}`;
     const ports = { host: '127.0.0.1', bulkPort: 1, rpcPort: 2, adminPort: 3 };
     nodeEntries.set(nodeId, { nodeId, zone, ...ports, incarnation: 'i1', state });
     states.forEach((diskState, diskIndex) => {
       const diskId = `${nodeId}d${diskIndex}`;
-      disks.set(diskId, { diskId, nodeId, zone, capacityBytes: 1e12, state: diskState });
+      disks.set(diskId, { diskId, nodeId, zone, capacityBytes, state: diskState });
     });
   });
   return {
@@ -52,6 +59,7 @@ export function buildMap(
       replicaBytesMax: 131_072,
       blockBytes: 262_144,
       indexGroups: 1,
+      ...(options.survive === undefined ? {} : { survive: options.survive }),
     },
     nodes: nodeEntries,
     disks,
@@ -78,31 +86,15 @@ export function withStates(
   return { ...map, nodes, disks };
 }
 
-/** What the root state machine makes of a plan. */
-export function carryOut(map: ClusterMap, plan: GroupPlan): ClusterMap {
-  const groups = new Map(map.groups);
-  let nextPgId = Math.max(0, ...groups.keys()) + 1;
-  for (const { group } of plan.open) {
-    groups.set(nextPgId, { ...group, pgId: nextPgId, state: 'active', backfill: null });
-    nextPgId += 1;
-  }
-  for (const { pgId, isSealed } of plan.seal) {
-    groups.set(pgId, { ...groups.get(pgId)!, state: isSealed ? 'sealed' : 'active' });
-  }
-  for (const { pgId, slot, targetDiskId } of plan.backfill) {
-    const group = groups.get(pgId)!;
-    groups.set(pgId, { ...group, state: 'sealed', backfill: { slot, targetDiskId } });
-  }
-  for (const { pgId } of plan.remove) groups.delete(pgId);
-  return { ...map, version: map.version + 1, groups };
-}
-
-export function finishBackfills(map: ClusterMap): ClusterMap {
-  const groups = new Map(map.groups);
-  for (const group of groups.values()) {
-    if (group.backfill === null) continue;
-    const slots = group.slots.with(group.backfill.slot, group.backfill.targetDiskId);
-    groups.set(group.pgId, { ...group, slots, backfill: null, state: 'active' });
-  }
-  return { ...map, groups };
+/** The map with an intent, or with null without it. */
+export function withIntentOf(
+  map: ClusterMap,
+  scope: IntentScope,
+  name: string,
+  kind: IntentKind | null,
+): ClusterMap {
+  const intents = new Map<string, Intent>(map.intents);
+  if (kind === null) intents.delete(intentKey(scope, name));
+  else intents.set(intentKey(scope, name), { scope, name, kind, sinceMs: 0 });
+  return { ...map, intents };
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_GROUP_PLAN_OPTIONS, planGroups } from '@azimuth/placement';
-import type { ClusterMap } from '@azimuth/placement';
+import type { ClusterMap, GroupPlanOptions } from '@azimuth/placement';
 import type { RootCommandName, RootCommands } from '@azimuth/proto';
 
 import type { NodeSighting } from './node-monitor';
@@ -20,11 +20,12 @@ export interface ControlInput {
   /** Since when silence counts: the election, or the end of a stall of this process. */
   readonly listeningSinceMs: number;
   readonly heartbeatTimeoutMs: number;
-  /** A node that was down must have been heard without a gap for this long. */
+  /** A node that was down once must have been heard without a gap for this long. */
   readonly steadyMs: number;
-  /** See `GroupPlanOptions.isSettled`. */
-  readonly isSettled: boolean;
 }
+
+/** A node that goes up and down is kept out for up to this long after its last gap. */
+const HOLD_DOWN_MAX_MS = 60_000;
 
 /**
  * What the root leader should do now about nodes and disks. Pure.
@@ -32,6 +33,8 @@ export interface ControlInput {
  * C1 Silence counts from `listeningSinceMs`, so a new leader gives every node the whole time-out.
  * C2 Only heartbeats of the registered incarnation count: a process that was replaced cannot speak
  *    for its successor.
+ * C3 Each time a node is marked down it must be steady for twice as long to come back: every flap
+ *    moves writes to other groups and back.
  */
 export function planNodes(input: ControlInput): PlannedCommand[] {
   const { map, sightings, nowMs } = input;
@@ -47,12 +50,17 @@ export function planNodes(input: ControlInput): PlannedCommand[] {
       const args = { nodeId, incarnation, state: 'down' } as const;
       commands.push({ name: 'SetNodeState', args, reason: 'no heartbeat' });
     } else if (isCurrent && nowMs - lastSeenMs <= input.heartbeatTimeoutMs) {
-      if (lastSeenMs - sighting.steadySinceMs < input.steadyMs) continue;
+      if (lastSeenMs - sighting.steadySinceMs < holdDownMs(input, sighting)) continue;
       const args = { nodeId, incarnation, state: 'up' } as const;
       commands.push({ name: 'SetNodeState', args, reason: 'steady heartbeats' });
     }
   }
   return [...commands, ...planDisks(input)];
+}
+
+/** C3. */
+function holdDownMs({ steadyMs }: ControlInput, { downs }: NodeSighting): number {
+  return Math.min(HOLD_DOWN_MAX_MS, steadyMs * 2 ** Math.max(0, downs - 1));
 }
 
 /** Takes over what nodes say of their disks. `fenced` and `lost` end only by registering anew. */
@@ -75,10 +83,13 @@ function planDisks({ map, sightings }: ControlInput): PlannedCommand[] {
 }
 
 /** What to do about placement groups, over a map that {@link planNodes} agrees with. */
-export function planPlacement(map: ClusterMap, isSettled: boolean): PlannedCommand[] {
+export function planPlacement(
+  map: ClusterMap,
+  options: Pick<GroupPlanOptions, 'isSettled' | 'nowMs' | 'nodeGraceMs'>,
+): PlannedCommand[] {
   const plan = planGroups(map, {
     ...DEFAULT_GROUP_PLAN_OPTIONS,
-    isSettled,
+    ...options,
     // The curator proves that a group is drained, and removes it.
     drainedGroups: new Set(),
   });

@@ -1,6 +1,6 @@
 import { hasCode } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
-import type { ClusterSettings } from '@azimuth/placement';
+import type { ClusterMap, ClusterSettings } from '@azimuth/placement';
 
 import { planNodes, planPlacement } from './control-plan';
 import type { PlannedCommand } from './control-plan';
@@ -12,6 +12,8 @@ const ROUND_MS = 500;
 /** A round that comes this much late means that heartbeats may be waiting unread. */
 const STALL_MS = 1_000;
 const SETTLE_MS = 30_000;
+/** The very first groups wait for this long without a new node: then they use all of them. */
+const FORMING_MS = 1_500;
 
 export interface ControllerOptions {
   readonly root: GroupEndpoint<RootCommandSet>;
@@ -19,6 +21,8 @@ export interface ControllerOptions {
   readonly settings: ClusterSettings;
   readonly heartbeatTimeoutMs: number;
   readonly steadyMs: number;
+  /** Slots of a node that is down for longer move, unless its whole zone is down. */
+  readonly nodeGraceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -33,6 +37,8 @@ export class Controller {
   #lastRoundMs = 0;
   #knownNodes = 0;
   #lastJoinMs = 0;
+  /** The map for which there was nothing to plan. */
+  #restedMap: ClusterMap | null = null;
   #isClosed = false;
   #cancelTimer: () => void = () => undefined;
   #round: Promise<void> = Promise.resolve();
@@ -87,21 +93,32 @@ export class Controller {
         listeningSinceMs: this.#listeningSinceMs,
         heartbeatTimeoutMs: this.#options.heartbeatTimeoutMs,
         steadyMs: this.#options.steadyMs,
-        isSettled: false,
       }),
     );
-    await this.#proposeAll(planPlacement(root.commands.state.map(), this.#isSettled()));
+    await this.#placeGroups(root.commands.state.map());
   }
 
-  /** True when no node has joined for a while, in the time of this leadership. */
-  #isSettled(): boolean {
+  async #placeGroups(map: ClusterMap): Promise<void> {
+    const { clock, nodeGraceMs } = this.#options;
+    const quietMs = this.#quietMs(map);
+    if (map.groups.size === 0 && quietMs < FORMING_MS) return;
+    const isSettled = quietMs >= SETTLE_MS;
+    // What changes without the map are the graces of nodes that are down.
+    const isAnyDown = [...map.nodes.values()].some(({ state }) => state === 'down');
+    if (map === this.#restedMap && !isAnyDown) return;
+    const plan = planPlacement(map, { isSettled, nowMs: clock.wallMs(), nodeGraceMs });
+    this.#restedMap = plan.length === 0 && isSettled ? map : null;
+    await this.#proposeAll(plan);
+  }
+
+  /** Since when no node has joined, in the time of this leadership. */
+  #quietMs({ nodes }: ClusterMap): number {
     const nowMs = this.#options.clock.monotonicMs();
-    const { size } = this.#options.root.commands.state.map().nodes;
-    if (size !== this.#knownNodes) {
-      this.#knownNodes = size;
+    if (nodes.size !== this.#knownNodes) {
+      this.#knownNodes = nodes.size;
       this.#lastJoinMs = nowMs;
     }
-    return nowMs - this.#lastJoinMs >= SETTLE_MS;
+    return nowMs - this.#lastJoinMs;
   }
 
   async #proposeAll(commands: readonly PlannedCommand[]): Promise<void> {
@@ -114,6 +131,9 @@ export class Controller {
   async #propose({ name, args, reason }: PlannedCommand): Promise<void> {
     this.#options.logger.info({ command: name, args, reason }, 'controller proposes');
     await this.#options.root.propose(name, args);
+    if (name === 'SetNodeState' && args.state === 'down') {
+      this.#options.monitor.noteDown(args.nodeId, this.#options.clock.monotonicMs());
+    }
   }
 
   #report(error: unknown): void {

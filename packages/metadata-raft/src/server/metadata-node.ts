@@ -42,6 +42,8 @@ export interface MetadataNodeOptions {
   readonly heartbeatTimeoutMs: number;
   /** Another one than at the last start says that unsynced writes are lost. */
   readonly bootId: string;
+  /** Slots of a node that is down for longer move to other nodes of its zone. */
+  readonly nodeGraceMs: number;
   readonly tls: TlsMaterial;
   readonly clock: Clock;
   readonly random: Random;
@@ -99,6 +101,7 @@ export class MetadataNode {
       settings: options.settings,
       heartbeatTimeoutMs: options.heartbeatTimeoutMs,
       steadyMs: STEADY_MS,
+      nodeGraceMs: options.nodeGraceMs,
       clock,
       logger,
     });

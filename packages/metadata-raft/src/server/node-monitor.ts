@@ -6,10 +6,16 @@ export interface NodeSighting {
   readonly lastSeenMs: number;
   /** Start of the present run of heartbeats without a gap. */
   readonly steadySinceMs: number;
+  /** How often it was marked down lately. */
+  readonly downs: number;
+  readonly lastDownMs: number;
 }
 
 /** More nodes than this are not remembered; a node must have a certificate to be heard at all. */
 const SIGHTINGS_MAX = 10_000;
+
+/** A node that was not marked down for this long starts anew. */
+const DOWNS_FORGIVEN_MS = 10 * 60_000;
 
 /** Last heartbeats by node, by the monotonic clock. */
 export class NodeMonitor {
@@ -35,7 +41,18 @@ export class NodeMonitor {
       heartbeat,
       lastSeenMs: nowMs,
       steadySinceMs: isSteady ? previous.steadySinceMs : nowMs,
+      downs: previous?.downs ?? 0,
+      lastDownMs: previous?.lastDownMs ?? -Infinity,
     });
+  }
+
+  /** The node was marked down: the more often, the longer it must be steady to come back. */
+  noteDown(nodeId: string, nowMs: number): void {
+    const sighting = this.#sightings.get(nodeId);
+    if (sighting === undefined) return;
+    const isForgiven = nowMs - sighting.lastDownMs > DOWNS_FORGIVEN_MS;
+    const downs = isForgiven ? 1 : sighting.downs + 1;
+    this.#sightings.set(nodeId, { ...sighting, downs, lastDownMs: nowMs });
   }
 
   /** Forgets what was heard in an earlier leadership. */

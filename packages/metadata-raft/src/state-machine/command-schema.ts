@@ -119,12 +119,17 @@ const settings = z.object({
   replicaBytesMax: count,
   blockBytes: count,
   indexGroups: count,
+  survive: z.enum(['zone', 'zone+1']).optional(),
 });
 const group = z.object({
   profile,
   slots: z.array(name).max(SHARDS_PER_BLOB_MAX),
   isReduced: z.boolean(),
 });
+const intentScope = z.enum(['disk', 'node', 'zone']);
+const intentKind = z.enum(['drain', 'replace', 'retire', 'maintenance']);
+/** Far more than anyone changes at a time; each is in every answer to a first watch. */
+const INTENTS_MAX = 1_000;
 const slotMove = z.object({ pgId: count, slot: count, targetDiskId: name });
 
 const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
@@ -160,6 +165,17 @@ const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
   BeginBackfill: slotMove,
   FinishBackfill: slotMove,
   RemoveGroup: z.object({ pgId: count }),
+  SetIntent: z.object({
+    scope: intentScope,
+    name,
+    kind: intentKind.nullable(),
+    others: z.array(z.string().max(300)).max(INTENTS_MAX),
+  }),
+  ConfirmDrained: z.object({ diskId: name }),
+  RemoveDisk: z.object({ diskId: name }),
+  RemoveNode: z.object({ nodeId: name }),
+  AddZone: z.object({ zone: name }),
+  RemoveZone: z.object({ zone: name }),
   AcquireLease: z.object({ name, holder: name, ttlMs: z.number().int().min(1).max(3_600_000) }),
 };
 

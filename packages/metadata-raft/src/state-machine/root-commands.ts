@@ -1,8 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { StoreError } from '@azimuth/common';
-import { SHARDS_PER_BLOB_MAX, zoneConditionProblem } from '@azimuth/placement';
-import type { ClusterSettings, PlacementGroup } from '@azimuth/placement';
+import {
+  isUnfitTarget,
+  profileProblem,
+  promisedNodes,
+  SHARDS_PER_BLOB_MAX,
+  zoneConditionProblem,
+} from '@azimuth/placement';
+import type { ClusterSettings, PlacementGroup, StorageNodeEntry } from '@azimuth/placement';
 import type { BucketRecord, Command, RootCommandName, RootCommands } from '@azimuth/proto';
 
 import type { CheckedStore } from './checked-store';
@@ -18,6 +24,14 @@ import {
 import { commitIdentities } from './commit-identities';
 import { registerNode } from './register-node';
 import { RootState } from './root-state';
+import {
+  addZone,
+  confirmDrained,
+  removeDisk,
+  removeNode,
+  removeZone,
+  setIntent,
+} from './topology-commands';
 import { WatchLog } from './watch-log';
 
 type Args<Name extends RootCommandName> = RootCommands[Name]['args'];
@@ -47,6 +61,12 @@ export class RootCommandSet implements CommandSet {
     BeginBackfill: (args, context) => this.#beginBackfill(args, context),
     FinishBackfill: (args, context) => this.#finishBackfill(args, context),
     RemoveGroup: (args, context) => this.#removeGroup(args, context),
+    SetIntent: (args, context) => setIntent(this.state, args, context),
+    ConfirmDrained: (args, context) => confirmDrained(this.state, args, context),
+    RemoveDisk: (args, context) => removeDisk(this.state, args, context),
+    RemoveNode: (args, context) => removeNode(this.state, args, context),
+    AddZone: (args, context) => addZone(this.state, args, context),
+    RemoveZone: (args, context) => removeZone(this.state, args, context),
     AcquireLease: (args, context) => this.#acquireLease(args, context),
   };
 
@@ -166,11 +186,16 @@ export class RootCommandSet implements CommandSet {
     return null;
   }
 
-  #setNodeState(args: Args<'SetNodeState'>, { index }: CommandContext): null {
+  #setNodeState(args: Args<'SetNodeState'>, { nowMs, index }: CommandContext): null {
     const node = this.state.get('node', args.nodeId);
     // Meant for an earlier life of the node: nothing to do.
     if (node?.incarnation !== args.incarnation || node.state === args.state) return null;
-    this.state.put('node', node.nodeId, { ...node, state: args.state }, index);
+    const { downSinceMs: _, ...entry } = node;
+    const changed: StorageNodeEntry =
+      args.state === 'down'
+        ? { ...entry, state: 'down', downSinceMs: nowMs }
+        : { ...entry, state: 'up' };
+    this.state.put('node', node.nodeId, changed, index);
     return null;
   }
 
@@ -226,10 +251,9 @@ export class RootCommandSet implements CommandSet {
     return null;
   }
 
-  /** A backfill whose target was lost on the way may go on to another disk. */
+  /** A backfill whose target will not take it may go on to another disk. */
   #isRetarget(backfill: NonNullable<PlacementGroup['backfill']>, slot: number): boolean {
-    const state = this.state.get('disk', backfill.targetDiskId)?.state ?? 'lost';
-    return backfill.slot === slot && (state === 'lost' || state === 'fenced');
+    return backfill.slot === slot && isUnfitTarget(this.state.map(), backfill.targetDiskId);
   }
 
   #finishBackfill(args: Args<'FinishBackfill'>, { index }: CommandContext): null {
@@ -292,11 +316,15 @@ export class RootCommandSet implements CommandSet {
 /** @throws StoreError INVALID_ARGUMENT */
 function checkSettings(settings: ClusterSettings): void {
   const { zones, indexGroups, erasureProfile, replicaProfile } = settings;
+  const isPromiseKept = [erasureProfile, replicaProfile].every(
+    (profile) => profileProblem(profile, zones.length, promisedNodes({ settings })) === null,
+  );
   const problems = [
     new Set(zones).size !== zones.length || zones.length === 0 ? 'zones' : null,
     indexGroups < 1 || indexGroups > 256 ? 'indexGroups' : null,
     erasureProfile.k + erasureProfile.m > SHARDS_PER_BLOB_MAX ? 'erasureProfile' : null,
     replicaProfile.k !== 1 || replicaProfile.m + 1 > SHARDS_PER_BLOB_MAX ? 'replicaProfile' : null,
+    settings.survive === 'zone+1' && !isPromiseKept ? 'survive' : null,
   ].filter((problem) => problem !== null);
   if (problems.length > 0) {
     throw new StoreError('INVALID_ARGUMENT', { settings: problems.join(', ') });

@@ -74,31 +74,41 @@ function fullDocument(state: RootState, withIdentities: boolean): ClusterMapDocu
     nodes: [...map.nodes.values()],
     disks: [...map.disks.values()],
     groups: [...map.groups.values()],
+    intents: [...state.all('intent')],
     buckets: [...state.all('bucket')],
     identities: withIdentities ? [...state.all('identity')] : [],
     identityRevision: state.counters.identityRevision,
   };
 }
 
+type WatchedKind = 'node' | 'disk' | 'group' | 'intent' | 'bucket' | 'identity';
+
 function delta(
   state: RootState,
   changed: ReadonlyMap<string, ReadonlySet<string>>,
   withIdentities: boolean,
 ): ClusterMapDelta {
-  const pick = <Kind extends 'node' | 'disk' | 'group' | 'bucket' | 'identity'>(kind: Kind) => {
+  const pick = <Kind extends WatchedKind>(kind: Kind) => {
     const names = [...(changed.get(kind) ?? [])];
     const present = names.map((name) => state.get(kind, name)).filter((each) => each !== null);
     const removed = names.filter((name) => state.get(kind, name) === null);
     return { present, removed };
   };
+  const nodes = pick('node');
+  const disks = pick('disk');
   const groups = pick('group');
+  const intents = pick('intent');
   const buckets = pick('bucket');
   const identities = withIdentities ? pick('identity') : { present: [], removed: [] };
   return {
-    nodes: pick('node').present,
-    disks: pick('disk').present,
+    nodes: nodes.present,
+    removedNodes: nodes.removed,
+    disks: disks.present,
+    removedDisks: disks.removed,
     groups: groups.present,
     removedGroups: groups.removed.map(Number),
+    intents: intents.present,
+    removedIntents: intents.removed,
     buckets: buckets.present,
     removedBuckets: buckets.removed,
     identities: identities.present,

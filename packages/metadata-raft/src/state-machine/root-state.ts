@@ -3,6 +3,7 @@ import type {
   ClusterMap,
   ClusterSettings,
   DiskEntry,
+  Intent,
   PlacementGroup,
   StorageNodeEntry,
 } from '@azimuth/placement';
@@ -21,6 +22,8 @@ interface RootRecords {
   readonly group: PlacementGroup;
   readonly bucket: BucketRecord;
   readonly lease: LeaseRecord;
+  /** Named by `intentKey`. */
+  readonly intent: Intent;
   /** Named `kind/name`. */
   readonly identity: IdentityEntry;
 }
@@ -34,6 +37,7 @@ const LETTERS: Readonly<Record<RootKind, string>> = {
   group: 'G',
   bucket: 'B',
   lease: 'L',
+  intent: 'T',
   identity: 'I',
 };
 const KINDS = Object.keys(LETTERS) as RootKind[];
@@ -54,6 +58,7 @@ export class RootState {
     group: new Map(),
     bucket: new Map(),
     lease: new Map(),
+    intent: new Map(),
     identity: new Map(),
   };
   #map: ClusterMap | null = null;
@@ -114,6 +119,7 @@ export class RootState {
       nodes: new Map(this.#mirror.node),
       disks: new Map(this.#mirror.disk),
       groups: new Map([...this.#mirror.group.values()].map((group) => [group.pgId, group])),
+      intents: new Map(this.#mirror.intent),
     };
     return this.#map;
   }

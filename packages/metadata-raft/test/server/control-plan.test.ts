@@ -57,7 +57,7 @@ function heard(
 function input(changes: Partial<ControlInput>): ControlInput {
   return {
     ...{ map: mapOf(), sightings: new Map(), nowMs: 10_000, listeningSinceMs: 0 },
-    ...{ heartbeatTimeoutMs: 3_000, steadyMs: 1_000, isSettled: true },
+    ...{ heartbeatTimeoutMs: 3_000, steadyMs: 1_000 },
     ...changes,
   };
 }
@@ -94,6 +94,32 @@ describe('plan of the root leader for nodes', () => {
     ]);
   });
 
+  it('C3: a node that flaps must be steady for twice as long each time, up to a minute', () => {
+    const map = mapOf({ 'a-1': 'down' });
+    const monitor = new NodeMonitor(1_500);
+    for (const nodeId of map.nodes.keys()) {
+      monitor.hear({ nodeId, incarnation: 'i1', disks: [] }, 0);
+    }
+    const takenBackAfterMs = (): number => {
+      const fromMs = [...monitor.sightings.values()][0]!.lastSeenMs + 10_000;
+      for (let nowMs = fromMs; ; nowMs += 500) {
+        for (const nodeId of map.nodes.keys()) {
+          monitor.hear({ nodeId, incarnation: 'i1', disks: [] }, nowMs);
+        }
+        const { sightings } = monitor;
+        if (planNodes(input({ map, sightings, nowMs })).length > 0) return nowMs - fromMs;
+      }
+    };
+    const waits: number[] = [];
+    for (let flap = 1; flap <= 8; flap += 1) {
+      monitor.noteDown('a-1', monitor.sightings.get('a-1')!.lastSeenMs);
+      waits.push(takenBackAfterMs());
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+    monitor.noteDown('a-1', monitor.sightings.get('a-1')!.lastSeenMs + 700_000);
+    expect(takenBackAfterMs()).toBe(1_000);
+  });
+
   it('takes over disk states, except that fenced and lost disks stay so until they register', () => {
     const stats = { capacityBytes: 1, usedBytes: 1, shardCount: 0, corruptShards: 0 };
     const plan = (from: DiskState, to: DiskState) => {
@@ -115,6 +141,7 @@ describe('plan of the root leader for nodes', () => {
   });
 
   it('opens groups over the nodes that are up', () => {
-    expect(planPlacement(mapOf(), true)).toMatchObject([{ name: 'OpenGroups' }]);
+    const options = { isSettled: true, nowMs: 0, nodeGraceMs: 1 };
+    expect(planPlacement(mapOf(), options)).toMatchObject([{ name: 'OpenGroups' }]);
   });
 });

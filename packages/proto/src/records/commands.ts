@@ -2,6 +2,8 @@ import type {
   ClusterSettings,
   DiskEntry,
   DiskState,
+  IntentKind,
+  IntentScope,
   NodeState,
   PlacementGroup,
   StorageNodeEntry,
@@ -167,6 +169,37 @@ export interface RootCommands {
   >;
   /** Removes an empty sealed reduced group. */
   readonly RemoveGroup: Of<{ readonly pgId: number }, null>;
+  /**
+   * What an operator wants of a disk, a node or a zone; null puts it back into service. `others`
+   * are the keys of the other intents that its author has seen, ascending: whether a change keeps
+   * the zone condition depends on them. Errors: NOT_FOUND; PRECONDITION_FAILED when there are other
+   * ones by now; INVALID_ARGUMENT with `detail.reason` when too few zones would be left.
+   */
+  readonly SetIntent: Of<
+    {
+      readonly scope: IntentScope;
+      readonly name: string;
+      readonly kind: IntentKind | null;
+      readonly others: readonly string[];
+    },
+    null
+  >;
+  /**
+   * A census has proven that nothing referenced is on a disk that is leaving. Errors: NOT_FOUND;
+   * INVALID_ARGUMENT when a slot is still, or again, on the disk, or it is not leaving.
+   */
+  readonly ConfirmDrained: Of<{ readonly diskId: string }, null>;
+  /**
+   * Forgets a disk, or a node with all its disks, that is drained or can never be read again.
+   * Idempotent. Errors: INVALID_ARGUMENT with `detail.reason` when a slot is on it, or it is alive
+   * and not proven to be empty.
+   */
+  readonly RemoveDisk: Of<{ readonly diskId: string }, null>;
+  readonly RemoveNode: Of<{ readonly nodeId: string }, null>;
+  /** Errors: INVALID_ARGUMENT for the second zone of a cluster: its promise was about nodes. */
+  readonly AddZone: Of<{ readonly zone: string }, null>;
+  /** Errors: INVALID_ARGUMENT unless the zone is drained or retired and has no nodes left. */
+  readonly RemoveZone: Of<{ readonly zone: string }, null>;
   /** Takes or renews a lease; answers who holds it now. */
   readonly AcquireLease: Of<
     { readonly name: string; readonly holder: string; readonly ttlMs: number },

@@ -1,4 +1,4 @@
-import type { ClusterMap, DiskState } from '@azimuth/placement';
+import type { ClusterMap, DiskState, Intent } from '@azimuth/placement';
 import type { ErrorDetail } from '@azimuth/common';
 
 import type { BucketRecord } from './bucket-records';
@@ -94,6 +94,8 @@ export interface ClusterMapDocument {
   readonly groups: readonly (ClusterMap['groups'] extends ReadonlyMap<number, infer G>
     ? G
     : never)[];
+  /** Absent in the answers of nodes that know of none. */
+  readonly intents?: readonly Intent[];
   readonly buckets: readonly BucketRecord[];
   /** Empty unless asked for. */
   readonly identities: readonly IdentityEntry[];
@@ -106,6 +108,11 @@ export interface ClusterMapDelta {
   readonly disks: ClusterMapDocument['disks'];
   readonly groups: ClusterMapDocument['groups'];
   readonly removedGroups: readonly number[];
+  readonly intents?: readonly Intent[];
+  /** Keys. */
+  readonly removedIntents?: readonly string[];
+  readonly removedNodes?: readonly string[];
+  readonly removedDisks?: readonly string[];
   readonly buckets: readonly BucketRecord[];
   readonly removedBuckets: readonly string[];
   readonly identities: readonly IdentityEntry[];

@@ -1,0 +1,165 @@
+import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
+import { checkCommand } from '../../src/state-machine/command-schema';
+import { commandOf } from './index-fixture';
+import { openCluster, RootDriver, SETTINGS } from './root-fixture';
+
+const GROUP = {
+  profile: { k: 4, m: 2 },
+  slots: ['d-a1', 'd-b1', 'd-c1', 'd-a2', 'd-b2', 'd-c2'],
+  isReduced: false,
+};
+const OK = { ok: true };
+const REFUSED = { code: 'INVALID_ARGUMENT' };
+
+describe('topology commands', () => {
+  const intent = (scope: string, name: string, kind: string | null, others: string[] = []) => ({
+    ...{ scope, name, kind, others },
+  });
+
+  it('an intent is set once, watched, and taken back', async () => {
+    const driver = await openCluster();
+    const since = driver.machine.lastApplied();
+    for (let times = 0; times < 2; times += 1) {
+      expect(await driver.run('SetIntent', intent('node', 'a1', 'drain'))).toMatchObject(OK);
+    }
+    expect(driver.watch(since)).toMatchObject({
+      kind: 'delta',
+      map: { intents: [{ scope: 'node', name: 'a1', kind: 'drain' }], removedIntents: [] },
+    });
+    await driver.run('SetIntent', intent('node', 'a1', null));
+    expect(driver.watch(since)).toMatchObject({
+      map: { intents: [], removedIntents: ['node/a1'] },
+    });
+    expect(await driver.run('SetIntent', intent('disk', 'd-x', 'drain'))).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+
+  it('of two operators at once, who has not seen the other one is refused', async () => {
+    const driver = await openCluster();
+    await driver.run('SetIntent', intent('node', 'a1', 'drain'));
+    expect(await driver.run('SetIntent', intent('node', 'a2', 'drain'))).toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    });
+    const seen = intent('node', 'a2', 'drain', ['node/a1']);
+    expect(await driver.run('SetIntent', seen)).toMatchObject(OK);
+  });
+
+  it('no zone is drained when the profile needs it, and only one is in maintenance', async () => {
+    const driver = await openCluster();
+    expect(await driver.run('SetIntent', intent('zone', 'a', 'retire'))).toMatchObject(REFUSED);
+    expect(await driver.run('SetIntent', intent('zone', 'a', 'maintenance'))).toMatchObject(OK);
+    const second = intent('zone', 'b', 'maintenance', ['zone/a']);
+    expect(await driver.run('SetIntent', second)).toMatchObject(REFUSED);
+  });
+
+  it('a disk goes only when no slot is on it and a census has proven that it is empty', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    await driver.register('a3', ['d-a3']);
+    await driver.run('OpenGroups', { groups: [GROUP] });
+    const diskId = 'd-a1';
+    expect(await driver.run('ConfirmDrained', { diskId })).toMatchObject(REFUSED);
+    await driver.run('SetIntent', intent('disk', diskId, 'drain'));
+    expect(await driver.run('ConfirmDrained', { diskId })).toMatchObject(REFUSED);
+    expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(REFUSED);
+    const move = { pgId: 1, slot: 0, targetDiskId: 'd-a3' };
+    expect(await driver.run('BeginBackfill', move)).toMatchObject(OK);
+    expect(await driver.run('FinishBackfill', move)).toMatchObject(OK);
+    expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(REFUSED);
+    expect(await driver.run('ConfirmDrained', { diskId })).toMatchObject(OK);
+    expect(state.get('disk', diskId)?.drainedMs).toBe(driver.nowMs);
+
+    // Back in service it is proven of no more.
+    await driver.run('SetIntent', intent('disk', diskId, null));
+    expect(state.get('disk', diskId)).not.toHaveProperty('drainedMs');
+    await driver.run('SetIntent', intent('disk', diskId, 'drain'));
+    await driver.run('ConfirmDrained', { diskId });
+    const since = driver.machine.lastApplied();
+    for (let times = 0; times < 2; times += 1) {
+      expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(OK);
+    }
+    expect(state.map().disks.has(diskId)).toBe(false);
+    expect(driver.watch(since)).toMatchObject({
+      map: { removedDisks: ['d-a1'], removedIntents: ['disk/d-a1'] },
+    });
+  });
+
+  it('a node that registers again while it is drained is to be proven anew', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    await driver.run('SetIntent', intent('node', 'a1', 'drain'));
+    await driver.run('ConfirmDrained', { diskId: 'd-a1' });
+    await driver.register('a1', ['d-a1'], 'i2');
+    expect(state.map().intents?.get('node/a1')?.kind).toBe('drain');
+    expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(REFUSED);
+    await driver.run('ConfirmDrained', { diskId: 'd-a1' });
+    expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(OK);
+    expect(state.map().nodes.has('a1')).toBe(false);
+    expect(state.map().disks.has('d-a1')).toBe(false);
+    expect(state.map().intents?.size).toBe(0);
+  });
+
+  it('a node that is down and holds no slot goes without a proof that nobody could give', async () => {
+    const driver = await openCluster();
+    expect(await driver.run('RemoveNode', { nodeId: 'b1' })).toMatchObject(REFUSED);
+    await driver.run('SetNodeState', { nodeId: 'b1', incarnation: 'i1', state: 'down' });
+    expect(driver.machine.commands.state.get('node', 'b1')?.downSinceMs).toBe(driver.nowMs);
+    expect(await driver.run('RemoveNode', { nodeId: 'b1' })).toMatchObject(OK);
+  });
+
+  it('a node that returns is down since no time', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    const before = Object.keys(state.get('node', 'b1')!);
+    for (const next of ['down', 'up']) {
+      await driver.run('SetNodeState', { nodeId: 'b1', incarnation: 'i1', state: next });
+    }
+    // The order of fields is part of the bytes that replicas must agree on.
+    expect(Object.keys(state.get('node', 'b1')!)).toEqual(before);
+  });
+
+  it('a zone is added, and goes when it is drained and has no nodes', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    for (let times = 0; times < 2; times += 1) {
+      expect(await driver.run('AddZone', { zone: 'd' })).toMatchObject(OK);
+    }
+    await driver.register('d1', ['d-d1']);
+    expect(await driver.run('RemoveZone', { zone: 'd' })).toMatchObject(REFUSED);
+    expect(await driver.run('SetIntent', intent('zone', 'd', 'drain'))).toMatchObject(OK);
+    expect(await driver.run('RemoveZone', { zone: 'd' })).toMatchObject(REFUSED);
+    await driver.run('ConfirmDrained', { diskId: 'd-d1' });
+    await driver.run('RemoveNode', { nodeId: 'd1' });
+    expect(await driver.run('RemoveZone', { zone: 'd' })).toMatchObject(OK);
+    expect(state.map().settings.zones).toEqual(['a', 'b', 'c']);
+    expect(state.map().intents?.size).toBe(0);
+  });
+
+  it('zone+1 is refused for profiles that do not have the parity for it', async () => {
+    const settings = { ...SETTINGS, survive: 'zone+1' };
+    const driver = await RootDriver.open();
+    expect(await driver.run('InitializeCluster', { settings })).toMatchObject(REFUSED);
+    const wide = { ...settings, erasureProfile: { k: 5, m: 4 } };
+    expect(await driver.run('InitializeCluster', { settings: wide })).toMatchObject(OK);
+  });
+
+  it('a replica that was restarted has the same intents', async () => {
+    const store = new MemoryKeyValueStore();
+    const driver = await openCluster(store);
+    await driver.run('SetIntent', intent('zone', 'a', 'maintenance'));
+    const again = await RootDriver.open(store);
+    expect(again.machine.commands.state.map().intents).toEqual(
+      driver.machine.commands.state.map().intents,
+    );
+  });
+
+  it('passes the schema before it is logged', () => {
+    const check = (name: string, args: unknown) => (): void =>
+      checkCommand('root', commandOf(name, args, 0));
+    expect(check('SetIntent', intent('zone', 'a', 'retire'))).not.toThrow();
+    expect(check('SetIntent', intent('rack', 'a', 'retire'))).toThrow('INVALID_ARGUMENT');
+    expect(check('SetIntent', intent('zone', 'a', 'explode'))).toThrow('INVALID_ARGUMENT');
+    expect(check('RemoveDisk', { diskId: '' })).toThrow('INVALID_ARGUMENT');
+  });
+});
