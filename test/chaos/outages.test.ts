@@ -142,6 +142,11 @@ describe(`outages under load (AZIMUTH_SEED=${SEED})`, () => {
     const [during] = (await cluster.explain(BUCKET, 'during-outage')).blobs;
     expect(during).toMatchObject({ profile: '3+2', isReduced: true });
     expect(during?.shards.map(({ presence }) => presence)).toEqual(new Array(5).fill('intact'));
+    expect(during?.survives).toBe('any one zone, or any two nodes');
+    // What was written before lacks a shard, and the cluster says so.
+    const { durability } = await cluster.status();
+    expect(durability?.survives).toBe('any one node');
+    expect(durability?.groupsAtRisk[0]?.reasons).toEqual(['node c-storage-1 is down with 1 shard']);
     await workload.stop();
     expect(workload.counts.write).toBeGreaterThan(write);
 
@@ -150,6 +155,11 @@ describe(`outages under load (AZIMUTH_SEED=${SEED})`, () => {
     const [after] = (await cluster.explain(BUCKET, 'during-outage')).blobs;
     expect(after).toMatchObject({ profile: '4+2', isReduced: false });
     expect(after?.shards.map(({ presence }) => presence)).toEqual(new Array(6).fill('intact'));
+    expect((await cluster.status()).durability).toMatchObject({
+      survives: 'any one zone',
+      groupsAtRiskTotal: 0,
+      blobsAtRiskTotal: 0,
+    });
     expect(await get(client, 'during-outage')).toBe(body.toString());
     await workload.verify();
     expect(workload.violations).toEqual([]);

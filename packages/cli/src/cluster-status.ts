@@ -2,6 +2,9 @@ import { isDiskReadable, isGroupWhole } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
 import type { IndexQueries, MetadataStatus } from '@azimuth/proto';
 
+import { byRaftGroup, durabilityStatement } from './durability-statement';
+import type { DurabilityStatement, RepairAnswers } from './durability-statement';
+
 export type OutboxCounts = IndexQueries['CountOutbox']['result'];
 
 /** What was asked of the cluster; null is what could not be answered. */
@@ -12,6 +15,7 @@ export interface ClusterAnswers {
   readonly outboxes: readonly { readonly group: string; readonly counts: OutboxCounts | null }[];
   /** Shards on disks that cannot be read now, by counting what their groups hold elsewhere. */
   readonly unreadableShards: number | null;
+  readonly repairs: RepairAnswers | null;
 }
 
 export interface ClusterStatus {
@@ -22,6 +26,8 @@ export interface ClusterStatus {
   readonly raftGroups: readonly RaftGroupStatus[];
   readonly storage: readonly StorageNodeStatus[];
   readonly placementGroups: PlacementGroupCounts;
+  /** What all of it survives now; null without a cluster map. */
+  readonly durability: DurabilityStatement | null;
   readonly backlog: {
     readonly repairEntries: number;
     readonly garbageEntries: number;
@@ -107,6 +113,7 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
     raftGroups: raftGroups(statuses),
     storage,
     placementGroups: countGroups(map),
+    durability: map === null ? null : durabilityStatement({ ...answers, map }),
     backlog: {
       repairEntries: sum((counts) => counts.repairEntries),
       garbageEntries: sum((counts) => counts.garbageEntries),
@@ -175,7 +182,7 @@ function zoneStatuses(
 
 function raftGroups(statuses: readonly MetadataStatus[]): RaftGroupStatus[] {
   const names = new Set(statuses.flatMap(({ groups }) => groups.map(({ group }) => group)));
-  return [...names].sort(byGroup).map((name) => {
+  return [...names].sort(byRaftGroup).map((name) => {
     const views = statuses.flatMap(({ nodeId, groups }) =>
       groups.filter(({ group }) => group === name).map((view) => ({ ...view, nodeId })),
     );
@@ -191,13 +198,6 @@ function raftGroups(statuses: readonly MetadataStatus[]): RaftGroupStatus[] {
       applyLag: commitIndex - Math.min(...views.map((view) => view.lastApplied)),
     };
   });
-}
-
-/** `root` first, then the index groups by number. */
-function byGroup(a: string, b: string): number {
-  const rank = (name: string): number =>
-    name === 'root' ? -1 : Number(name.slice(name.lastIndexOf('-') + 1));
-  return rank(a) - rank(b);
 }
 
 function countGroups(map: ClusterMap | null): PlacementGroupCounts {

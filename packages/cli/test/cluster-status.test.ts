@@ -76,6 +76,7 @@ function answers(more: Partial<ClusterAnswers> = {}): ClusterAnswers {
     statuses: [makeStatus('a', 'leader', 3), makeStatus('b', 'follower', 3)],
     outboxes: [{ group: 'index-0', counts: OUTBOX }],
     unreadableShards: 0,
+    repairs: { entries: [], total: 0, objects: new Map() },
     ...more,
   };
 }
@@ -153,7 +154,11 @@ describe('azimuth explain', () => {
     expect(parseS3Url('s3://photos/a/b c\nd')).toEqual({ bucket: 'photos', key: 'a/b c\nd' });
   });
 
-  it.each(['photos/a', 's3://photos', 's3://photos/', 's3:///a'])('refuses %p', (url) => {
+  it.each(['s3://photos', 's3://photos/'])('takes %p for the bucket', (url) => {
+    expect(parseS3Url(url)).toEqual({ bucket: 'photos', key: null });
+  });
+
+  it.each(['photos/a', 's3://', 's3:///a'])('refuses %p', (url) => {
     expect(() => parseS3Url(url)).toThrow('INVALID_ARGUMENT');
   });
 });

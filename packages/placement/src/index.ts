@@ -35,8 +35,10 @@ export { chooseWriteGroup, hasWholeGroup, isZoneSafe, kindOfProfile } from './ch
 export type { GroupKind, OutagePolicy, WriteGroupChoice } from './choose-write-group';
 export { forecastTopology, withIntent, zoneIntentProblem } from './forecast-topology';
 export type { ForecastMove, TopologyChange, TopologyForecast } from './forecast-topology';
-export { blobSurvival } from './durability';
-export type { Survival } from './durability';
+export { describeReason, groupDurability } from './durability';
+export type { GroupDurability, RiskReason, Survival } from './durability';
+export { describeLosses, survivedLosses, weakestLosses } from './survived-losses';
+export type { PlacedReplica, SurvivedLosses } from './survived-losses';
 export {
   carryOutPlan,
   DEFAULT_GROUP_PLAN_OPTIONS,

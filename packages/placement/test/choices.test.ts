@@ -2,7 +2,6 @@ import { seededRandom } from '@azimuth/common';
 import fc from 'fast-check';
 
 import {
-  blobSurvival,
   carryOutPlan,
   chooseReaders,
   chooseWriteGroup,
@@ -147,48 +146,5 @@ describe('chooseReaders', () => {
     const readers = chooseReaders(map, group, { zone: 'b', prefer: 'data', isSuspect, random });
     expect(readers).toHaveLength(4);
     expect(readers.at(-1)?.diskId).toBe('n2d0');
-  });
-});
-
-describe('blobSurvival', () => {
-  const group = groupOf(healthy, 4);
-
-  it('says what 4+2 over three zones survives: a zone or two nodes, and nothing more', () => {
-    expect(blobSurvival(healthy, group, [0, 1, 2, 3, 4, 5])).toMatchObject({
-      spareShards: 2,
-      zones: 1,
-      nodes: 2,
-      nodesBesideZone: 0,
-      risk: 'none',
-      text: '4+2, 6 of 6 shards: survives the loss of any 1 zone, or of any 2 nodes',
-    });
-  });
-
-  it('says what is left with shards missing', () => {
-    expect(blobSurvival(healthy, group, [0, 1, 2, 3, 4])).toMatchObject({
-      zones: 0,
-      nodes: 1,
-      risk: 'degraded',
-    });
-    expect(blobSurvival(healthy, group, [0, 1, 2, 3]).text).toBe(
-      '4+2, 4 of 6 shards: survives no further loss',
-    );
-    expect(blobSurvival(healthy, group, [0, 1, 2])).toMatchObject({
-      risk: 'lost',
-      spareShards: -1,
-    });
-  });
-
-  it('says that 5+4 on nine nodes survives a zone plus a node', () => {
-    const nine = buildMap(
-      ['a', 'a', 'a', 'b', 'b', 'b', 'c', 'c', 'c'].map((zone) => ({ zone })),
-      {
-        erasureProfile: { k: 5, m: 4 },
-      },
-    );
-    const map = carryOutPlan(nine, planGroups(nine, options));
-    const survival = blobSurvival(map, groupOf(map, 5), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(survival).toMatchObject({ zones: 1, nodes: 4, nodesBesideZone: 1 });
-    expect(survival.text).toContain('any 1 zone plus 1 node');
   });
 });

@@ -39,6 +39,12 @@ export interface DevStatus {
     readonly garbageEntries: number;
     readonly restripeEntries: number;
   };
+  readonly durability: {
+    readonly survives: string;
+    readonly groupsAtRisk: readonly { readonly reasons: readonly string[] }[];
+    readonly groupsAtRiskTotal: number;
+    readonly blobsAtRiskTotal: number | null;
+  } | null;
   readonly raftGroups: readonly { readonly group: string; readonly leader: string | null }[];
   readonly storage: readonly {
     readonly nodeId: string;
@@ -60,6 +66,8 @@ export interface DevExplanation {
     readonly pgId: number;
     readonly profile: string;
     readonly isReduced: boolean;
+    /** In words: what it survives now. */
+    readonly survives: string;
     readonly shards: readonly {
       readonly shardIndex: number;
       readonly zone: string;

@@ -6,6 +6,7 @@ import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
+import { collectRepairs } from '../repair-answers';
 import { renderStatus } from '../output/status-text';
 import type { CliContext } from './dev';
 
@@ -20,8 +21,8 @@ export function statusCommand(context: CliContext): Command {
   return new Command('status')
     .summary('show zones, nodes, disks, Raft leaders and what is missing')
     .description(
-      'Shows zones, nodes, disks, Raft leaders, placement groups and the work that is waiting. The ' +
-        'last line is "<N> shards missing": shards to rebuild, found corrupt, or on disks that ' +
+      'Shows zones, nodes, disks, Raft leaders, placement groups, what the cluster survives now and ' +
+        'what is at risk and why, and the work that is waiting. The last line is "<N> shards missing": shards to rebuild, found corrupt, or on disks that ' +
         'cannot be read now. Exits with 2 when a part of the cluster does not answer.',
     )
     .option('--data <dir>', 'directory of a development cluster', '.azimuth')
@@ -46,7 +47,7 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     cluster.metadata.status(options).catch(() => []),
   ]);
   const groups = Array.from({ length: map?.settings.indexGroups ?? 0 }, (_, i) => `index-${i}`);
-  const [outboxes, unreadableShards] = await Promise.all([
+  const [outboxes, unreadableShards, repairs] = await Promise.all([
     Promise.all(
       groups.map(async (group) => ({
         group,
@@ -56,9 +57,13 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
       })),
     ),
     map === null ? null : countUnreadableShards(cluster, map),
+    collectRepairs(cluster, groups, ANSWER_TIMEOUT_MS),
   ]);
   const metadataNodes = cluster.metadataPeers.map(({ nodeId, zone }) => ({ nodeId, zone }));
-  return summarizeCluster({ map, metadataNodes, statuses, outboxes, unreadableShards });
+  return summarizeCluster({
+    ...{ map, metadataNodes, statuses },
+    ...{ outboxes, unreadableShards, repairs },
+  });
 }
 
 /**

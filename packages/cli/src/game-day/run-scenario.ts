@@ -1,7 +1,7 @@
 import type { Clock, Random } from '@azimuth/common';
 
 import type { ClusterAccess } from '../cluster-access';
-import { explain } from '../commands/explain';
+import { explain } from '../object-explanation';
 import type { ClusterUnderTest } from './cluster-under-test';
 import { History } from './history';
 import { S3Session } from './s3-session';

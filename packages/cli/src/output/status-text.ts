@@ -1,4 +1,5 @@
 import type { ClusterStatus } from '../cluster-status';
+import { renderDurability } from './durability-text';
 import { renderBytes, renderTable } from './table';
 
 /** `azimuth status` for people. The last line is `<N> shards missing`, also for scripts. */
@@ -49,6 +50,7 @@ export function renderStatus(status: ClusterStatus): string[] {
       ],
     ),
     '',
+    ...(status.durability === null ? [] : [...renderDurability(status.durability), '']),
     `placement groups: ${whole} whole, ${degraded} degraded, ${reduced} reduced`,
     `backlog: ${repairEntries} blobs to repair, ${restripeEntries} to re-stripe, ` +
       `${garbageEntries} to collect`,
