@@ -23,6 +23,7 @@ export const curatorConfigSchema = z.object({
    */
   sealedAgeMinMs: durationMs.default(BLOB_COMMIT_AGE_MAX_MS + HOUR_MS),
   bucketDeletionAgeMinMs: durationMs.default(60_000),
+  leavingAgeMinMs: durationMs.default(60_000),
   censusIntervalMs: durationMs.default(HOUR_MS),
 });
 

@@ -10,6 +10,9 @@ export interface CuratorMetrics {
   readonly blobsRestriped: Counter;
   readonly blobsDeleted: Counter<'reason'>;
   readonly missingReported: Counter<'source'>;
+  readonly shardsCopied: Counter;
+  readonly bytesCopied: Counter;
+  readonly straysDeleted: Counter;
   readonly backfillsFinished: Counter;
   readonly outboxEntries: Gauge<'kind'>;
   readonly missingShards: Gauge;
@@ -37,6 +40,9 @@ export function createCuratorMetrics(registry: Registry): CuratorMetrics {
     missingReported: counter('missing_shards_reported_total', 'Shards found missing or corrupt.', [
       'source',
     ]),
+    shardsCopied: counter('shards_copied_total', 'Shards copied from a disk that they leave.'),
+    bytesCopied: counter('bytes_copied_total', 'Bytes of copied shards.'),
+    straysDeleted: counter('strays_deleted_total', 'Shards deleted where their slot has left.'),
     backfillsFinished: counter('backfills_finished_total', 'Slots moved to another disk.'),
     outboxEntries: new Gauge({
       name: 'azimuth_outbox_entries',

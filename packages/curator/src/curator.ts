@@ -10,6 +10,8 @@ import { collectGarbage } from './tasks/collect-garbage';
 import { collectOrphans, OrphanCandidates } from './tasks/collect-orphans';
 import { finishBucketDeletions } from './tasks/finish-bucket-deletion';
 import { repairOutbox } from './tasks/repair-outbox';
+import { collectStrays } from './tasks/collect-strays';
+import { confirmDrainedDisks } from './tasks/leaving-disks';
 import { reportFindings } from './tasks/report-findings';
 import { restripeOutbox } from './tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from './tasks/retire-groups';
@@ -69,11 +71,14 @@ function createTasks(context: CuratorContext): readonly Task[] {
   const findings = new RetrySchedule(context.clock, FINDING_AGAIN_MS);
   const census = new CensusSchedule(context.settings.censusIntervalMs);
   const orphanTours = new CensusSchedule(context.settings.censusIntervalMs);
+  const strayTours = new CensusSchedule(context.settings.censusIntervalMs);
   const candidates = new OrphanCandidates();
   const sealed = new SealedGroups();
   return [
     { name: 'repair', intervalMs: 1_000, run: (c) => repairOutbox(c, repairs) },
-    { name: 'backfill', intervalMs: 2_000, run: runBackfills },
+    { name: 'backfill', intervalMs: 500, run: runBackfills },
+    { name: 'drained', intervalMs: 2_000, run: confirmDrainedDisks },
+    { name: 'strays', intervalMs: 60_000, run: (c) => runStrayTours(c, strayTours) },
     { name: 'census', intervalMs: 1_000, run: (c) => runCensus(c, census) },
     { name: 'restripe', intervalMs: 2_000, run: (c) => restripeOutbox(c, restripes) },
     { name: 'garbage', intervalMs: 5_000, run: collectGarbage },
@@ -111,6 +116,13 @@ async function runOrphanTours(
 ): Promise<void> {
   for (const group of schedule.due(context)) {
     await collectOrphans(context, group, candidates);
+    schedule.done(context, group.pgId);
+  }
+}
+
+async function runStrayTours(context: CuratorContext, schedule: CensusSchedule): Promise<void> {
+  for (const group of schedule.due(context)) {
+    await collectStrays(context, group);
     schedule.done(context, group.pgId);
   }
 }

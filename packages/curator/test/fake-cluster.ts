@@ -201,6 +201,7 @@ export class FakeCluster {
         orphanAgeMinMs: 86_400_000,
         sealedAgeMinMs: 13 * 3_600_000,
         bucketDeletionAgeMinMs: 60_000,
+        leavingAgeMinMs: 60_000,
         censusIntervalMs: 3_600_000,
         ...settings,
       },
@@ -437,6 +438,10 @@ export class FakeCluster {
           backfill: null,
           state: 'active',
         });
+        return null;
+      },
+      ConfirmDrained: (args: { diskId: string }) => {
+        this.rootCommands.push({ name: 'ConfirmDrained', args });
         return null;
       },
       RemoveGroup: (args: unknown) => {

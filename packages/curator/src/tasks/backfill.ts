@@ -4,6 +4,7 @@ import { isDiskWritable } from '@azimuth/placement';
 
 import type { CuratorContext } from '../curator-context';
 import { addressOf } from '../blob-shards';
+import { copyShard } from '../copy-shard';
 import { listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
@@ -16,7 +17,7 @@ const VERIFY_SHARDS_MAX = 32;
 
 /**
  * Moves a slot to another disk: for every referenced blob of the group, the shard of the slot is
- * rebuilt on the target and proven there; when a whole walk has proven every one, the slot flips
+ * copied to the target, or rebuilt there when its disk cannot be read, and proven there; when a whole walk has proven every one, the slot flips
  * (R3). Anything else leaves the slot where it is, to be tried again; what is on the target stays
  * and is only verified then.
  *
@@ -68,10 +69,13 @@ async function backfillPage(
     wanted.map(({ blob: { blobId } }) => ({ blobId, shardIndex: slot })),
   );
   const missing = wanted.filter(({ blob }) => !proven.has(blob.blobId));
-  const rebuilt = await mapLimited(missing, REBUILDS_IN_PARALLEL, async ({ blob }) => {
+  const rebuilt = await mapLimited(missing, REBUILDS_IN_PARALLEL, async ({ blob, present }) => {
     const shape = resolved.get(blob.blobId)?.blob ?? blob;
     const target = { shardIndex: slot, diskId: targetDiskId };
     try {
+      // One shard read instead of k; what could not be copied is decoded, and either is proven.
+      const from = present.has(slot) ? (group.slots[slot] ?? null) : null;
+      if (from !== null) await copyShard(context, shape, { from, target });
       return (await rebuildShards(context, shape, group, [target])).has(slot);
     } catch (error) {
       context.signal.throwIfAborted();
