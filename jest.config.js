@@ -14,7 +14,7 @@ module.exports = {
   projects: [
     project('unit', ['packages/*/test/**/*.test.ts', 'test/fuzz/**/*.test.ts']),
     project('repo', ['test/repo/**/*.test.ts']),
-    project('simulation', ['test/simulation/**/*.test.ts']),
+    project('simulation', ['test/{simulation,exhaustive}/**/*.test.ts']),
     project('integration', ['test/{integration,conformance,chaos}/**/*.test.ts']),
   ],
   testTimeout: 30_000,

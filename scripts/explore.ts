@@ -1,0 +1,67 @@
+/**
+ * Runs crash schedules of the data path and the curator: every single fault, or every pair.
+ *
+ * Usage: npm run explore -- [--story NAME] [--schedule JSON] [--pairs] [--time-limit SECONDS]
+ */
+import { parseArgs } from 'node:util';
+
+import {
+  faultsAfterRival,
+  interleavings,
+  pairsWithMachines,
+  runSchedule,
+  singleFaults,
+} from '../test/exhaustive/crash/explore';
+import type { Extent, Schedule } from '../test/exhaustive/crash/explore';
+import { RIVALRIES, STORIES } from '../test/exhaustive/crash/stories';
+import type { Story } from '../test/exhaustive/crash/story';
+
+function* schedulesOf(story: Story, extent: Extent, isPairs: boolean): Generator<Schedule> {
+  if (story.rival === undefined) {
+    yield* singleFaults(extent, true);
+    if (isPairs) yield* pairsWithMachines(extent);
+  } else {
+    yield* interleavings(extent);
+    if (isPairs) yield* faultsAfterRival(extent);
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      story: { type: 'string', default: '' },
+      schedule: { type: 'string' },
+      pairs: { type: 'boolean', default: false },
+      'time-limit': { type: 'string', default: '3600' },
+    },
+  });
+  const endMs = performance.now() + Number(values['time-limit']) * 1000;
+  const chosen = [...STORIES, ...RIVALRIES].filter(
+    ({ name }) => values.story === '' || name === values.story,
+  );
+  let total = 0;
+  for (const story of chosen) {
+    const startMs = performance.now();
+    let count = 0;
+    if (values.schedule === undefined) {
+      const extent = await runSchedule(story, { ending: 'power' });
+      for (const schedule of schedulesOf(story, extent, values.pairs)) {
+        if (performance.now() > endMs) break;
+        await runSchedule(story, schedule);
+        count += 1;
+      }
+    } else {
+      await runSchedule(story, JSON.parse(values.schedule) as Schedule);
+      count = 1;
+    }
+    total += count;
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+    process.stdout.write(`${story.name}: ${String(count)} schedules in ${seconds} s\n`);
+  }
+  process.stdout.write(`${String(total)} schedules\n`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
