@@ -221,9 +221,13 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => reject(new StoreError('CANCELLED'));
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#attemptAll(request, options)
-        .finally(() => signal.removeEventListener('abort', onAbort))
-        .then(resolve, reject);
+      const settle =
+        <T>(take: (value: T) => void) =>
+        (value: T): void => {
+          signal.removeEventListener('abort', onAbort);
+          take(value);
+        };
+      this.#attemptAll(request, options).then(settle(resolve), settle(reject));
     });
   }
 

@@ -84,6 +84,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #baseHeaders: Readonly<Record<string, string>>;
   readonly #inFlight = new Set<Exchange>();
+  readonly #aborts = new WeakMap<object, AbortController>();
   #warningSecond = 0;
   #warningCount = 0;
 
@@ -111,7 +112,7 @@ export class Pipeline {
   ): Promise<void> {
     const { clock, metrics, requestIds, minimumProgress } = this.#options;
     const startedMs = clock.monotonicMs();
-    const abort = new AbortController();
+    const abort = this.#abortOf(request.socket);
     const body = new IncomingBody(bodyStreamOf(request, response), clock, minimumProgress, () => {
       if (expectsContinue) response.writeContinue();
     });
@@ -156,6 +157,18 @@ export class Pipeline {
         'request served',
       );
     }
+  }
+
+  /**
+   * One for all requests of a connection: what ends a request early ends its connection. Making one
+   * costs as much as parsing a head.
+   */
+  #abortOf(connection: object): AbortController {
+    const known = this.#aborts.get(connection);
+    if (known !== undefined && !known.signal.aborted) return known;
+    const abort = new AbortController();
+    this.#aborts.set(connection, abort);
+    return abort;
   }
 
   /** Handles and renders; a failure before the first byte is rendered too. */

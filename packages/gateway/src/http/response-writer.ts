@@ -11,6 +11,9 @@ import type { ResponseBody, S3Response } from './response';
 /** Bodies up to this are collected and sent with their headers in one write: a failure while they are
  * read can still become an error answer. */
 const SINGLE_WRITE_BYTES_MAX = 64 * 1024;
+/** Bodies up to this go to Node as a text of one byte a character: it joins only texts with the head
+ * and writes them at once; a buffer is a second system call and a second packet. */
+const JOINED_WRITE_BYTES_MAX = 16 * 1024;
 /** A client that reads slower than this holds buffers that others need. */
 const READ_RATE_BYTES_PER_S_MIN = 1024;
 const READ_GRACE_MS = 30_000;
@@ -66,7 +69,8 @@ export async function writeResponse(
   if (body.sizeBytes <= SINGLE_WRITE_BYTES_MAX) {
     const bytes = await collect(body);
     writeHead(target, status, headers);
-    target.write(bytes);
+    if (bytes.length > JOINED_WRITE_BYTES_MAX) target.write(bytes);
+    else target.write(bytes.toString('latin1'), 'latin1');
   } else {
     const sink = socketSink(target, () => writeHead(target, status, headers), options.clock);
     let pushedBytes = 0;

@@ -736,6 +736,33 @@ describe('sockets', () => {
     await expect(send(slow, { method: 'GET', target: '/', headers: {} })).rejects.toThrow();
     release();
   });
+
+  it('gives the requests of a connection one signal, and every connection its own', async () => {
+    const signals: AbortSignal[] = [];
+    const shared = await startTestGateway({
+      operations: [
+        operation('GetBucketPolicy', 'none', ({ signal }) => {
+          signals.push(signal);
+          return { status: 200 };
+        }),
+      ],
+    });
+    const target = '/bucket?policy';
+    const headers = signHeaders(
+      { method: 'GET', target, headers: { host: shared.host }, payloadHash: sha256('') },
+      signer(),
+    );
+    const text = `GET ${target} HTTP/1.1\r\n${headersOf(headers)}\r\n`;
+    const last = `GET ${target} HTTP/1.1\r\n${headersOf({ ...headers, connection: 'close' })}\r\n`;
+    await sendRaw(shared, text + last);
+    await sendRaw(shared, last);
+    await shared.close();
+
+    expect(signals).toHaveLength(3);
+    expect(signals[1]).toBe(signals[0]);
+    expect(signals[2]).not.toBe(signals[0]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+  });
 });
 
 /** Lets the event loop turn until something is so. */
