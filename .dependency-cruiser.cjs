@@ -13,7 +13,7 @@ const ARROWS = {
   clients: ['common', 'placement', 'proto', 'rpc', 'erasure'],
   gateway: ['common', 'clients', 'erasure', 'placement', 'proto', 'rpc'],
   'metadata-raft': ['common', 'clients', 'placement', 'proto', 'rpc'],
-  'storage-node': ['common', 'clients', 'placement', 'proto', 'rpc'],
+  'storage-node': ['common', 'clients', 'erasure', 'placement', 'proto', 'rpc'],
   curator: ['common', 'clients', 'erasure', 'placement', 'proto', 'rpc'],
   cli: [
     'common',

@@ -20,6 +20,8 @@ import type {
   ShardConnection,
   SocketFactory,
 } from './shard-connection';
+import { formatShardSum } from './shard-sum';
+import type { ShardSumRequest } from './shard-sum';
 import { HttpShardWriter } from './shard-writer';
 import { PAGE_BYTES } from './storage-client';
 import type {
@@ -27,6 +29,7 @@ import type {
   ShardAddress,
   ShardAttributes,
   ShardListEntry,
+  ShardSumReader,
   ShardWriter,
   StorageClient,
 } from './storage-client';
@@ -55,7 +58,7 @@ const CONNECTION_WAITERS_MAX = 1_024;
 const POOL_UNUSED_MAX_MS = 60_000;
 
 /** A storage client over HTTP/1.1; see `storage-client.ts` for what travels. */
-export function createStorageClient(options: StorageClientOptions): StorageClient {
+export function createStorageClient(options: StorageClientOptions): StorageClient & ShardSumReader {
   return new HttpStorageClient(options);
 }
 
@@ -64,7 +67,7 @@ interface ExchangeRequest extends SignedRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-class HttpStorageClient implements StorageClient {
+class HttpStorageClient implements StorageClient, ShardSumReader {
   readonly #options: StorageClientOptions;
   readonly #connectTimeoutMs: number;
   readonly #progressTimeoutMs: number;
@@ -113,19 +116,32 @@ class HttpStorageClient implements StorageClient {
     options: ReadShardOptions = {},
   ): Promise<Uint8Array> {
     const { offsetBytes, lengthBytes } = range;
+    const target = `${shardPath(address)}?offset=${offsetBytes}&length=${lengthBytes}`;
+    return this.#readRange(address.node, { target, ...range }, options);
+  }
+
+  readSum(
+    node: StorageNodeEntry,
+    sum: ShardSumRequest,
+    options: ReadShardOptions = {},
+  ): Promise<Uint8Array> {
+    return this.#readRange(node, { ...sum, target: formatShardSum(sum) }, options);
+  }
+
+  async #readRange(
+    node: StorageNodeEntry,
+    range: { readonly target: string; readonly offsetBytes: number; readonly lengthBytes: number },
+    options: ReadShardOptions,
+  ): Promise<Uint8Array> {
+    const { target, offsetBytes, lengthBytes } = range;
+    const { signal } = options;
     assert(offsetBytes % PAGE_BYTES === 0, 'shard range does not start at a page');
     assert(lengthBytes > 0, 'empty shard range');
-    const target = options.target ?? Buffer.allocUnsafe(lengthBytes);
-    assert(target.length >= lengthBytes, 'target shorter than the shard range');
-    const bytes = target.subarray(0, lengthBytes);
+    const memory = options.target ?? Buffer.allocUnsafe(lengthBytes);
+    assert(memory.length >= lengthBytes, 'target shorter than the shard range');
+    const bytes = memory.subarray(0, lengthBytes);
     await this.#exchange<undefined>(
-      {
-        node: address.node,
-        method: 'GET',
-        target: `${shardPath(address)}?offset=${offsetBytes}&length=${lengthBytes}`,
-        contentLength: 0,
-        signal: options.signal,
-      },
+      { node, method: 'GET', target, contentLength: 0, signal },
       (end) => new ShardReceiver(bytes, end),
     );
     return bytes;

@@ -12,6 +12,7 @@ export type {
   ShardAddress,
   ShardAttributes,
   ShardListEntry,
+  ShardSumReader,
   ShardWriter,
   StorageClient,
 } from './storage-client';
@@ -20,3 +21,5 @@ export type { BulkSessionKey } from './bulk-session';
 export { createStorageClient } from './http-storage-client';
 export type { StorageClientOptions } from './http-storage-client';
 export { checksumTableBytes, pageChecksum, PageChecksums } from './page-checksums';
+export { isShardSumTarget, parseShardSum, SUM_RANGE_BYTES_MAX } from './shard-sum';
+export type { ShardSumRequest, ShardSumTerm, SumNode } from './shard-sum';

@@ -1,6 +1,8 @@
 import type { BlobId, DiskId, Profile } from '@azimuth/placement';
 import type { StorageNodeEntry } from '@azimuth/placement';
 
+import type { ShardSumRequest } from './shard-sum';
+
 /**
  * Shard bytes between processes. On the wire a shard (or a page-aligned range of it) is its bytes
  * followed by one CRC-32 (4 bytes, big-endian) for each 64 KiB page, the last page being short.
@@ -12,6 +14,7 @@ import type { StorageNodeEntry } from '@azimuth/placement';
  *   HEAD   /shards/<diskId>/<blobId>/<shardIndex>                         → 200, x-azimuth-shard-size
  *   DELETE /shards/<diskId>/<blobId>/<shardIndex>                         → 204, also when absent
  *   GET    /shards/<diskId>?pg=&after=&limit=                             → JSON list by group
+ *   GET    /sums/<blobId>?…                                               → see `shard-sum.ts`
  *
  * Errors carry `x-azimuth-error: <StoreErrorCode>`. Requests carry `x-azimuth-session`,
  * `x-azimuth-expires` and `x-azimuth-mac` = HMAC-SHA-256 under the session key over
@@ -57,6 +60,19 @@ export interface ShardListEntry extends Omit<ShardAttributes, 'pgId'> {
 export interface ReadShardOptions {
   readonly target?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Sums of shards; see `shard-sum.ts`. */
+export interface ShardSumReader {
+  /**
+   * As `StorageClient.readShard`, of a sum that `node` computes. Errors: as there, of any term; the
+   * page checksums are the node's own, so who asks samples what comes.
+   */
+  readSum(
+    node: StorageNodeEntry,
+    sum: ShardSumRequest,
+    options?: ReadShardOptions,
+  ): Promise<Uint8Array>;
 }
 
 /** Errors: SHARD_NOT_FOUND, SHARD_CORRUPT, DISK_FULL, DISK_FENCED, DISK_UNKNOWN, UNAVAILABLE, TIMEOUT. */

@@ -12,6 +12,8 @@ export type { Faults, FaultSource } from './faults';
 export { createLogger, silentLogger } from './logger';
 export type { LogFields, Logger, LogLevel } from './logger';
 export { mapLimited } from './map-limited';
+export { Pace, PaceCore } from './pace';
+export type { PaceCost, PaceLimits } from './pace';
 export { seededRandom, systemRandom } from './random';
 export type { Random } from './random';
 export { Semaphore } from './semaphore';

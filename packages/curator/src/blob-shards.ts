@@ -6,6 +6,9 @@ import type { BlobId, ClusterMap, DiskId, PlacementGroup, Profile } from '@azimu
 
 import type { CuratorContext } from './curator-context';
 
+const OVERLOADED_RETRIES_MAX = 6;
+const OVERLOADED_PAUSE_MS = 250;
+
 /** What is needed of a blob to read and write its shards. */
 export interface BlobShape {
   readonly blobId: BlobId;
@@ -42,12 +45,35 @@ export async function readRange(
 ): Promise<Uint8Array> {
   const from = Math.floor(range.from / PAGE_BYTES) * PAGE_BYTES;
   const to = Math.min(shardSizeBytes, Math.ceil(range.to / PAGE_BYTES) * PAGE_BYTES);
-  const bytes = await context.storage.readShard(
-    address,
-    { offsetBytes: from, lengthBytes: to - from },
-    { signal: context.signal },
-  );
+  const pages = { offsetBytes: from, lengthBytes: to - from };
+  const bytes = await readPatiently(context, address, pages);
+  countZoneBytes(context, { fromZone: address.node.zone, toZone: context.zone }, to - from);
   return bytes.subarray(range.from - from, range.to - from);
+}
+
+/** A node that gives way to its clients has not failed: it is asked again, a little later. */
+async function readPatiently(
+  { storage, clock, signal }: CuratorContext,
+  address: ShardAddress,
+  range: { readonly offsetBytes: number; readonly lengthBytes: number },
+): Promise<Uint8Array> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await storage.readShard(address, range, { signal });
+    } catch (error) {
+      if (!hasCode(error, 'OVERLOADED') || attempt > OVERLOADED_RETRIES_MAX) throw error;
+      await clock.sleep(attempt * OVERLOADED_PAUSE_MS, signal);
+    }
+  }
+}
+
+/** Counts bytes that pass through this curator. */
+export function countZoneBytes(
+  { metrics }: CuratorContext,
+  { fromZone, toZone }: { readonly fromZone: string; readonly toZone: string },
+  bytes: number,
+): void {
+  metrics.zoneBytes.inc({ from_zone: fromZone, to_zone: toZone, purpose: 'curator' }, bytes);
 }
 
 /**

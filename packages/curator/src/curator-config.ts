@@ -16,6 +16,13 @@ export const curatorConfigSchema = z.object({
     .int()
     .min(16 * 1024 * 1024)
     .default(64 * 1024 * 1024),
+  /** What repair may read and write in the whole cluster; each node has its own limit beside it. */
+  repairBytesPerSecond: z.coerce
+    .number()
+    .int()
+    .min(1024 * 1024)
+    .default(1024 * 1024 * 1024),
+  repairOperationsPerSecond: z.coerce.number().int().min(1).default(2_000),
   garbageGraceMs: durationMs.default(10 * 60_000),
   orphanAgeMinMs: durationMs.default(ORPHAN_AGE_MIN_MS),
   /**

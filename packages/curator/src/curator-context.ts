@@ -1,5 +1,5 @@
 import type { ClusterView, MetadataClient, StorageClient } from '@azimuth/clients';
-import type { Clock, Logger, Random, Semaphore } from '@azimuth/common';
+import type { Clock, Logger, Pace, Random, Semaphore } from '@azimuth/common';
 import type { Codec } from '@azimuth/erasure';
 
 import type { CuratorMetrics } from './curator-metrics';
@@ -34,6 +34,10 @@ export interface CuratorContext {
   readonly logger: Logger;
   readonly metrics: CuratorMetrics;
   readonly throttle: Throttle;
+  /** Bounds what repair moves in the whole cluster. */
+  readonly repairPace: Pace;
+  /** Of this curator. */
+  readonly zone: string;
   /** Bounds the stripes in the codec's memory. */
   readonly rebuilds: Semaphore;
   readonly settings: CuratorSettings;

@@ -7,6 +7,8 @@ export interface CuratorMetrics {
   readonly taskRuns: Counter<'task' | 'outcome'>;
   readonly shardsRebuilt: Counter;
   readonly bytesRebuilt: Counter;
+  readonly rebuilds: Counter<'by'>;
+  readonly zoneBytes: Counter<'from_zone' | 'to_zone' | 'purpose'>;
   readonly blobsRestriped: Counter;
   readonly blobsDeleted: Counter<'reason'>;
   readonly missingReported: Counter<'source'>;
@@ -35,6 +37,13 @@ export function createCuratorMetrics(registry: Registry): CuratorMetrics {
     taskRuns: counter('task_runs_total', 'Runs of background tasks.', ['task', 'outcome']),
     shardsRebuilt: counter('shards_rebuilt_total', 'Shards rebuilt and verified.'),
     bytesRebuilt: counter('bytes_rebuilt_total', 'Bytes of rebuilt shards.'),
+    rebuilds: counter('rebuilds_total', 'Shards rebuilt, by who computed them.', ['by']),
+    zoneBytes: new Counter({
+      name: 'azimuth_repair_zone_bytes_total',
+      help: 'Bytes of shards that passed through this curator, by the zones they went between.',
+      labelNames: ['from_zone', 'to_zone', 'purpose'],
+      registers,
+    }),
     blobsRestriped: counter('blobs_restriped_total', 'Blobs moved to a normal group.'),
     blobsDeleted: counter('blobs_deleted_total', 'Unreferenced blobs deleted.', ['reason']),
     missingReported: counter('missing_shards_reported_total', 'Shards found missing or corrupt.', [

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 
 import type { ClusterView, MetadataClient, StorageClient } from '@azimuth/clients';
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
-import { Semaphore, startAdminServer } from '@azimuth/common';
+import { Pace, Semaphore, startAdminServer } from '@azimuth/common';
 import type { Clock, Logger, Random, Service } from '@azimuth/common';
 import { createCodec } from '@azimuth/erasure';
 import type { Registry } from 'prom-client';
@@ -56,6 +56,11 @@ export async function startCurator(
     metrics,
     codec: createCodec({ arenaBytes: config.arenaBytes }),
     throttle: new Throttle(clock, config.tranquility),
+    repairPace: new Pace(clock, {
+      bytesPerSecond: config.repairBytesPerSecond,
+      operationsPerSecond: config.repairOperationsPerSecond,
+    }),
+    zone: config.zone,
     rebuilds: new Semaphore(
       Math.max(1, Math.floor(config.arenaBytes / rebuildBytes)),
       REBUILDS_WAITING_MAX,

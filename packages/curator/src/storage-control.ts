@@ -1,3 +1,4 @@
+import type { ShardAddress, ShardAttributes } from '@azimuth/clients';
 import type { DiskId, StorageNodeEntry } from '@azimuth/placement';
 import { StorageStub } from '@azimuth/proto';
 import type { StorageStubClient } from '@azimuth/proto';
@@ -19,6 +20,13 @@ export interface ShardFinding extends ShardName {
   readonly pgId: number;
 }
 
+/** What came of asking a node to rebuild a shard. */
+export interface RebuildOutcome {
+  readonly isWritten: boolean;
+  /** Sources that it could not read; others may serve. */
+  readonly failedSources: readonly { readonly shardIndex: number; readonly code: string }[];
+}
+
 /** What a curator asks of a storage node beside shard bytes. Errors: UNAVAILABLE, TIMEOUT, … */
 export interface StorageControl {
   /** Reads each shard on the disk and checks it; one verdict a name, in order. */
@@ -28,6 +36,18 @@ export interface StorageControl {
     shards: readonly ShardName[],
     signal?: AbortSignal,
   ): Promise<readonly ShardVerdict[]>;
+
+  /**
+   * Has the node of `target` compute the shard from `sources`, k others, and store it. It is durable
+   * when the answer says that it is written; verify it all the same. Errors: also OVERLOADED,
+   * CHECKSUM_MISMATCH, DISK_FULL, DISK_FENCED, DISK_UNKNOWN.
+   */
+  rebuildShard(
+    target: ShardAddress,
+    attributes: ShardAttributes,
+    sources: readonly ShardAddress[],
+    signal?: AbortSignal,
+  ): Promise<RebuildOutcome>;
 
   /** Shards that a scrub tour found corrupt and that were not rewritten since. */
   listFindings(
@@ -43,6 +63,9 @@ export interface StorageControl {
 /** Verifying reads whole shards, so it may take long. */
 const VERIFY_TIMEOUT_MS = 60_000;
 const LIST_TIMEOUT_MS = 5_000;
+const REBUILD_TIMEOUT_MS = 60_000;
+/** A node that is busy with clients may have this left for all that it rebuilds at a time. */
+const REBUILD_BYTES_PER_MS_MIN = 256;
 const STUBS_MAX = 1_024;
 
 const VERDICTS: Readonly<Record<string, ShardVerdict>> = {
@@ -81,6 +104,39 @@ class RpcStorageControl implements StorageControl {
       { timeoutMs: VERIFY_TIMEOUT_MS, signal },
     );
     return shards.map((_, index) => VERDICTS[response.verdicts[index] ?? ''] ?? 'unknown');
+  }
+
+  async rebuildShard(
+    target: ShardAddress,
+    attributes: ShardAttributes,
+    sources: readonly ShardAddress[],
+    signal?: AbortSignal,
+  ): Promise<RebuildOutcome> {
+    const { diskId, blobId, shardIndex } = target;
+    const { pgId, profile, blobSizeBytes, blockBytes, shardSizeBytes } = attributes;
+    const request = {
+      diskId,
+      shard: { blobId, shardIndex },
+      pgId,
+      k: profile.k,
+      m: profile.m,
+      blobSizeBytes,
+      blockBytes,
+      sources: sources.map(({ node, ...source }) => ({
+        shardIndex: source.shardIndex,
+        diskId: source.diskId,
+        nodeId: node.nodeId,
+        zone: node.zone,
+        incarnation: node.incarnation,
+        host: node.host,
+        bulkPort: node.bulkPort,
+        rpcPort: node.rpcPort,
+      })),
+    };
+    return unaryCall<RebuildOutcome>(
+      (options, done) => this.#stub(target.node).RebuildShard(request, options, done),
+      { timeoutMs: REBUILD_TIMEOUT_MS + shardSizeBytes / REBUILD_BYTES_PER_MS_MIN, signal },
+    );
   }
 
   async listFindings(

@@ -6,9 +6,9 @@ import type {
   ShardAttributes,
   StorageClient,
 } from '@azimuth/clients';
-import { seededRandom, Semaphore, silentLogger, StoreError } from '@azimuth/common';
+import { Pace, seededRandom, Semaphore, silentLogger, StoreError } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
-import { createCodec, encodeShards } from '@azimuth/erasure';
+import { createCodec, encodeShards, reconstructShards } from '@azimuth/erasure';
 import { isDiskReadable, stripeLayout } from '@azimuth/placement';
 import type { ClusterMap, DiskState, NodeState, PlacementGroup, Profile } from '@azimuth/placement';
 import { newBlobId } from '@azimuth/proto';
@@ -17,7 +17,12 @@ import { Registry } from 'prom-client';
 
 import type { CuratorContext, CuratorSettings } from '../src/curator-context';
 import { createCuratorMetrics } from '../src/curator-metrics';
-import type { ShardFinding, ShardVerdict, StorageControl } from '../src/storage-control';
+import type {
+  RebuildOutcome,
+  ShardFinding,
+  ShardVerdict,
+  StorageControl,
+} from '../src/storage-control';
 import { Throttle } from '../src/throttle';
 
 interface StoredShard {
@@ -54,6 +59,8 @@ export class FakeCluster {
   readonly uploads = new Map<string, string[]>();
   readonly rootCommands: { name: string; args: unknown }[] = [];
   readonly findings: (ShardFinding & { diskId: string })[] = [];
+  /** False: as storage nodes that do not know how to rebuild. */
+  nodesRebuild = true;
   nowMs = START_MS;
   gate: Gate = () => undefined;
   readonly random = seededRandom(7);
@@ -195,6 +202,8 @@ export class FakeCluster {
       logger: silentLogger,
       metrics: createCuratorMetrics(new Registry()),
       throttle: new Throttle(clock, 0),
+      repairPace: new Pace(clock, { bytesPerSecond: 1e12, operationsPerSecond: 1e9 }),
+      zone: 'a',
       rebuilds: new Semaphore(4, 1_000),
       settings: {
         garbageGraceMs: 600_000,
@@ -319,6 +328,34 @@ export class FakeCluster {
     };
   }
 
+  /** What a storage node does when it is asked for a rebuild, without the streams. */
+  async #rebuild(
+    target: ShardAddress,
+    attributes: ShardAttributes,
+    sources: readonly ShardAddress[],
+  ): Promise<RebuildOutcome> {
+    await Promise.resolve();
+    this.#reach('rebuildShard', target.diskId);
+    if (!this.nodesRebuild) throw new StoreError('INTERNAL');
+    const { profile } = attributes;
+    const shards: (Uint8Array | null)[] = new Array(profile.k + profile.m).fill(null);
+    for (const source of sources) {
+      try {
+        this.#reach('pull', source.diskId);
+        shards[source.shardIndex] = this.#find(source).bytes;
+      } catch (error) {
+        const code = error instanceof StoreError ? error.code : 'INTERNAL';
+        const failedSources = [{ shardIndex: source.shardIndex, code }];
+        return { isWritten: false, failedSources };
+      }
+    }
+    const [bytes] = reconstructShards(codec, profile, shards, [target.shardIndex]);
+    this.#reach('store', target.diskId);
+    const key = this.#key(target.diskId, target.blobId, target.shardIndex);
+    this.shards.set(key, { bytes: bytes!, attributes, isCorrupt: false });
+    return { isWritten: true, failedSources: [] };
+  }
+
   #control(): StorageControl {
     return {
       verifyShards: async (_node, diskId, names) => {
@@ -330,6 +367,7 @@ export class FakeCluster {
           return stored.isCorrupt ? 'corrupt' : 'intact';
         });
       },
+      rebuildShard: (target, attributes, sources) => this.#rebuild(target, attributes, sources),
       listFindings: async (_node, diskId) => {
         await Promise.resolve();
         this.#reach('listFindings', diskId);

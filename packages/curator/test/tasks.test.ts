@@ -55,7 +55,14 @@ beforeEach(() => {
   cluster = new FakeCluster([LARGE, SMALL, REDUCED]);
 });
 
-describe('repair', () => {
+describe.each([
+  ['by the nodes of the targets', true],
+  ['by the curator', false],
+])('repair %s', (_, nodesRebuild) => {
+  beforeEach(() => {
+    cluster.nodesRebuild = nodesRebuild;
+  });
+
   function lose(blob: BlobRef, ...indexes: number[]): void {
     for (const index of indexes) cluster.dropShard(blob, index);
     cluster.addEntry('repair', blob, indexes);
@@ -145,6 +152,7 @@ describe('repair', () => {
   it('ends right after a crash at any of its calls', async () => {
     for (let calls = 0; ; calls += 1) {
       cluster = new FakeCluster([LARGE, SMALL, REDUCED]);
+      cluster.nodesRebuild = nodesRebuild;
       const blob = cluster.putBlob(LARGE_BYTES, 1);
       lose(blob, 0, 3);
       cluster.gate = crashAfter(calls);

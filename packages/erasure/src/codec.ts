@@ -68,6 +68,18 @@ export interface Codec {
     blockBytes: number,
   ): void;
 
+  /**
+   * Fills the block at `targetOffset` with the sum of `coefficients[i]` times the block at
+   * `sourceOffsets[i]`: a part of a shard that others complete. Sums of parts are parts again, with
+   * coefficient 1. See `coefficientsOf`.
+   */
+  combine(
+    coefficients: Uint8Array,
+    sourceOffsets: readonly number[],
+    targetOffset: number,
+    blockBytes: number,
+  ): void;
+
   /** True when the m parity blocks are what the k data blocks give. */
   verify(profile: ErasureProfile, blocks: readonly number[], blockBytes: number): boolean;
 }
@@ -138,6 +150,22 @@ class WasmCodec implements Codec {
     this.#run(combination, blocks, targetOffsets, blockBytes);
   }
 
+  combine(
+    coefficients: Uint8Array,
+    sourceOffsets: readonly number[],
+    targetOffset: number,
+    blockBytes: number,
+  ): void {
+    const { length } = sourceOffsets;
+    if (length === 0 || length > SHARDS_MAX || coefficients.length !== length) {
+      throw new RangeError(`${coefficients.length} coefficients for ${length} blocks`);
+    }
+    checkLength(blockBytes);
+    for (const offset of [...sourceOffsets, targetOffset]) this.#checkRange(offset, blockBytes);
+    const combination = this.#combinations.ofCoefficients(coefficients);
+    this.#run(combination, sourceOffsets, [targetOffset], blockBytes);
+  }
+
   verify(profile: ErasureProfile, blocks: readonly number[], blockBytes: number): boolean {
     this.#checkBlocks(profile, blocks, blockBytes);
     const combination = this.#encoding(profile);
@@ -195,9 +223,7 @@ class WasmCodec implements Codec {
     if (blocks.length !== profile.k + profile.m) {
       throw new RangeError(`${blocks.length} blocks for ${profile.k}+${profile.m}`);
     }
-    if (!(blockBytes > 0) || blockBytes % VECTOR_BYTES !== 0) {
-      throw new RangeError(`block length ${blockBytes} is not a multiple of ${VECTOR_BYTES}`);
-    }
+    checkLength(blockBytes);
     for (const offset of blocks) if (offset !== null) this.#checkRange(offset, blockBytes);
   }
 
@@ -206,6 +232,12 @@ class WasmCodec implements Codec {
     if (!(offset >= ARENA_OFFSET) || offset + blockBytes > this.memory.length) {
       throw new RangeError(`block at ${offset} is outside the arena`);
     }
+  }
+}
+
+function checkLength(blockBytes: number): void {
+  if (!(blockBytes > 0) || blockBytes % VECTOR_BYTES !== 0) {
+    throw new RangeError(`block length ${blockBytes} is not a multiple of ${VECTOR_BYTES}`);
   }
 }
 

@@ -29,9 +29,24 @@ export class CombinationCache {
     targets: readonly number[],
   ): Combination {
     const key = `${profile.k}+${profile.m}:${bits(sources)}:${bits(targets)}`;
+    return this.#remember(key, () => makeCombination(this.#matrix(profile), sources, targets));
+  }
+
+  /** One target: the sum of `coefficients[i]` · source i. */
+  ofCoefficients(coefficients: Uint8Array): Combination {
+    return this.#remember(coefficients.join(), () => {
+      const tables = new Uint8Array(coefficients.length * NIBBLE_TABLE_BYTES);
+      coefficients.forEach((coefficient, column) => {
+        writeNibbleTables(tables, column * NIBBLE_TABLE_BYTES, coefficient);
+      });
+      return { sources: [...coefficients.keys()], targets: [0], tables };
+    });
+  }
+
+  #remember(key: string, make: () => Combination): Combination {
     let combination = this.#combinations.get(key);
     if (combination === undefined) {
-      combination = makeCombination(this.#matrix(profile), sources, targets);
+      combination = make();
       const oldest = this.#combinations.keys().next();
       if (this.#combinations.size >= COMBINATIONS_MAX && oldest.done !== true) {
         this.#combinations.delete(oldest.value);
@@ -53,6 +68,21 @@ export class CombinationCache {
     }
     return matrix;
   }
+}
+
+/** What shard `target` is in terms of k others: one coefficient for each of `sources`, in order. */
+export function coefficientsOf(
+  profile: ErasureProfile,
+  sources: readonly number[],
+  target: number,
+): Uint8Array {
+  const matrix = encodingMatrix(profile);
+  const rows = [...sources, target].map((index) => matrix[index]);
+  if (sources.length !== profile.k || rows.includes(undefined)) {
+    throw new RangeError(`${sources.length} sources of ${profile.k}+${profile.m}`);
+  }
+  const decode = invertMatrix(rows.slice(0, profile.k) as Matrix);
+  return multiplyRow(rows[profile.k] as Uint8Array, decode);
 }
 
 /** shards = E · data, sources = S · data, so targets = T · S⁻¹ · sources. */

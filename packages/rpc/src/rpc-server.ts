@@ -162,12 +162,17 @@ function guardStream(
   }) as UntypedHandleCall;
 }
 
-/** An async function as a unary handler: its result is the answer, its failure the status. */
+/**
+ * An async function as a unary handler: its result is the answer, its failure the status. `signal`
+ * aborts when nobody waits for the answer any more.
+ */
 export function unaryHandler<Request, Response>(
-  handle: (request: Request, peer: PeerIdentity) => Promise<Response>,
+  handle: (request: Request, peer: PeerIdentity, signal: AbortSignal) => Promise<Response>,
 ): (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => void {
   return (call, callback) => {
-    handle(call.request, peerOf(call)).then(
+    const cancelled = new AbortController();
+    call.on('cancelled', () => cancelled.abort(new StoreError('CANCELLED')));
+    handle(call.request, peerOf(call), cancelled.signal).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(error)),
     );

@@ -53,6 +53,13 @@ const storageConfigSchema = z.object({
   scrubFloorBytesPerSecond: bytes.min(1).default(4 * MIB),
   /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
   bootId: z.string().min(1).max(64).nullable().default(null),
+  /** What repair may read, receive and write here while no client is busy; a tenth when one is. */
+  repairBytesPerSecond: bytes.min(MIB).default(128 * MIB),
+  repairOperationsPerSecond: bytes.min(1).default(1_000),
+  /** Memory of the shards that are rebuilt, or added up for another node, at a time. */
+  repairArenaBytes: bytes.min(16 * MIB).default(64 * MIB),
+  /** Of so much that is rebuilt one page is decoded twice: less than a percent of the traffic. */
+  repairCrossCheckEveryBytes: bytes.min(MIB).default(32 * MIB),
 });
 
 /** Runs a storage node until `close`. */
@@ -70,6 +77,12 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
     scrubPace: {
       periodMs: config.scrubPeriodMs,
       floorBytesPerSecond: config.scrubFloorBytesPerSecond,
+    },
+    repair: {
+      bytesPerSecond: config.repairBytesPerSecond,
+      operationsPerSecond: config.repairOperationsPerSecond,
+      arenaBytes: config.repairArenaBytes,
+      crossCheckEveryBytes: config.repairCrossCheckEveryBytes,
     },
   };
   try {

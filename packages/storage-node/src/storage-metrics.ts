@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import type { RepairTraffic } from './repair/term-reader';
 import type { ServedDisk } from './server/storage-service';
 import type { ShardTraffic } from './server/shard-server';
 import type { StoreObserver } from './store/store-observer';
@@ -16,6 +17,7 @@ export class StorageMetrics {
   readonly #syncSeconds: Histogram;
   readonly #scrubbedBytes: Counter;
   readonly #compactedBytes: Counter;
+  readonly #zoneBytes: Counter;
 
   constructor(disks: ReadonlyMap<string, ServedDisk>) {
     collectDefaultMetrics({ register: this.registry });
@@ -62,6 +64,12 @@ export class StorageMetrics {
       labelNames: ['disk'],
       registers,
     });
+    this.#zoneBytes = new Counter({
+      name: 'azimuth_repair_zone_bytes_total',
+      help: 'Bytes of shards and sums received for rebuilds, by the zones they went between.',
+      labelNames: ['from_zone', 'to_zone', 'purpose'],
+      registers,
+    });
     registerDiskGauges(this.registry, disks);
   }
 
@@ -71,6 +79,10 @@ export class StorageMetrics {
     this.#sentBytes.inc(sentBytes);
     this.#requests.inc({ operation, code });
     this.#requestSeconds.observe({ operation }, seconds);
+  }
+
+  onRepairTraffic({ fromZone, toZone, purpose, bytes }: RepairTraffic): void {
+    this.#zoneBytes.inc({ from_zone: fromZone, to_zone: toZone, purpose }, bytes);
   }
 
   observerOf(disk: string): StoreObserver {

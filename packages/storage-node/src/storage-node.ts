@@ -12,6 +12,8 @@ import { FaultyDisk } from './disk/faulty-disk';
 import { FileDisk } from './disk/file-disk';
 import { LevelIndexBackend } from './index/index-backend';
 import { NodeMembership } from './node-membership';
+import type { RepairService, RepairSettings } from './repair/repair-service';
+import { startRepairService } from './repair/repair-service';
 import type { ScrubPace } from './scrubber/scrub-tour';
 import { Scrubber } from './scrubber/scrubber';
 import { BulkSessions } from './server/bulk-sessions';
@@ -37,6 +39,7 @@ export interface StorageNodeSettings {
   readonly ownSegmentAboveBytes: number;
   readonly inFlightBytesMax: number;
   readonly scrubPace: ScrubPace;
+  readonly repair: RepairSettings;
 }
 
 export interface StorageNodeWiring {
@@ -92,9 +95,17 @@ export async function startStorageNode(
     }
     const stores = new Map([...disks].map(([diskId, { store }]) => [diskId, store]));
     const sessions = new BulkSessions(incarnation, clock, random);
-    const bulk = await serveShards(settings, wiring, { stores, sessions, metrics });
+    const repair = startRepairService({
+      ...wiring,
+      ...settings,
+      settings: settings.repair,
+      stores,
+      onTraffic: (traffic) => metrics.onRepairTraffic(traffic),
+    });
+    closers.push(() => repair.close());
+    const bulk = await serveShards(settings, wiring, { stores, sessions, metrics, repair });
     closers.push(() => bulk.close());
-    const rpc = await serveControl(settings, wiring, { disks, sessions, incarnation });
+    const rpc = await serveControl(settings, wiring, { disks, sessions, incarnation, repair });
     closers.push(() => rpc.close());
     let membership: NodeMembership | null = null;
     const admin = await startAdminServer(
@@ -169,9 +180,10 @@ function serveShards(
     readonly stores: ReadonlyMap<string, SegmentStore>;
     readonly sessions: BulkSessions;
     readonly metrics: StorageMetrics;
+    readonly repair: RepairService;
   },
 ): Promise<ShardServer> {
-  const { metrics, stores, sessions } = served;
+  const { metrics, stores, sessions, repair } = served;
   return startShardServer({
     stores,
     sessions,
@@ -183,6 +195,9 @@ function serveShards(
     inFlightBytesMax: settings.inFlightBytesMax,
     clock,
     logger,
+    repairPace: repair.pace,
+    clientLoad: repair.clientLoad,
+    sum: (request) => repair.sum(request),
     onTraffic: (traffic) => metrics.onTraffic(traffic),
   });
 }
@@ -194,10 +209,12 @@ function serveControl(
     readonly disks: ReadonlyMap<string, RunningDisk>;
     readonly sessions: BulkSessions;
     readonly incarnation: string;
+    readonly repair: RepairService;
   },
 ): Promise<RpcServer> {
-  const { clusterId, host, rpcPort } = settings;
-  const registration = storageRegistration({ ...served, isServing: () => true });
+  const { clusterId, host, rpcPort, nodeId } = settings;
+  const { repair: rebuilder, ...rest } = served;
+  const registration = storageRegistration({ ...rest, rebuilder, nodeId, isServing: () => true });
   return startRpcServer({ tls, clusterId, host, port: rpcPort, logger }, [registration]);
 }
 

@@ -51,6 +51,12 @@ async function start(changes: Partial<StorageNodeSettings> = {}): Promise<Storag
     ownSegmentAboveBytes: MIB,
     inFlightBytesMax: 64 * MIB,
     scrubPace: { periodMs: 3_600_000, floorBytesPerSecond: MIB },
+    repair: {
+      bytesPerSecond: 1e12,
+      operationsPerSecond: 1e6,
+      arenaBytes: 16 * MIB,
+      crossCheckEveryBytes: 32 * MIB,
+    },
     ...changes,
   };
   const tls = certificates.get('storage') as TlsMaterial;

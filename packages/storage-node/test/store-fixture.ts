@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { seededRandom, silentLogger, systemClock } from '@azimuth/common';
+import { Pace, seededRandom, silentLogger, StoreError, systemClock } from '@azimuth/common';
 import type { ShardStoreHarness } from '@azimuth/testkit';
 import { MemoryIndexBackend, ShardStoreModel, SimDisk } from '@azimuth/testkit';
 
@@ -11,12 +11,20 @@ import { FileDisk } from '../src/disk/file-disk';
 import type { Disk } from '../src/disk/disk';
 import { LevelIndexBackend } from '../src/index/index-backend';
 import type { IndexBackend } from '../src/index/index-backend';
+import { ClientLoad } from '../src/repair/client-load';
 import { SegmentStore } from '../src/store/segment-store';
 import type { SegmentStoreOptions } from '../src/store/segment-store';
 import { silentObserver } from '../src/store/store-observer';
 
 export const OWNER = { clusterId: 'c'.repeat(32), zone: 'a', nodeId: 'storage-a-1' };
 export const MIB = 1024 * 1024;
+
+/** What a shard server needs of repair, for tests of everything else. */
+export const NO_REPAIR = {
+  repairPace: new Pace(systemClock, { bytesPerSecond: 1e12, operationsPerSecond: 1e9 }),
+  clientLoad: new ClientLoad(systemClock),
+  sum: () => Promise.reject(new StoreError('INVALID_ARGUMENT')),
+};
 
 export interface Machine {
   readonly disk: Disk;
@@ -29,7 +37,7 @@ export async function openStore(
   machine: Machine,
   options: Partial<SegmentStoreOptions> = {},
 ): Promise<SegmentStore> {
-  const random = seededRandom(4711);
+  const { random = seededRandom(4711) } = options;
   const identity = await openDiskIdentity(machine.disk, OWNER, random);
   return SegmentStore.open({
     disk: machine.disk,

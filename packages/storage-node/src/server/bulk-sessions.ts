@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import type { Clock, Random } from '@azimuth/common';
 import { StoreError } from '@azimuth/common';
-import type { PeerIdentity } from '@azimuth/rpc';
+import type { PeerIdentity, Role } from '@azimuth/rpc';
 
 /** What `IssueSession` answers. The key is secret: it travels over mutual TLS only. */
 export interface IssuedSession {
@@ -32,6 +32,7 @@ const CLOCK_SKEW_MAX_MS = 60_000;
 interface Session {
   readonly key: Buffer;
   readonly expiresMs: number;
+  readonly role: Role;
 }
 
 /**
@@ -52,17 +53,21 @@ export class BulkSessions {
   }
 
   /** A new key for a peer whose role the RPC server has checked. */
-  issue(_peer: PeerIdentity): IssuedSession {
+  issue({ role }: PeerIdentity): IssuedSession {
     this.#forgetOld();
     const sessionId = this.#random.bytes(16).toString('hex');
     const key = this.#random.bytes(KEY_BYTES);
     const expiresMs = Math.floor(this.#clock.wallMs()) + SESSION_VALID_MS;
-    this.#sessions.set(sessionId, { key, expiresMs });
+    this.#sessions.set(sessionId, { key, expiresMs, role });
     return { sessionId, key, expiresMs, generation: this.#generation };
   }
 
-  /** @throws StoreError UNAUTHENTICATED, without saying what exactly is wrong. */
-  verify(request: SignedShardRequest): void {
+  /**
+   * The role that the session was issued to.
+   *
+   * @throws StoreError UNAUTHENTICATED, without saying what exactly is wrong.
+   */
+  verify(request: SignedShardRequest): Role {
     const session = this.#sessions.get(request.sessionId);
     const nowMs = this.#clock.wallMs();
     const expiresMs = /^[0-9]{1,16}$/.test(request.expires) ? Number(request.expires) : 0;
@@ -74,6 +79,7 @@ export class BulkSessions {
     if (!isInTime || !isMacOf(request, session.key, this.#generation)) {
       throw new StoreError('UNAUTHENTICATED');
     }
+    return session.role;
   }
 
   #forgetOld(): void {

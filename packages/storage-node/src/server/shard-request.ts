@@ -1,4 +1,5 @@
-import type { ShardAttributes } from '@azimuth/clients';
+import type { ShardAttributes, ShardSumRequest } from '@azimuth/clients';
+import { isShardSumTarget, parseShardSum } from '@azimuth/clients';
 import { StoreError } from '@azimuth/common';
 import { stripeLayout } from '@azimuth/placement';
 
@@ -20,6 +21,7 @@ export type ShardRequest =
       /** Null: up to the end of the shard. */
       readonly lengthBytes: number | null;
     }
+  | { readonly kind: 'sum'; readonly sum: ShardSumRequest }
   | { readonly kind: 'head' | 'delete'; readonly diskId: string; readonly id: ShardId }
   | {
       readonly kind: 'list';
@@ -37,6 +39,10 @@ const SHARD_COUNT_MAX = 32;
 
 /** @throws StoreError INVALID_ARGUMENT. */
 export function parseShardRequest(method: string, target: string): ShardRequest {
+  return isShardSumTarget(target) ? parseSum(method, target) : parseOfDisk(method, target);
+}
+
+function parseOfDisk(method: string, target: string): ShardRequest {
   const queryAt = target.indexOf('?');
   const path = queryAt < 0 ? target : target.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? '' : target.slice(queryAt + 1));
@@ -59,6 +65,11 @@ export function parseShardRequest(method: string, target: string): ShardRequest 
     default:
       throw invalid('method');
   }
+}
+
+function parseSum(method: string, target: string): ShardRequest {
+  if (method !== 'GET') throw invalid('method');
+  return { kind: 'sum', sum: parseShardSum(target) };
 }
 
 function parseRange(query: URLSearchParams): {

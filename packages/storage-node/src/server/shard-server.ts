@@ -1,8 +1,12 @@
+import type { ShardSumRequest } from '@azimuth/clients';
 import { checksumTableBytes } from '@azimuth/clients';
 import type { BulkMode, Clock, Logger } from '@azimuth/common';
 import { StoreError } from '@azimuth/common';
+import type { Pace } from '@azimuth/common';
 import type { Role, TlsMaterial } from '@azimuth/rpc';
 
+import type { ClientLoad } from '../repair/client-load';
+import type { ShardSum } from '../repair/shard-summer';
 import { UNWRITTEN_BYTES_MAX } from '../segment/own-segment-writer';
 import { SHARD_SIZE_BYTES_MAX } from '../segment/segment-format';
 import { READ_PIECE_BYTES } from '../store/segment-shard-reader';
@@ -39,6 +43,10 @@ export interface ShardServerOptions {
   readonly inFlightBytesMax: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Bounds what repair asks of this node. */
+  readonly repairPace: Pace;
+  readonly clientLoad: ClientLoad;
+  sum(request: ShardSumRequest): Promise<ShardSum>;
   onTraffic(traffic: ShardTraffic): void;
 }
 
@@ -49,6 +57,15 @@ export interface ShardServer {
 
 /** Who may read and write shards in mode `secure`; in mode `crc` sessions go to the same roles. */
 export const BULK_ROLES: readonly Role[] = ['gateway', 'curator', 'admin'];
+/** Who gets a session key in mode `crc`. */
+export const SESSION_ROLES: readonly Role[] = [...BULK_ROLES, 'storage'];
+
+/** They pull what they rebuild, and may do nothing else. */
+const PULLING_ROLE: Role = 'storage';
+/** Roles that work in the background: they give way to all others. */
+const REPAIR_ROLES: readonly (Role | null)[] = ['curator', PULLING_ROLE];
+/** Below the time in which peers expect a byte. Repair that is refused comes back later. */
+const REPAIR_WAIT_MAX_MS = 1_500;
 
 /** Serves shards over HTTP/1.1; the dialect is in `request-connection.ts`. */
 export async function startShardServer(options: ShardServerOptions): Promise<ShardServer> {
@@ -86,10 +103,14 @@ class ShardRequestHandler {
     let outcome = NO_BYTES;
     try {
       // Who asks comes before what is asked: a stranger learns nothing, not even what is well-formed.
-      this.#authorize(exchange);
+      const role = this.#authorize(exchange);
       const parsed = parseShardRequest(exchange.head.method, exchange.head.target);
       operation = parsed.kind;
-      outcome = await this.#serve(parsed, exchange);
+      checkRole(role, parsed.kind);
+      const isRepair = parsed.kind === 'sum' || REPAIR_ROLES.includes(role);
+      outcome = isRepair
+        ? await this.#serveRepair(parsed, exchange)
+        : await this.#serveClient(parsed, exchange);
     } catch (error) {
       code = this.#refuse(error, exchange);
     }
@@ -97,15 +118,16 @@ class ShardRequestHandler {
     this.#options.onTraffic({ operation, code, seconds, ...outcome });
   }
 
-  #authorize({ identity, head }: ShardExchange): void {
+  /** Who asks; null where nobody says. */
+  #authorize({ identity, head }: ShardExchange): Role | null {
     const { mode, sessions, clusterId } = this.#options;
-    if (mode === 'insecure-plain') return;
+    if (mode === 'insecure-plain') return null;
     if (mode === 'secure') {
       if (identity?.clusterId !== clusterId) throw new StoreError('UNAUTHENTICATED');
-      if (!BULK_ROLES.includes(identity.role)) throw new StoreError('PERMISSION_DENIED');
-      return;
+      if (!SESSION_ROLES.includes(identity.role)) throw new StoreError('PERMISSION_DENIED');
+      return identity.role;
     }
-    sessions.verify({
+    return sessions.verify({
       method: head.method,
       target: head.target,
       contentLength: String(head.contentLength),
@@ -115,7 +137,32 @@ class ShardRequestHandler {
     });
   }
 
+  /** Waits for its turn, so that clients find the node as they left it. */
+  async #serveRepair(parsed: ShardRequest, exchange: ShardExchange): Promise<Outcome> {
+    const bytes = repairBytesOf(parsed, exchange.head.contentLength);
+    if (bytes > 0) {
+      const cost = { bytes, operations: 1 };
+      await this.#options.repairPace.take(cost, { waitMaxMs: REPAIR_WAIT_MAX_MS });
+    }
+    return this.#serve(parsed, exchange);
+  }
+
+  async #serveClient(parsed: ShardRequest, exchange: ShardExchange): Promise<Outcome> {
+    const { clientLoad, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const end = clientLoad.begin();
+    let readMs: number | null = null;
+    try {
+      const outcome = await this.#serve(parsed, exchange);
+      if (parsed.kind === 'get') readMs = clock.monotonicMs() - startedMs;
+      return outcome;
+    } finally {
+      end(readMs);
+    }
+  }
+
   async #serve(parsed: ShardRequest, exchange: ShardExchange): Promise<Outcome> {
+    if (parsed.kind === 'sum') return this.#sum(parsed.sum, exchange);
     const store = this.#options.stores.get(parsed.diskId);
     if (store === undefined) throw new StoreError('DISK_UNKNOWN', { diskId: parsed.diskId });
     switch (parsed.kind) {
@@ -183,6 +230,23 @@ class ShardRequestHandler {
     }
   }
 
+  async #sum(request: ShardSumRequest, exchange: ShardExchange): Promise<Outcome> {
+    const release = this.#inFlight.reserve(request.lengthBytes * (request.terms.length + 1));
+    try {
+      const sum = await this.#options.sum(request);
+      try {
+        const { bytes, table } = sum;
+        const sentBytes = bytes.byteLength + table.byteLength;
+        await exchange.begin(200, { 'content-length': sentBytes }, [bytes, table], true);
+        return { receivedBytes: 0, sentBytes };
+      } finally {
+        sum.release();
+      }
+    } finally {
+      release();
+    }
+  }
+
   /** Answers with the error, or cuts the connection when an answer has begun. Returns the code. */
   #refuse(error: unknown, exchange: ShardExchange): string {
     const { status, code } = statusOf(error);
@@ -193,4 +257,18 @@ class ShardRequestHandler {
     else exchange.answer(status, { 'x-azimuth-error': code });
     return code;
   }
+}
+
+/** @throws StoreError PERMISSION_DENIED. */
+function checkRole(role: Role | null, kind: ShardRequest['kind']): void {
+  const isPull = kind === 'get' || kind === 'sum';
+  const isDenied = role === PULLING_ROLE ? !isPull : role === 'gateway' && kind === 'sum';
+  if (isDenied) throw new StoreError('PERMISSION_DENIED', { kind });
+}
+
+/** What a request of repair makes the disks and the network of this node do. */
+function repairBytesOf(parsed: ShardRequest, contentLength: number): number {
+  if (parsed.kind === 'sum') return parsed.sum.lengthBytes * (parsed.sum.terms.length + 1);
+  if (parsed.kind === 'get') return parsed.lengthBytes ?? READ_PIECE_BYTES;
+  return contentLength;
 }

@@ -9,7 +9,10 @@ import type { ScrubProgress } from '../scrubber/scrubber';
 import { FINDINGS_MAX } from '../scrubber/findings';
 import type { ShardStore, ShardVerdict } from '../store/shard-store';
 import type { BulkSessions } from './bulk-sessions';
-import { BULK_ROLES } from './shard-server';
+import type { FailedSource, RebuildRequest } from '../repair/shard-rebuilder';
+import { parseRebuildRequest } from './rebuild-message';
+import type { RebuildMessage } from './rebuild-message';
+import { BULK_ROLES, SESSION_ROLES } from './shard-server';
 
 /** One disk as the control service sees it. */
 export interface ServedDisk {
@@ -17,10 +20,20 @@ export interface ServedDisk {
   readonly scrubber: { readonly progress: ScrubProgress };
 }
 
+export interface Rebuilder {
+  rebuild(
+    store: ShardStore,
+    request: RebuildRequest,
+    signal: AbortSignal,
+  ): Promise<readonly FailedSource[]>;
+}
+
 export interface StorageServiceOptions {
   readonly disks: ReadonlyMap<string, ServedDisk>;
   readonly sessions: BulkSessions;
   readonly incarnation: string;
+  readonly rebuilder: Rebuilder;
+  readonly nodeId: string;
   isServing(): boolean;
 }
 
@@ -42,11 +55,12 @@ export function storageRegistration(options: StorageServiceOptions): Registratio
     service: storageService,
     implementation: storageHandlers(options),
     allow: {
-      IssueSession: BULK_ROLES,
+      IssueSession: SESSION_ROLES,
       GetHealth: OBSERVERS,
       GetStatistics: OBSERVERS,
       ListShards: BULK_ROLES,
       VerifyShards: CENSUS_TAKERS,
+      RebuildShard: CENSUS_TAKERS,
       ListFindings: CENSUS_TAKERS,
     },
   };
@@ -97,6 +111,12 @@ function storageHandlers(options: StorageServiceOptions): UntypedServiceImplemen
       if (!shards.every(({ blobId }) => isBlobId(blobId))) throw invalid('blobId');
       const verdicts = await mapLimited(shards, VERIFICATIONS_AT_A_TIME, (id) => store.verify(id));
       return { verdicts: verdicts.map((verdict) => VERDICTS[verdict]) };
+    }),
+    RebuildShard: unaryHandler(async (message: RebuildMessage, _peer, signal) => {
+      const { store } = diskOf(message.diskId);
+      const request = parseRebuildRequest(message, options.nodeId);
+      const failedSources = await options.rebuilder.rebuild(store, request, signal);
+      return { isWritten: failedSources.length === 0, failedSources };
     }),
     ListFindings: unaryHandler((request: ListFindingsRequest) => {
       const limit = Math.min(request.limit === 0 ? FINDINGS_MAX : request.limit, FINDINGS_MAX);

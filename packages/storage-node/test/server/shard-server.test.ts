@@ -14,7 +14,7 @@ import type { IssuedSession } from '../../src/server/bulk-sessions';
 import { startShardServer } from '../../src/server/shard-server';
 import type { ShardServer } from '../../src/server/shard-server';
 import type { SegmentStore } from '../../src/store/segment-store';
-import { MIB, openStore, OWNER, simMachine } from '../store-fixture';
+import { MIB, NO_REPAIR, openStore, OWNER, simMachine } from '../store-fixture';
 
 const random = seededRandom(77);
 const PEER = { clusterId: OWNER.clusterId, role: 'gateway' as const, nodeId: 'g', zone: 'a' };
@@ -75,6 +75,7 @@ function startServer(inFlightBytesMax: number): Promise<ShardServer> {
     inFlightBytesMax,
     clock: systemClock,
     logger: silentLogger,
+    ...NO_REPAIR,
     onTraffic: (one) => traffic.emit(one.code),
   });
 }

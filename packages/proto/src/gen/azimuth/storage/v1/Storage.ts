@@ -11,6 +11,8 @@ import type { ListFindingsRequest as _azimuth_storage_v1_ListFindingsRequest, Li
 import type { ListFindingsResponse as _azimuth_storage_v1_ListFindingsResponse, ListFindingsResponse__Output as _azimuth_storage_v1_ListFindingsResponse__Output } from '../../../azimuth/storage/v1/ListFindingsResponse';
 import type { ListShardsRequest as _azimuth_storage_v1_ListShardsRequest, ListShardsRequest__Output as _azimuth_storage_v1_ListShardsRequest__Output } from '../../../azimuth/storage/v1/ListShardsRequest';
 import type { ListShardsResponse as _azimuth_storage_v1_ListShardsResponse, ListShardsResponse__Output as _azimuth_storage_v1_ListShardsResponse__Output } from '../../../azimuth/storage/v1/ListShardsResponse';
+import type { RebuildShardRequest as _azimuth_storage_v1_RebuildShardRequest, RebuildShardRequest__Output as _azimuth_storage_v1_RebuildShardRequest__Output } from '../../../azimuth/storage/v1/RebuildShardRequest';
+import type { RebuildShardResponse as _azimuth_storage_v1_RebuildShardResponse, RebuildShardResponse__Output as _azimuth_storage_v1_RebuildShardResponse__Output } from '../../../azimuth/storage/v1/RebuildShardResponse';
 import type { Statistics as _azimuth_storage_v1_Statistics, Statistics__Output as _azimuth_storage_v1_Statistics__Output } from '../../../azimuth/storage/v1/Statistics';
 import type { VerifyShardsRequest as _azimuth_storage_v1_VerifyShardsRequest, VerifyShardsRequest__Output as _azimuth_storage_v1_VerifyShardsRequest__Output } from '../../../azimuth/storage/v1/VerifyShardsRequest';
 import type { VerifyShardsResponse as _azimuth_storage_v1_VerifyShardsResponse, VerifyShardsResponse__Output as _azimuth_storage_v1_VerifyShardsResponse__Output } from '../../../azimuth/storage/v1/VerifyShardsResponse';
@@ -61,6 +63,15 @@ export interface StorageClient extends grpc.Client {
   listShards(argument: _azimuth_storage_v1_ListShardsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_ListShardsResponse__Output>): grpc.ClientUnaryCall;
   listShards(argument: _azimuth_storage_v1_ListShardsRequest, callback: grpc.requestCallback<_azimuth_storage_v1_ListShardsResponse__Output>): grpc.ClientUnaryCall;
   
+  RebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  RebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  RebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  RebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  rebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  rebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  rebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  rebuildShard(argument: _azimuth_storage_v1_RebuildShardRequest, callback: grpc.requestCallback<_azimuth_storage_v1_RebuildShardResponse__Output>): grpc.ClientUnaryCall;
+  
   VerifyShards(argument: _azimuth_storage_v1_VerifyShardsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_VerifyShardsResponse__Output>): grpc.ClientUnaryCall;
   VerifyShards(argument: _azimuth_storage_v1_VerifyShardsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_azimuth_storage_v1_VerifyShardsResponse__Output>): grpc.ClientUnaryCall;
   VerifyShards(argument: _azimuth_storage_v1_VerifyShardsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_azimuth_storage_v1_VerifyShardsResponse__Output>): grpc.ClientUnaryCall;
@@ -83,6 +94,8 @@ export interface StorageHandlers extends grpc.UntypedServiceImplementation {
   
   ListShards: grpc.handleUnaryCall<_azimuth_storage_v1_ListShardsRequest__Output, _azimuth_storage_v1_ListShardsResponse>;
   
+  RebuildShard: grpc.handleUnaryCall<_azimuth_storage_v1_RebuildShardRequest__Output, _azimuth_storage_v1_RebuildShardResponse>;
+  
   VerifyShards: grpc.handleUnaryCall<_azimuth_storage_v1_VerifyShardsRequest__Output, _azimuth_storage_v1_VerifyShardsResponse>;
   
 }
@@ -93,5 +106,6 @@ export interface StorageDefinition extends grpc.ServiceDefinition {
   IssueSession: MethodDefinition<_azimuth_storage_v1_IssueSessionRequest, _azimuth_storage_v1_BulkSession, _azimuth_storage_v1_IssueSessionRequest__Output, _azimuth_storage_v1_BulkSession__Output>
   ListFindings: MethodDefinition<_azimuth_storage_v1_ListFindingsRequest, _azimuth_storage_v1_ListFindingsResponse, _azimuth_storage_v1_ListFindingsRequest__Output, _azimuth_storage_v1_ListFindingsResponse__Output>
   ListShards: MethodDefinition<_azimuth_storage_v1_ListShardsRequest, _azimuth_storage_v1_ListShardsResponse, _azimuth_storage_v1_ListShardsRequest__Output, _azimuth_storage_v1_ListShardsResponse__Output>
+  RebuildShard: MethodDefinition<_azimuth_storage_v1_RebuildShardRequest, _azimuth_storage_v1_RebuildShardResponse, _azimuth_storage_v1_RebuildShardRequest__Output, _azimuth_storage_v1_RebuildShardResponse__Output>
   VerifyShards: MethodDefinition<_azimuth_storage_v1_VerifyShardsRequest, _azimuth_storage_v1_VerifyShardsResponse, _azimuth_storage_v1_VerifyShardsRequest__Output, _azimuth_storage_v1_VerifyShardsResponse__Output>
 }
