@@ -57,6 +57,14 @@ export class CheckedMachine implements StateMachine {
     return this.machine.createSnapshot();
   }
 
+  wholeSnapshot(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    return this.machine.wholeSnapshot(chunks);
+  }
+
+  releaseSnapshots(index: number): Promise<void> {
+    return this.machine.releaseSnapshots(index);
+  }
+
   async installSnapshot(lastIncludedIndex: number, chunks: AsyncIterable<Buffer>): Promise<void> {
     await this.machine.installSnapshot(lastIncludedIndex, chunks);
     this.#visibleIndex = lastIncludedIndex;

@@ -1,7 +1,8 @@
 import type { Clock, Random } from '@azimuth/common';
 import { silentLogger, StoreError } from '@azimuth/common';
 import type { Command } from '@azimuth/proto';
-import type { SimFileDisk, SimNetwork, VirtualClock } from '@azimuth/testkit';
+import { SimFileDisk } from '@azimuth/testkit';
+import type { SimNetwork, VirtualClock } from '@azimuth/testkit';
 
 import { DEFAULT_RAFT_CONFIG } from '../../../packages/metadata-raft/src/core/config';
 import type { Message } from '../../../packages/metadata-raft/src/core/message';
@@ -13,6 +14,7 @@ import { GroupStateMachine } from '../../../packages/metadata-raft/src/state-mac
 import { IndexCommandSet } from '../../../packages/metadata-raft/src/state-machine/index-commands';
 import { MemoryKeyValueStore } from '../../../packages/metadata-raft/src/state-machine/memory-key-value-store';
 import { RootCommandSet } from '../../../packages/metadata-raft/src/state-machine/root-commands';
+import { SeparatedStore } from '../../../packages/metadata-raft/src/state-machine/separated-store';
 import type { TransportReceiver } from '../../../packages/metadata-raft/src/transport/transport';
 
 import { CheckedMachine } from './checked-machine';
@@ -22,6 +24,10 @@ import type { Question } from './question';
 import type { SafetyChecker } from './safety-checker';
 import { SimKeyValueStore, tearStore } from './sim-key-value-store';
 import { SimTransport } from './sim-transport';
+
+/** So small that most bodies of the workload lie in files, of which there are many. */
+const VALUE_BYTES_MIN = 16;
+const VALUE_FILE_BYTES_MAX = 1024;
 
 export interface SimNodeOptions {
   readonly id: string;
@@ -67,6 +73,8 @@ export class SimNode {
   readonly #options: SimNodeOptions;
   /** The files of the state machines; they outlive the process. */
   readonly #stores = new Map<string, MemoryKeyValueStore>();
+  /** The files of their large values, by group. */
+  readonly #valueDisks = new Map<string, SimFileDisk>();
   readonly #groups = new Map<string, GroupOfNode>();
   #driver: MetadataDriver | null = null;
   #life = 0;
@@ -139,6 +147,7 @@ export class SimNode {
     this.#pausedUntilMs = 0;
     this.#groups.clear();
     this.#options.disk.crash(kind);
+    for (const disk of this.#valueDisks.values()) disk.crash(kind);
     this.#options.onTrace(`${this.id} ${kind}`);
     if (kind === 'process') return;
     this.#boots += 1;
@@ -151,6 +160,7 @@ export class SimNode {
     this.#isDiskReplaced = true;
     this.#isStateTorn = false;
     for (const name of this.#options.groups) this.#stores.set(name, new MemoryKeyValueStore());
+    for (const disk of this.#valueDisks.values()) disk.replace();
     this.#options.onTrace(`${this.id} disk replaced`);
   }
 
@@ -213,12 +223,16 @@ export class SimNode {
     const machines = new Map<string, CheckedMachine>();
     for (const name of groups) {
       const files = this.#stores.get(name) as MemoryKeyValueStore;
-      const machine = await GroupStateMachine.open(
-        new SimKeyValueStore(files, nodeClock),
-        (records, counters): SimCommandSet =>
-          name === 'root'
-            ? new RootCommandSet(records, counters)
-            : new IndexCommandSet(records, counters),
+      const store = await SeparatedStore.open({
+        base: new SimKeyValueStore(files, nodeClock),
+        disk: this.#valueDiskOf(name).mount(),
+        valueBytesMin: VALUE_BYTES_MIN,
+        fileBytesMax: VALUE_FILE_BYTES_MAX,
+      });
+      const machine = await GroupStateMachine.open(store, (records, counters): SimCommandSet =>
+        name === 'root'
+          ? new RootCommandSet(records, counters)
+          : new IndexCommandSet(records, counters),
       );
       machines.set(name, new CheckedMachine(name, machine, checker));
     }
@@ -270,6 +284,15 @@ export class SimNode {
     group.onLeadershipChange(({ role }) => {
       if (role === 'leader') this.#options.onLeader(this, name);
     });
+  }
+
+  #valueDiskOf(name: string): SimFileDisk {
+    let disk = this.#valueDisks.get(name);
+    if (disk === undefined) {
+      disk = new SimFileDisk(this.#options.clock, this.#options.random);
+      this.#valueDisks.set(name, disk);
+    }
+    return disk;
   }
 
   #require(name: string): GroupOfNode {

@@ -64,6 +64,7 @@ export class DriverGroup implements RaftGroup {
   #applying: Promise<void> | null = null;
   #compacting: Promise<void> | null = null;
   #isReceivingSnapshot = false;
+  #snapshotsBeingSent = 0;
   #isCompactionForced = false;
   /** A tick found committed entries; they go to the state machine now, many or few. */
   #isApplyOverdue = false;
@@ -188,7 +189,7 @@ export class DriverGroup implements RaftGroup {
       // A snapshot of the leader may have overtaken it.
       if (compaction.snapshot.index <= (this.#snapshot?.index ?? 0)) return;
       this.#snapshot = compaction.snapshot;
-      await host.snapshots.removeOlder(this.name, compaction.snapshot.index);
+      await this.#removeSnapshotsBefore(compaction.snapshot.index);
     }
   }
 
@@ -223,6 +224,7 @@ export class DriverGroup implements RaftGroup {
       this.requestCompaction();
       return;
     }
+    const chunks = host.snapshots.read(this.name, snapshot.index);
     const transfer: SnapshotTransfer = {
       group: this.name,
       from: request.from,
@@ -230,9 +232,11 @@ export class DriverGroup implements RaftGroup {
       lastIncludedIndex: snapshot.index,
       lastIncludedTerm: snapshot.term,
       voters: host.voters,
-      chunks: host.snapshots.read(this.name, snapshot.index),
+      chunks: this.stateMachine.wholeSnapshot?.(chunks) ?? chunks,
     };
+    this.#snapshotsBeingSent += 1;
     const report = (isAccepted: boolean): void => {
+      this.#snapshotsBeingSent -= 1;
       if (this.#isClosed) return;
       node.reportSnapshot(request.to, isAccepted);
       host.wake();
@@ -381,7 +385,7 @@ export class DriverGroup implements RaftGroup {
     assert(this.stateMachine.lastApplied() === index, 'the snapshot was not taken over');
     node.applied(index);
     this.#snapshot = snapshot;
-    await host.snapshots.removeOlder(this.name, index);
+    await this.#removeSnapshotsBefore(index);
   }
 
   #isCompactionDue(): boolean {
@@ -418,6 +422,12 @@ export class DriverGroup implements RaftGroup {
       .finally(() => {
         this.#compacting = null;
       });
+  }
+
+  async #removeSnapshotsBefore(index: LogIndex): Promise<void> {
+    await this.#require().host.snapshots.removeOlder(this.name, index);
+    // One that is being sent is read from what would be released; the next time will do.
+    if (this.#snapshotsBeingSent === 0) await this.stateMachine.releaseSnapshots?.(index);
   }
 
   #settleReads(): void {

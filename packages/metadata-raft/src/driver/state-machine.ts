@@ -25,6 +25,13 @@ export interface StateMachine {
    */
   apply(entries: readonly CommittedEntry[]): Promise<readonly unknown[]>;
   createSnapshot(): Promise<StateMachineSnapshot>;
+  /**
+   * What `createSnapshot` gave may refer to files of this machine; this is the same for others.
+   * The snapshot must not be released meanwhile.
+   */
+  wholeSnapshot?(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+  /** No snapshot of before `index` is kept, so what only they refer to may go. */
+  releaseSnapshots?(index: LogIndex): Promise<void>;
   /** Replaces the whole state; `lastApplied` is `lastIncludedIndex` afterwards. */
   installSnapshot(lastIncludedIndex: LogIndex, chunks: AsyncIterable<Buffer>): Promise<void>;
   /** Back to the empty state: the files cannot be trusted and are rebuilt from snapshot and log. */

@@ -15,6 +15,7 @@ import type { CommandSet, CommandSetFactory } from '../state-machine/group-state
 import { IndexCommandSet } from '../state-machine/index-commands';
 import { LevelKeyValueStore } from '../state-machine/level-key-value-store';
 import { RootCommandSet } from '../state-machine/root-commands';
+import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
 import type { RaftPeer } from '../transport/rpc-transport';
 import { Controller } from './controller';
@@ -236,6 +237,8 @@ async function openMachine<T extends CommandSet>(
   const writeBufferBytes =
     group === 'root' ? WRITE_BUFFER_BYTES_MIN : Math.max(WRITE_BUFFER_BYTES_MIN, share);
   const directory = join(dataDirectory, 'state', group);
-  const store = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
-  return GroupStateMachine.open(store, create);
+  const level = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
+  if (group === 'root') return GroupStateMachine.open(level, create);
+  const disk = await openFileLogDisk(join(dataDirectory, 'values', group));
+  return GroupStateMachine.open(await SeparatedStore.open({ base: level, disk }), create);
 }

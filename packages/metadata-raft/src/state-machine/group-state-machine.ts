@@ -10,7 +10,7 @@ import { counterValues, countersOf, newCounters } from './counters';
 import type { Counters } from './counters';
 import type { KeyValueStore } from './key-value-store';
 import { plainKey } from './record-keys';
-import { decodeChunks, snapshotChunks } from './snapshot-codec';
+import { decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
 
 const META_KEY = plainKey('m', Buffer.alloc(0));
 const FORMAT_VERSION = 1;
@@ -130,8 +130,17 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   createSnapshot(): Promise<StateMachineSnapshot> {
     return Promise.resolve({
       lastIncludedIndex: this.#lastApplied,
-      chunks: this.#soundChunks(snapshotChunks(this.#store)),
+      chunks: this.#soundChunks(snapshotChunks(this.#store, this.#lastApplied)),
     });
+  }
+
+  wholeSnapshot(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    const { separation } = this.#store;
+    return separation === undefined ? chunks : wholeChunks(chunks, separation.read);
+  }
+
+  async releaseSnapshots(index: number): Promise<void> {
+    await this.#store.separation?.release(index);
   }
 
   async installSnapshot(lastIncludedIndex: number, chunks: AsyncIterable<Buffer>): Promise<void> {
@@ -139,7 +148,8 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#nowMs = 0;
     await this.#store.clear();
     let meta: Buffer | null = null;
-    for await (const batch of decodeChunks(chunks)) {
+    const resolve = this.#store.separation?.read ?? null;
+    for await (const batch of decodeChunks(chunks, resolve)) {
       meta = batch.find(({ key }) => key.equals(META_KEY))?.value ?? meta;
       const operations = batch.filter(({ key }) => !key.equals(META_KEY));
       if (operations.length > 0) await this.#store.write(operations);

@@ -1,7 +1,18 @@
+/** Where a value lies that a store keeps in a file of its own. */
+export interface ValueReference {
+  readonly file: number;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** The last four bytes of the value. */
+  readonly checksum: number;
+}
+
 /** One change of an atomic write; a null value deletes the key. */
 export interface KeyValueOperation {
   readonly key: Buffer;
   readonly value: Buffer | null;
+  /** The store has the value there already, durably: it need not be written again. */
+  readonly reference?: ValueReference;
 }
 
 export type KeyValuePair = readonly [key: Buffer, value: Buffer];
@@ -21,6 +32,30 @@ export interface RangeReader {
   close(): Promise<void>;
 }
 
+/** A record as it is kept: the value itself, or where it lies. */
+export type StoredPair = readonly [key: Buffer, value: Buffer | ValueReference];
+
+/** Every record of a store as it was when the view was made. Must be closed. */
+export interface FrozenView {
+  /** The next records, at most `limit` (≥ 1); an empty answer is the end. */
+  next(limit: number): Promise<readonly StoredPair[]>;
+  /**
+   * Makes durable what the references point at, and keeps it until `release` is called with a
+   * greater index.
+   */
+  hold(index: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Of a store that keeps large values in files, which a snapshot refers to instead of copying. */
+export interface ValueSeparation {
+  freeze(): FrozenView;
+  /** @throws StoreError STATE_CORRUPT */
+  read(reference: ValueReference): Buffer;
+  /** The snapshots up to an index before `index` are gone. */
+  release(index: number): Promise<void>;
+}
+
 /**
  * What a state machine keeps its records in: ordered, atomic, not trusted. Durability is not asked
  * of it, because everything in it can be made again from a snapshot and the log; but a write is
@@ -37,4 +72,5 @@ export interface KeyValueStore {
   /** Marks the content as not to be trusted: the next open begins with an empty store. */
   condemn(): void;
   close(): Promise<void>;
+  readonly separation?: ValueSeparation;
 }

@@ -3,62 +3,143 @@ import { crc32c } from '@node-rs/crc32';
 import { StoreError } from '@azimuth/common';
 
 import { verifiedContent } from './checked-store';
-import type { KeyValueOperation, KeyValueStore } from './key-value-store';
+import type {
+  FrozenView,
+  KeyValueOperation,
+  KeyValueStore,
+  StoredPair,
+  ValueReference,
+} from './key-value-store';
+import { decodeReference, encodeReference, REFERENCE_BYTES } from './value-files';
 
 /**
  * A snapshot is a header, then records [key length u32][value length u32][key][value], then a
- * trailer [FFFFFFFF][record count u32][CRC-32C over all before the trailer, u32]. Values keep the
- * checksum they are stored with, and both sides verify it. Chunks cut this stream anywhere.
+ * trailer [FFFFFFFF][record count u32][checksum u32]. Values keep the checksum they are stored with,
+ * and both sides verify it. Chunks cut this stream anywhere.
+ *
+ * On the disk where it was made, a value that lies in a value file is a reference to it, and the
+ * greatest bit of its length is set; the length is that of the value. The checksum of the trailer
+ * is a CRC-32C over lengths, key and checksum of every value, which does not depend on where it is.
+ * In format 1, which is read only, it is one over everything before the trailer.
  */
-const HEADER = Buffer.from('AZSS\x01', 'latin1');
+const HEADER = Buffer.from('AZSS\x02', 'latin1');
+const HEADER_1 = Buffer.from('AZSS\x01', 'latin1');
 const TRAILER_MARK = 0xffff_ffff;
 const TRAILER_BYTES = 12;
+const LENGTHS_BYTES = 8;
+const REFERENCE_BIT = 0x8000_0000;
 const CHUNK_BYTES = 256 * 1024;
 const RECORDS_PER_READ = 1_000;
 const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 const EVERYTHING = { from: Buffer.from([0x00]), to: Buffer.from([0xff]) };
 
-/** Reads the store as it is at this moment, also when the chunks are consumed much later. */
-export function snapshotChunks(store: KeyValueStore): AsyncIterable<Buffer> {
-  return encodeChunks(store.range(EVERYTHING));
+type Resolve = (reference: ValueReference) => Buffer;
+
+/**
+ * Reads the store as it is at this moment, also when the chunks are consumed much later. What the
+ * references of the chunks point at is durable, and held for `index`, before the last of them.
+ */
+export function snapshotChunks(store: KeyValueStore, index: number): AsyncIterable<Buffer> {
+  const view = store.separation?.freeze() ?? viewOf(store);
+  return chunksOfView(view, index);
 }
 
-async function* encodeChunks(reader: ReturnType<KeyValueStore['range']>): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [HEADER];
-  let pieceBytes = HEADER.length;
-  let checksum = 0;
-  let count = 0;
-  const take = (): Buffer => {
-    const chunk = Buffer.concat(pieces);
-    checksum = crc32c(chunk, checksum);
-    pieces = [];
-    pieceBytes = 0;
-    return chunk;
+/** The snapshot that a store made, with values in place of references. */
+export async function* wholeChunks(
+  chunks: AsyncIterable<Buffer>,
+  resolve: Resolve | null,
+): AsyncGenerator<Buffer> {
+  const encoder = new SnapshotEncoder();
+  for await (const batch of decodeChunks(chunks, resolve)) {
+    for (const { key, value } of batch) {
+      encoder.add(key, value as Buffer);
+      if (encoder.isChunkFull) yield encoder.take();
+    }
+  }
+  yield encoder.take();
+  yield encoder.trailer();
+}
+
+function viewOf(store: KeyValueStore): FrozenView {
+  const reader = store.range(EVERYTHING);
+  return {
+    next: (limit) => reader.next(limit),
+    hold: () => Promise.resolve(),
+    close: () => reader.close(),
   };
+}
+
+async function* chunksOfView(view: FrozenView, index: number): AsyncGenerator<Buffer> {
+  const encoder = new SnapshotEncoder();
   try {
     for (;;) {
-      const pairs = await reader.next(RECORDS_PER_READ);
+      const pairs: readonly StoredPair[] = await view.next(RECORDS_PER_READ);
       if (pairs.length === 0) break;
       for (const [key, value] of pairs) {
-        verifiedContent(key, value);
-        const lengths = Buffer.allocUnsafe(8);
-        lengths.writeUInt32BE(key.length, 0);
-        lengths.writeUInt32BE(value.length, 4);
-        pieces.push(lengths, key, value);
-        pieceBytes += lengths.length + key.length + value.length;
-        count += 1;
-        if (pieceBytes >= CHUNK_BYTES) yield take();
+        if (Buffer.isBuffer(value)) verifiedContent(key, value);
+        encoder.add(key, value);
+        if (encoder.isChunkFull) yield encoder.take();
       }
     }
-    yield take();
+    yield encoder.take();
+    await view.hold(index);
+    yield encoder.trailer();
+  } finally {
+    await view.close();
+  }
+}
+
+class SnapshotEncoder {
+  #pieces: Buffer[] = [HEADER];
+  #pieceBytes = HEADER.length;
+  #checksum = 0;
+  #count = 0;
+
+  get isChunkFull(): boolean {
+    return this.#pieceBytes >= CHUNK_BYTES;
+  }
+
+  add(key: Buffer, value: Buffer | ValueReference): void {
+    const isInline = Buffer.isBuffer(value);
+    const sizeBytes = isInline ? value.length : value.sizeBytes;
+    const stored = isInline ? value : encodeReference(value);
+    this.#checksum = chain(this.#checksum, key, sizeBytes, wordOf(value));
+    const lengths = Buffer.allocUnsafe(LENGTHS_BYTES);
+    lengths.writeUInt32BE(key.length, 0);
+    lengths.writeUInt32BE((isInline ? sizeBytes : sizeBytes | REFERENCE_BIT) >>> 0, 4);
+    this.#pieces.push(lengths, key, stored);
+    this.#pieceBytes += LENGTHS_BYTES + key.length + stored.length;
+    this.#count += 1;
+  }
+
+  take(): Buffer {
+    const chunk = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    return chunk;
+  }
+
+  trailer(): Buffer {
     const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
     trailer.writeUInt32BE(TRAILER_MARK, 0);
-    trailer.writeUInt32BE(count, 4);
-    trailer.writeUInt32BE(checksum, 8);
-    yield trailer;
-  } finally {
-    await reader.close();
+    trailer.writeUInt32BE(this.#count, 4);
+    trailer.writeUInt32BE(this.#checksum, 8);
+    return trailer;
   }
+}
+
+/** The checksum that a value carries. */
+function wordOf(value: Buffer | ValueReference): number {
+  return Buffer.isBuffer(value) ? value.readUInt32LE(value.length - 4) : value.checksum;
+}
+
+function chain(checksum: number, key: Buffer, sizeBytes: number, word: number): number {
+  const bytes = Buffer.allocUnsafe(12 + key.length);
+  bytes.writeUInt32BE(key.length, 0);
+  bytes.writeUInt32BE(sizeBytes, 4);
+  bytes.writeUInt32LE(word, 8);
+  key.copy(bytes, 12);
+  return crc32c(bytes, checksum);
 }
 
 /**
@@ -69,31 +150,32 @@ async function* encodeChunks(reader: ReturnType<KeyValueStore['range']>): AsyncG
  */
 export async function* decodeChunks(
   chunks: AsyncIterable<Buffer>,
+  resolve: Resolve | null = null,
 ): AsyncGenerator<readonly KeyValueOperation[]> {
   let rest: Buffer = Buffer.alloc(0);
   let checksum = 0;
   let count = 0;
-  let hasHeader = false;
+  let format: 0 | 1 | 2 = 0;
   let isComplete = false;
   for await (const chunk of chunks) {
     if (isComplete) throw mismatch('bytes after the end');
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let position = 0;
-    if (!hasHeader) {
+    if (format === 0) {
       if (rest.length < HEADER.length) continue;
-      if (!rest.subarray(0, HEADER.length).equals(HEADER)) throw mismatch('header');
-      hasHeader = true;
+      format = formatOf(rest);
       position = HEADER.length;
     }
     const batch: KeyValueOperation[] = [];
     for (;;) {
-      const record = readRecord(rest, position);
+      const record = readRecord(rest, position, resolve);
       if (record === null) break;
       position = record.end;
       batch.push(record.operation);
+      if (format === 2) checksum = chainOf(checksum, record.operation);
       count += 1;
     }
-    checksum = crc32c(rest.subarray(0, position), checksum);
+    if (format === 1) checksum = crc32c(rest.subarray(0, position), checksum);
     rest = rest.subarray(position);
     if (batch.length > 0) yield batch;
     isComplete = isTrailer(rest, count, checksum);
@@ -101,21 +183,44 @@ export async function* decodeChunks(
   if (!isComplete) throw mismatch('the end is missing');
 }
 
+function formatOf(bytes: Buffer): 1 | 2 {
+  const header = bytes.subarray(0, HEADER.length);
+  if (header.equals(HEADER)) return 2;
+  if (header.equals(HEADER_1)) return 1;
+  throw mismatch('header');
+}
+
+function chainOf(checksum: number, { key, value }: KeyValueOperation): number {
+  const bytes = value as Buffer;
+  return chain(checksum, key, bytes.length, wordOf(bytes));
+}
+
 function readRecord(
   bytes: Buffer,
   position: number,
+  resolve: Resolve | null,
 ): { readonly operation: KeyValueOperation; readonly end: number } | null {
-  if (bytes.length - position < 8) return null;
+  if (bytes.length - position < LENGTHS_BYTES) return null;
   const keyBytes = bytes.readUInt32BE(position);
   if (keyBytes === TRAILER_MARK) return null;
-  const valueBytes = bytes.readUInt32BE(position + 4);
-  if (keyBytes + valueBytes > RECORD_BYTES_MAX) throw mismatch('record size');
-  const end = position + 8 + keyBytes + valueBytes;
+  const length = bytes.readUInt32BE(position + 4);
+  const isReference = length >= REFERENCE_BIT;
+  const sizeBytes = isReference ? length - REFERENCE_BIT : length;
+  if (keyBytes + sizeBytes > RECORD_BYTES_MAX) throw mismatch('record size');
+  const valueAt = position + LENGTHS_BYTES + keyBytes;
+  const end = valueAt + (isReference ? REFERENCE_BYTES : sizeBytes);
   if (bytes.length < end) return null;
-  const key = Buffer.from(bytes.subarray(position + 8, position + 8 + keyBytes));
-  const value = Buffer.from(bytes.subarray(position + 8 + keyBytes, end));
+  const key = Buffer.from(bytes.subarray(position + LENGTHS_BYTES, valueAt));
+  const stored = Buffer.from(bytes.subarray(valueAt, end));
+  if (!isReference) {
+    verifiedContent(key, stored);
+    return { operation: { key, value: stored }, end };
+  }
+  const reference = decodeReference(stored);
+  if (resolve === null || reference.sizeBytes !== sizeBytes) throw mismatch('reference');
+  const value = resolve(reference);
   verifiedContent(key, value);
-  return { operation: { key, value }, end };
+  return { operation: { key, value, reference }, end };
 }
 
 /** True for the whole trailer, false for a part of it or something else. */

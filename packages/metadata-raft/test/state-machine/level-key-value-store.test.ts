@@ -7,6 +7,8 @@ import type { ListVersionsResult, VersionPosition } from '@azimuth/proto';
 import { LevelKeyValueStore } from '../../src/state-machine/level-key-value-store';
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import type { KeyValueStore } from '../../src/state-machine/key-value-store';
+import { SeparatedStore } from '../../src/state-machine/separated-store';
+import { RamDisk } from '../log/ram-disk';
 import { BUCKET_ID, draftOf, IndexDriver, inlineData, openIndex } from './index-fixture';
 
 const EVERYTHING = { from: Buffer.from([0]), to: Buffer.from([0xff]) };
@@ -33,6 +35,10 @@ describe('key-value stores', () => {
 
   const stores: [string, () => Promise<KeyValueStore>][] = [
     ['level', () => openLevel()],
+    [
+      'separated',
+      async () => SeparatedStore.open({ base: await openLevel(), disk: new RamDisk() }),
+    ],
     ['memory', () => Promise.resolve(new MemoryKeyValueStore())],
   ];
 
