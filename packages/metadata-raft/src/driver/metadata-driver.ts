@@ -278,6 +278,7 @@ export class MetadataDriver implements TransportReceiver {
     // The order matters for a crash in between: without files and log there is nothing to trust.
     await this.#storage.forget(name);
     await snapshots.removeAll(name);
+    await stateMachine.releaseSnapshots?.(Number.MAX_SAFE_INTEGER);
     await stateMachine.reset();
     this.#options.onFinding?.({ group: name, problem: 'state', remedy: 'peers' });
   }

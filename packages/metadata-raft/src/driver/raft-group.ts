@@ -64,7 +64,7 @@ export class DriverGroup implements RaftGroup {
   #applying: Promise<void> | null = null;
   #compacting: Promise<void> | null = null;
   #isReceivingSnapshot = false;
-  #snapshotsBeingSent = 0;
+  #snapshotsBeingRead = 0;
   #isCompactionForced = false;
   /** A tick found committed entries; they go to the state machine now, many or few. */
   #isApplyOverdue = false;
@@ -234,9 +234,9 @@ export class DriverGroup implements RaftGroup {
       voters: host.voters,
       chunks: this.stateMachine.wholeSnapshot?.(chunks) ?? chunks,
     };
-    this.#snapshotsBeingSent += 1;
+    this.#snapshotsBeingRead += 1;
     const report = (isAccepted: boolean): void => {
-      this.#snapshotsBeingSent -= 1;
+      this.#snapshotsBeingRead -= 1;
       if (this.#isClosed) return;
       node.reportSnapshot(request.to, isAccepted);
       host.wake();
@@ -252,20 +252,25 @@ export class DriverGroup implements RaftGroup {
   }
 
   /**
-   * Reads the newest snapshot file against its checksums; a damaged one is replaced by another of
-   * the state as it is. `pace` is awaited after each piece.   */
+   * Reads the newest snapshot, with what it refers to, against its checksums; a damaged one is
+   * replaced by another of the state as it is. `pace` is awaited after each piece.
+   */
   async verifySnapshot(pace: (bytes: number) => Promise<void>): Promise<void> {
     const { host } = this.#require();
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
+    this.#snapshotsBeingRead += 1;
     try {
-      for await (const chunk of host.snapshots.read(this.name, snapshot.index)) {
+      const chunks = host.snapshots.read(this.name, snapshot.index);
+      for await (const chunk of this.stateMachine.wholeSnapshot?.(chunks) ?? chunks) {
         await pace(chunk.length);
         if (this.#isClosed || this.#snapshot !== snapshot) return;
       }
     } catch (error) {
       if (!hasCode(error, 'STATE_CORRUPT')) throw error;
       this.#replaceSnapshot(snapshot);
+    } finally {
+      this.#snapshotsBeingRead -= 1;
     }
   }
 
@@ -426,8 +431,8 @@ export class DriverGroup implements RaftGroup {
 
   async #removeSnapshotsBefore(index: LogIndex): Promise<void> {
     await this.#require().host.snapshots.removeOlder(this.name, index);
-    // One that is being sent is read from what would be released; the next time will do.
-    if (this.#snapshotsBeingSent === 0) await this.stateMachine.releaseSnapshots?.(index);
+    // What one that is being read refers to would be released; the next time will do.
+    if (this.#snapshotsBeingRead === 0) await this.stateMachine.releaseSnapshots?.(index);
   }
 
   #settleReads(): void {

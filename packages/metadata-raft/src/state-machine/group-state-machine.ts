@@ -8,7 +8,7 @@ import type { CommandContext } from './command-context';
 import { CommandLedger } from './command-ledger';
 import { counterValues, countersOf, newCounters } from './counters';
 import type { Counters } from './counters';
-import type { KeyValueStore } from './key-value-store';
+import type { KeyValueStore, ValueReference } from './key-value-store';
 import { plainKey } from './record-keys';
 import { decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
 
@@ -67,6 +67,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   readonly commands: T;
   #lastApplied = 0;
   #nowMs = 0;
+  #isCondemned = false;
 
   private constructor(store: KeyValueStore, create: CommandSetFactory<T>) {
     this.#store = store;
@@ -127,7 +128,9 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     return answers;
   }
 
+  /** @throws StoreError STATE_CORRUPT when the state is known to be damaged */
   createSnapshot(): Promise<StateMachineSnapshot> {
+    if (this.#isCondemned) return Promise.reject(new StoreError('STATE_CORRUPT'));
     return Promise.resolve({
       lastIncludedIndex: this.#lastApplied,
       chunks: this.#soundChunks(snapshotChunks(this.#store, this.#lastApplied)),
@@ -136,7 +139,16 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   wholeSnapshot(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
     const { separation } = this.#store;
-    return separation === undefined ? chunks : wholeChunks(chunks, separation.read);
+    if (separation === undefined) return chunks;
+    // A value that a snapshot refers to is most likely the one that the state refers to.
+    const resolve = (reference: ValueReference): Buffer => {
+      try {
+        return separation.read(reference);
+      } catch (error) {
+        throw this.#condemnIfCorrupt(error);
+      }
+    };
+    return wholeChunks(chunks, resolve);
   }
 
   async releaseSnapshots(index: number): Promise<void> {
@@ -148,7 +160,9 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#nowMs = 0;
     await this.#store.clear();
     let meta: Buffer | null = null;
-    const resolve = this.#store.separation?.read ?? null;
+    const { separation } = this.#store;
+    const resolve =
+      separation === undefined ? null : (at: ValueReference): Buffer => separation.read(at);
     for await (const batch of decodeChunks(chunks, resolve)) {
       meta = batch.find(({ key }) => key.equals(META_KEY))?.value ?? meta;
       const operations = batch.filter(({ key }) => !key.equals(META_KEY));
@@ -175,6 +189,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   /** The content proved to be damaged: after a restart it is rebuilt from a peer. */
   condemn(): void {
+    this.#isCondemned = true;
     this.#store.condemn();
   }
 

@@ -19,6 +19,14 @@ const put = (key: string, text: string) => ({
   data: inlineData(text),
 });
 
+interface Change {
+  readonly kind: string;
+  readonly key: number;
+  readonly sizeBytes: number | null;
+  readonly isLast: boolean;
+  readonly isReopened: boolean;
+}
+
 /** The files of one node: they outlive the store. */
 class Files {
   readonly base = new MemoryKeyValueStore();
@@ -72,7 +80,7 @@ describe('values beside the store', () => {
       isLast: fc.boolean(),
       isReopened: fc.boolean(),
     });
-    const property = async (changes: readonly fc.TypeOf<typeof change>[]): Promise<void> => {
+    const property = async (changes: readonly Change[]): Promise<void> => {
       const files = new Files();
       let store = await files.open();
       const model = new Map<string, string>();
@@ -212,6 +220,7 @@ describe('values beside the store', () => {
         for await (const chunk of whole()) expect(chunk).toBeDefined();
       };
       await expect(read()).rejects.toMatchObject(FAILURE);
+      await expect(found.machine.createSnapshot()).rejects.toMatchObject(FAILURE);
       await expect(found.machine.installSnapshot(index, replay(chunks))).rejects.toMatchObject(
         FAILURE,
       );
