@@ -1,12 +1,11 @@
 import { assert } from '@azimuth/common';
 
-import { isVoter, membersOf } from './membership';
+import { isVoter } from './membership';
 import type { NodeId, Term, VoteRequest, VoteResponse } from './message';
-import { Progress } from './progress';
 import { isQuorum, voteOutcome, votersOf } from './quorum';
 import type { RaftState } from './raft-state';
 import { isDamaged, isPromotable, randomElectionTimeoutTicks } from './raft-state';
-import { appendAsLeader, broadcastAppend } from './replication';
+import { appendAsLeader, broadcastAppend, followMembers } from './replication';
 
 export function becomeFollower(state: RaftState, term: Term, leaderId: NodeId | null): void {
   assert(term >= state.currentTerm, 'a term never goes back');
@@ -90,10 +89,7 @@ function becomeLeader(state: RaftState): void {
   resetRole(state, state.currentTerm);
   state.role = 'leader';
   state.leaderId = state.id;
-  for (const id of membersOf(state.configuration)) {
-    // Nothing is known of the others' logs, whatever they acknowledged to an earlier leader.
-    state.progress.set(id, new Progress(state.config, state.log.lastIndex + 1));
-  }
+  followMembers(state);
   const own = state.progress.get(state.id);
   assert(own !== undefined);
   own.matched(state.log.stableIndex);
@@ -119,7 +115,10 @@ export function checkQuorum(state: RaftState): void {
     becomeFollower(state, state.currentTerm, null);
     return;
   }
-  for (const [id, progress] of state.progress) progress.isRecentlyActive = id === state.id;
+  for (const [id, progress] of state.progress) {
+    progress.endRound();
+    if (id === state.id) progress.isRecentlyActive = true;
+  }
 }
 
 export type TransferRefusal = 'not-leader' | 'unknown-target';
@@ -143,6 +142,7 @@ function resetRole(state: RaftState, term: Term): void {
   state.leadTransferee = null;
   state.termStartIndex = 0;
   state.uncommittedBytes = 0;
+  state.settledConfigurationIndex = null;
   state.pendingReads = [];
   state.readQuorum = [];
   state.agreedIndex = 0;

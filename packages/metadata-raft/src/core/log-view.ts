@@ -1,6 +1,11 @@
 import { assert } from '@azimuth/common';
 
+import type { ConfigurationRecord } from './configuration-entry';
+import { configurationOf } from './configuration-entry';
+import { ConfigurationLog } from './configuration-log';
 import type { Entry, LogIndex, Term } from './message';
+import type { Configuration } from './quorum';
+import type { SnapshotMark } from './ready';
 
 /** The durable part of the log, as the core reads it. Reads are synchronous and never change it. */
 export interface LogReader {
@@ -19,12 +24,16 @@ export interface LogReader {
   entries(from: LogIndex, to: LogIndex, bytesMax: number): readonly Entry[];
 }
 
+/** Entry bytes that are read at once when a log is opened. */
+const SCAN_BYTES = 1024 * 1024;
+
 /**
  * The whole log of a node: what is durable, and behind it a tail that is not yet. The tail may be
  * replaced by a new leader while a part of it is being written.
  */
 export class LogView {
   readonly #storage: LogReader;
+  readonly #configurations: ConfigurationLog;
   #commitIndex: LogIndex;
   /** Entries from `#unstableFrom` on. They shadow whatever the storage has there. */
   #unstable: Entry[] = [];
@@ -32,14 +41,32 @@ export class LogView {
   /** Entries up to here were handed out for writing and have not been replaced since. */
   #writingTo: LogIndex;
   /** A snapshot that replaces the log and is not durable in the storage yet. */
-  #pendingSnapshot: { readonly index: LogIndex; readonly term: Term } | null = null;
+  #pendingSnapshot: SnapshotMark | null = null;
 
-  constructor(storage: LogReader, commitIndex: LogIndex) {
+  /** @param base the configuration in force where the durable log starts. */
+  constructor(storage: LogReader, commitIndex: LogIndex, base: Configuration) {
     this.#storage = storage;
     this.#commitIndex = Math.max(commitIndex, storage.snapshotIndex());
     assert(this.#commitIndex <= storage.lastIndex(), 'the log ends before the commit index');
     this.#unstableFrom = storage.lastIndex() + 1;
     this.#writingTo = storage.lastIndex();
+    this.#configurations = new ConfigurationLog(storage.snapshotIndex(), base);
+    this.#readConfigurations();
+  }
+
+  /** The latest in the log, committed or not. */
+  get configuration(): Configuration {
+    return this.#configurations.current;
+  }
+
+  /** The entry that brought {@link configuration}. */
+  get configurationIndex(): LogIndex {
+    return this.#configurations.currentIndex;
+  }
+
+  /** What was in force once the entry at `index` was in the log. */
+  configurationAt(index: LogIndex): Configuration {
+    return this.#configurations.at(index);
   }
 
   get commitIndex(): LogIndex {
@@ -69,7 +96,7 @@ export class LogView {
     return this.#pendingSnapshot?.term ?? this.#storage.snapshotTerm();
   }
 
-  get pendingSnapshot(): { readonly index: LogIndex; readonly term: Term } | null {
+  get pendingSnapshot(): SnapshotMark | null {
     return this.#pendingSnapshot;
   }
 
@@ -113,6 +140,7 @@ export class LogView {
     for (const entry of entries) {
       assert(entry.index === this.lastIndex + 1, 'a gap in the log');
       this.#unstable.push(entry);
+      this.#configurations.append(entry);
     }
   }
 
@@ -150,9 +178,10 @@ export class LogView {
   }
 
   /** Drops everything for a snapshot of the leader. */
-  restore(index: LogIndex, term: Term): void {
+  restore(index: LogIndex, term: Term, configuration: ConfigurationRecord): void {
     assert(index > this.#commitIndex, 'a snapshot would go back');
-    this.#pendingSnapshot = { index, term };
+    this.#pendingSnapshot = { index, term, configuration };
+    this.#configurations.restore(index, configurationOf(configuration));
     this.#unstable = [];
     this.#unstableFrom = index + 1;
     this.#writingTo = index;
@@ -161,6 +190,7 @@ export class LogView {
 
   /** Hands out what is to be written; {@link written} must follow. */
   takeUnstable(): readonly Entry[] {
+    this.#configurations.compactTo(this.#storage.snapshotIndex());
     this.#writingTo = this.lastIndex;
     return this.#unstable.slice();
   }
@@ -181,7 +211,19 @@ export class LogView {
     if (this.#pendingSnapshot?.index === index) this.#pendingSnapshot = null;
   }
 
+  #readConfigurations(): void {
+    const storage = this.#storage;
+    const end = storage.lastIndex() + 1;
+    for (let at = storage.snapshotIndex() + 1; at < end;) {
+      const entries = storage.entries(at, end, SCAN_BYTES);
+      assert(entries.length > 0);
+      for (const entry of entries) this.#configurations.append(entry);
+      at += entries.length;
+    }
+  }
+
   #truncateFrom(index: LogIndex): void {
+    this.#configurations.truncateFrom(index);
     if (index >= this.#unstableFrom) this.#unstable.length = index - this.#unstableFrom;
     else {
       this.#unstable = [];

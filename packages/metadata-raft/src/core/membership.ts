@@ -4,23 +4,33 @@ import type { NodeId } from './message';
 import type { Configuration } from './quorum';
 import { votersOf } from './quorum';
 
-/** A configuration that is not in transition. */
+/** Who is to be a member when a change is done. */
+export interface MembershipTarget {
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+}
+
+/** A configuration that is not in transition. Without a voter it is that of a node yet to join. */
 export function staticConfiguration(
   voters: readonly NodeId[],
   learners: readonly NodeId[] = [],
 ): Configuration {
-  assert(voters.length > 0, 'a group needs a voter');
   assert(new Set([...voters, ...learners]).size === voters.length + learners.length);
   return { voters: new Set(voters), outgoing: null, learners: new Set(learners) };
 }
 
-/** The joint phase of a change from `current` to `voters`: both sets decide (thesis, 4.3). */
-export function enterJoint(current: Configuration, voters: readonly NodeId[]): Configuration {
+/**
+ * The joint phase of a change from `current` to `target`: both sets of voters decide (thesis, 4.3).
+ * Who stops voting leaves for good: there is no way back from voter to learner.
+ */
+export function enterJoint(current: Configuration, target: MembershipTarget): Configuration {
   assert(current.outgoing === null, 'one change of membership at a time');
-  assert(voters.length > 0, 'a group needs a voter');
-  const incoming = new Set(voters);
-  const learners = [...current.learners].filter((id) => !incoming.has(id));
-  return { voters: incoming, outgoing: current.voters, learners: new Set(learners) };
+  assert(target.voters.length > 0, 'a group needs a voter');
+  assert(
+    target.learners.every((id) => !current.voters.has(id)),
+    'a voter does not become a learner',
+  );
+  return { ...staticConfiguration(target.voters, target.learners), outgoing: current.voters };
 }
 
 /** Ends the joint phase: from now on only the incoming set decides. */

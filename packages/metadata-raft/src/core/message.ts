@@ -1,3 +1,5 @@
+import type { ConfigurationRecord } from './configuration-entry';
+
 /** A Raft term; safe integer, 0 before the first election. */
 export type Term = number;
 /** A position in the log; 1-based, 0 = none, as in the paper. */
@@ -80,6 +82,8 @@ export interface InstallSnapshot extends Envelope {
   readonly type: 'InstallSnapshot';
   readonly lastIncludedIndex: LogIndex;
   readonly lastIncludedTerm: Term;
+  /** What a snapshot brings; the leader's request for one to be sent has none. */
+  readonly configuration: ConfigurationRecord | null;
 }
 
 export type Message =

@@ -21,6 +21,8 @@ export class Progress {
   nextIndex: LogIndex;
   /** Heard of since the last CheckQuorum round. */
   isRecentlyActive = false;
+  /** Heard of in the round before. */
+  wasRecentlyActive = false;
   /** In `snapshot`: the index that the snapshot on its way ends at. */
   snapshotIndex: LogIndex = 0;
   #isProbeSent = false;
@@ -107,6 +109,17 @@ export class Progress {
       const first = this.#inflight[0];
       if (first !== undefined) this.#freeTo(first.lastIndex);
     }
+  }
+
+  /** Heard of in this CheckQuorum round or the last. */
+  get isAlive(): boolean {
+    return this.isRecentlyActive || this.wasRecentlyActive;
+  }
+
+  /** The next CheckQuorum round begins. */
+  endRound(): void {
+    this.wasRecentlyActive = this.isRecentlyActive;
+    this.isRecentlyActive = false;
   }
 
   becomeProbe(): void {

@@ -3,10 +3,13 @@ import type { Random } from '@azimuth/common';
 
 import type { RaftConfig } from './config';
 import { assertRaftConfig } from './config';
+import type { ConfigurationRecord } from './configuration-entry';
+import { configurationRecord, isConfigurationEntry } from './configuration-entry';
 import { campaign, canTransferTo, checkQuorum } from './election';
 import type { TransferRefusal } from './election';
 import type { LogReader } from './log-view';
 import { LogView } from './log-view';
+import type { MembershipTarget } from './membership';
 import type { Entry, LogIndex, Message, NodeId, Term } from './message';
 import type { Configuration } from './quorum';
 import type { RaftState, Role } from './raft-state';
@@ -14,6 +17,8 @@ import { createRaftState, isDamaged } from './raft-state';
 import { startRead } from './read-index';
 import type { ReadRefusal } from './read-index';
 import type { HardState, ReadState, Ready } from './ready';
+import { beginChange, settleConfiguration } from './reconfigure';
+import type { MembershipRefusal } from './reconfigure';
 import type { ProposalRefusal } from './replication';
 import {
   appendAsLeader,
@@ -30,6 +35,7 @@ import { step } from './step';
 export interface RaftNodeOptions {
   readonly id: NodeId;
   readonly config: RaftConfig;
+  /** In force where `log` starts; the log may have later ones. */
   readonly configuration: Configuration;
   readonly random: Random;
   readonly log: LogReader;
@@ -46,6 +52,21 @@ export interface RaftStatus {
   readonly lastApplied: LogIndex;
   readonly lastIndex: LogIndex;
   readonly isDamaged: boolean;
+}
+
+/** Who belongs to a group. */
+export interface RaftMembership {
+  /** The latest in the log. */
+  readonly configuration: ConfigurationRecord;
+  readonly configurationIndex: LogIndex;
+  /** Committed, and not in the joint phase of a change. */
+  readonly isSettled: boolean;
+  /** What the leader knows of everybody; empty elsewhere. */
+  readonly members: readonly {
+    readonly nodeId: NodeId;
+    readonly matchIndex: LogIndex;
+    readonly isAlive: boolean;
+  }[];
 }
 
 /** The first index of what was appended, and its term; or why nothing was. */
@@ -70,7 +91,7 @@ export class RaftNode {
     assertRaftConfig(options.config);
     this.#state = createRaftState({
       ...options,
-      log: new LogView(options.log, options.lastApplied),
+      log: new LogView(options.log, options.lastApplied, options.configuration),
     });
     this.#durableHardState = options.hardState;
   }
@@ -152,6 +173,7 @@ export class RaftNode {
     let sizeBytes = 0;
     for (const bytes of data) {
       assert(bytes.length > 0, 'an empty entry is the no-op');
+      assert(!isConfigurationEntry(bytes), 'a configuration is not proposed as a command');
       sizeBytes += bytes.length;
     }
     const { uncommittedBytesMax } = state.config;
@@ -162,6 +184,39 @@ export class RaftNode {
     const firstIndex = appendAsLeader(state, data);
     broadcastAppend(state);
     return { firstIndex, term: state.currentTerm };
+  }
+
+  /** Begins a change of membership; answers where in the log, or why not. See `beginChange`. */
+  changeMembership(target: MembershipTarget): LogIndex | MembershipRefusal {
+    return beginChange(this.#state, target);
+  }
+
+  /** The configuration is committed and not in the joint phase of a change. */
+  get isMembershipSettled(): boolean {
+    const { log } = this.#state;
+    return log.configurationIndex <= log.commitIndex && log.configuration.outgoing === null;
+  }
+
+  membership(): RaftMembership {
+    const { log, progress, role } = this.#state;
+    return {
+      configuration: configurationRecord(log.configuration),
+      configurationIndex: log.configurationIndex,
+      isSettled: this.isMembershipSettled,
+      members:
+        role !== 'leader'
+          ? []
+          : Array.from(progress, ([nodeId, { matchIndex, isAlive }]) => ({
+              nodeId,
+              matchIndex,
+              isAlive: isAlive || nodeId === this.id,
+            })),
+    };
+  }
+
+  /** What was in force once the entry at `index`, which must not be compacted, was in the log. */
+  configurationAt(index: LogIndex): ConfigurationRecord {
+    return configurationRecord(this.#state.log.configurationAt(index));
   }
 
   /** Starts a read round; its context appears in {@link takeReadStates} when a quorum confirmed. */
@@ -240,6 +295,7 @@ export class RaftNode {
     if (done.snapshotIndex !== null) state.log.snapshotWritten(done.snapshotIndex);
     state.log.written(done.lastIndex);
     ownEntriesWritten(state, state.log.stableIndex);
+    settleConfiguration(state);
     for (const message of done.toSelf) step(state, message);
     finishRepair(state);
   }

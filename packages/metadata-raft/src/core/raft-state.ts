@@ -24,7 +24,8 @@ export interface RaftState {
   readonly random: Random;
   readonly log: LogView;
   readonly ready: ReadyQueue;
-  configuration: Configuration;
+  /** The latest in the log: nothing else sets it (pitfall 15). */
+  readonly configuration: Configuration;
 
   currentTerm: Term;
   votedFor: NodeId | null;
@@ -48,6 +49,8 @@ export interface RaftState {
   /** Index of the no-op of this term. */
   termStartIndex: LogIndex;
   uncommittedBytes: number;
+  /** The configuration entry whose commit was acted upon; see `settleConfiguration`. */
+  settledConfigurationIndex: LogIndex | null;
   lastReadContext: number;
   pendingReads: PendingRead[];
   /** Who made the last read round's quorum with this node; empty = not known yet. */
@@ -61,7 +64,6 @@ export interface RaftStateOptions {
   readonly config: RaftConfig;
   readonly random: Random;
   readonly log: LogView;
-  readonly configuration: Configuration;
   readonly hardState: HardState;
   readonly lastApplied: LogIndex;
 }
@@ -74,7 +76,9 @@ export function createRaftState(options: RaftStateOptions): RaftState {
     random: options.random,
     log: options.log,
     ready: new ReadyQueue(),
-    configuration: options.configuration,
+    get configuration() {
+      return options.log.configuration;
+    },
     currentTerm: hardState.currentTerm,
     votedFor: hardState.votedFor,
     repairIndex: hardState.repairIndex,
@@ -90,6 +94,7 @@ export function createRaftState(options: RaftStateOptions): RaftState {
     leadTransferee: null,
     termStartIndex: 0,
     uncommittedBytes: 0,
+    settledConfigurationIndex: null,
     lastReadContext: 0,
     pendingReads: [],
     readQuorum: [],

@@ -1,3 +1,4 @@
+import type { ConfigurationRecord } from './configuration-entry';
 import type { Entry, LogIndex, Message, NodeId, Term } from './message';
 
 /** What must survive a crash beside the log (paper, figure 2). */
@@ -16,6 +17,8 @@ export const INITIAL_HARD_STATE: HardState = { currentTerm: 0, votedFor: null, r
 export interface SnapshotMark {
   readonly index: LogIndex;
   readonly term: Term;
+  /** In force once the entry at `index` was in the log. */
+  readonly configuration: ConfigurationRecord;
 }
 
 /**

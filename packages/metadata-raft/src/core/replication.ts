@@ -1,6 +1,6 @@
 import { assert } from '@azimuth/common';
 
-import { isVoter } from './membership';
+import { isVoter, membersOf } from './membership';
 import type {
   AppendEntries,
   AppendEntriesResponse,
@@ -9,7 +9,7 @@ import type {
   LogIndex,
   NodeId,
 } from './message';
-import type { Progress } from './progress';
+import { Progress } from './progress';
 import { quorumIndex } from './quorum';
 import type { RaftState } from './raft-state';
 import { isDamaged } from './raft-state';
@@ -29,6 +29,26 @@ export function appendAsLeader(state: RaftState, data: readonly Uint8Array[]): L
   for (const bytes of data) state.uncommittedBytes += bytes.length;
   state.log.append(entries);
   return first;
+}
+
+/**
+ * Leader: keeps a progress for everyone who gets the log: the members, and those whom a change that
+ * is not committed yet would remove, so that they hear of it (pitfall 16). The leader itself is
+ * always among them, also when it manages the end of its own membership (thesis, 4.2.2).
+ */
+export function followMembers(state: RaftState): void {
+  const { log, config, progress } = state;
+  const followed = new Set([
+    ...membersOf(state.configuration),
+    ...membersOf(log.configurationAt(Math.min(log.commitIndex, log.configurationIndex))),
+    state.id,
+  ]);
+  for (const id of [...progress.keys()]) if (!followed.has(id)) progress.delete(id);
+  for (const id of followed) {
+    if (progress.has(id)) continue;
+    // Nothing is known of the others' logs, whatever they acknowledged to an earlier leader.
+    progress.set(id, new Progress(config, log.lastIndex + 1));
+  }
 }
 
 export function broadcastAppend(state: RaftState): void {
@@ -93,6 +113,7 @@ function sendSnapshot(state: RaftState, to: NodeId, progress: Progress): boolean
     term: state.currentTerm,
     lastIncludedIndex: snapshotIndex,
     lastIncludedTerm: snapshotTerm,
+    configuration: null,
   });
   return true;
 }

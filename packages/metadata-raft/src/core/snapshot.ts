@@ -1,3 +1,5 @@
+import { assert } from '@azimuth/common';
+
 import type { InstallSnapshot, LogIndex, NodeId } from './message';
 import type { RaftState } from './raft-state';
 import { respondToAppend, sendAppend } from './replication';
@@ -15,7 +17,8 @@ export function handleInstallSnapshot(state: RaftState, request: InstallSnapshot
     // The log reaches as far. Keeping it saves sending the tail again (paper, section 7).
     log.commitTo(index);
   } else {
-    log.restore(index, term);
+    assert(request.configuration !== null, 'a snapshot without a configuration');
+    log.restore(index, term, request.configuration);
   }
   state.agreedIndex = Math.max(state.agreedIndex, index);
   respondToAppend(state, request.from, { success: true, matchIndex: index });

@@ -11,6 +11,7 @@ import type { AppendEntries, Heartbeat, InstallSnapshot, Message, VoteRequest } 
 import { isVoteRequest } from './message';
 import type { RaftState } from './raft-state';
 import { confirmLeadership } from './read-index';
+import { settleConfiguration } from './reconfigure';
 import {
   handleAppendEntries,
   handleAppendResponse,
@@ -93,7 +94,9 @@ function stepCurrentTerm(state: RaftState, message: Exclude<Message, VoteRequest
       handleVoteResponse(state, message);
       return;
     case 'AppendEntriesResponse':
-      if (state.role === 'leader') handleAppendResponse(state, message);
+      if (state.role !== 'leader') return;
+      handleAppendResponse(state, message);
+      settleConfiguration(state);
       return;
     case 'HeartbeatResponse':
       if (state.role !== 'leader') return;

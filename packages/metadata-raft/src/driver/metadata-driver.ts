@@ -3,9 +3,12 @@ import type { Clock, Logger, Random } from '@azimuth/common';
 
 import { DEFAULT_RAFT_CONFIG } from '../core/config';
 import type { RaftConfig } from '../core/config';
+import type { ConfigurationRecord } from '../core/configuration-entry';
+import { configurationOf, configurationRecord } from '../core/configuration-entry';
 import { staticConfiguration } from '../core/membership';
 import type { Message, NodeId } from '../core/message';
 import { RaftNode } from '../core/raft-node';
+import type { SnapshotMark } from '../core/ready';
 import type { LogDisk } from '../log/log-disk';
 import type { GroupLog, GroupWrite, LogStorage } from '../log/log-storage';
 import { Wal } from '../log/wal';
@@ -27,7 +30,10 @@ import type { Finding, RaftGroup, StateMachine } from './state-machine';
 
 export interface MetadataDriverOptions {
   readonly nodeId: NodeId;
-  /** All nodes that decide, with this one. */
+  /**
+   * All nodes that decide where a new cluster starts. A log that has had its first start knows by
+   * itself who belongs to it.
+   */
   readonly voters: readonly NodeId[];
   /** The directory of log, votes and snapshots. */
   readonly disk: LogDisk;
@@ -74,7 +80,7 @@ export class MetadataDriver implements TransportReceiver {
   readonly #options: MetadataDriverOptions;
   readonly #defer: (callback: () => void) => void;
   readonly #groups = new Map<string, DriverGroup>();
-  #storage: LogStorage | null = null;
+  #storage: Wal | null = null;
   #condition: WalOpening['condition'] = 'created';
   #state: 'new' | 'running' | 'failed' | 'closed' = 'new';
   #isTurnScheduled = false;
@@ -84,7 +90,8 @@ export class MetadataDriver implements TransportReceiver {
   #cancelTick: (() => void) | null = null;
 
   constructor(options: MetadataDriverOptions) {
-    assert(options.voters.includes(options.nodeId), 'this node is not a voter');
+    const isFounder = options.voters.includes(options.nodeId);
+    assert(isFounder || options.whenEmpty === 'join', 'this node is not a voter');
     this.#options = options;
     this.#defer = options.defer ?? ((callback) => void setImmediate(callback));
   }
@@ -101,6 +108,11 @@ export class MetadataDriver implements TransportReceiver {
     return this.#state === 'running';
   }
 
+  /** Names the log of this node; empty before {@link start}. A new directory has another one. */
+  get incarnation(): string {
+    return this.#storage?.incarnation ?? '';
+  }
+
   /** How the log was found at the start. */
   get logCondition(): WalOpening['condition'] {
     return this.#condition;
@@ -115,7 +127,8 @@ export class MetadataDriver implements TransportReceiver {
   async start(): Promise<void> {
     assert(this.#state === 'new', 'a driver starts once');
     const { disk, whenEmpty, wal: walOptions, transport, logger, nodeId } = this.#options;
-    const { wal, condition } = await Wal.open({ disk, whenEmpty, ...walOptions });
+    const incarnation = this.#options.random.bytes(16).toString('hex');
+    const { wal, condition } = await Wal.open({ disk, whenEmpty, incarnation, ...walOptions });
     this.#storage = wal;
     this.#condition = condition;
     if (condition === 'damaged') {
@@ -187,14 +200,13 @@ export class MetadataDriver implements TransportReceiver {
   }
 
   #makeHost(snapshots: SnapshotStore): GroupHost {
-    const { clock, logger, voters, transport, raft = DEFAULT_RAFT_CONFIG } = this.#options;
+    const { clock, logger, transport, raft = DEFAULT_RAFT_CONFIG } = this.#options;
     const { tickMs = TICK_MS } = this.#options;
     const electionMs = raft.electionTimeoutTicksMax * tickMs;
     return {
       clock,
       logger,
       snapshots,
-      voters,
       readTimeoutMs: 2 * electionMs,
       transferTimeoutMs: 2 * electionMs,
       compactionBytesMin: this.#options.compactionBytesMin ?? COMPACTION_BYTES_MIN,
@@ -220,10 +232,11 @@ export class MetadataDriver implements TransportReceiver {
       if (!hasCode(error, 'STATE_CORRUPT', 'CHECKSUM_MISMATCH')) throw error;
       await this.#forgetGroup(group, host.snapshots, error);
     });
+    const configuration = await this.#recordStart(name, log);
     const node = new RaftNode({
       id: this.#options.nodeId,
       config: this.#options.raft ?? DEFAULT_RAFT_CONFIG,
-      configuration: staticConfiguration(this.#options.voters),
+      configuration: configurationOf(configuration),
       random: this.#options.random,
       log,
       hardState: log.hardState(),
@@ -231,7 +244,29 @@ export class MetadataDriver implements TransportReceiver {
     });
     group.run({ host, node, log }, host.snapshots.newest(name));
     // Nobody to ask: waiting for the time-out would only delay the start.
-    if (this.#options.voters.length === 1) node.campaign();
+    const { voters, outgoing } = node.membership().configuration;
+    if (voters.length === 1 && outgoing === null) node.campaign();
+  }
+
+  /** Makes sure that the start of the log has a configuration, and answers it. */
+  async #recordStart(group: string, log: GroupLog): Promise<ConfigurationRecord> {
+    const configuration = log.snapshotConfiguration() ?? this.#initialConfiguration();
+    if (log.snapshotConfiguration() === null) {
+      const start = { index: log.snapshotIndex(), term: log.snapshotTerm() };
+      await this.#writeStart(group, { ...start, configuration });
+    }
+    return configuration;
+  }
+
+  /** Of a node that has never been part of a cluster. */
+  #initialConfiguration(): ConfigurationRecord {
+    const { whenEmpty, voters } = this.#options;
+    return configurationRecord(staticConfiguration(whenEmpty === 'join' ? [] : voters));
+  }
+
+  async #writeStart(group: string, snapshot: SnapshotMark): Promise<void> {
+    assert(this.#storage !== null);
+    await this.#storage.write([{ group, hardState: null, snapshot, entries: [] }]);
   }
 
   /** @throws StoreError STATE_CORRUPT, CHECKSUM_MISMATCH when there is no way from file and log. */
@@ -240,7 +275,6 @@ export class MetadataDriver implements TransportReceiver {
     host: GroupHost,
     log: GroupLog,
   ): Promise<void> {
-    assert(this.#storage !== null);
     const snapshot = host.snapshots.newest(name);
     const isOlder = snapshot !== null && snapshot.index < log.snapshotIndex();
     if (snapshot !== null && !isOlder && log.term(snapshot.index) !== snapshot.term) {
@@ -248,9 +282,8 @@ export class MetadataDriver implements TransportReceiver {
       // What a snapshot covers is committed, so it replaces the log as one from a leader would.
       assert(snapshot.index > log.snapshotIndex(), 'the snapshot belongs to another log');
       const { index, term } = snapshot;
-      await this.#storage.write([
-        { group: name, hardState: null, snapshot: { index, term }, entries: [] },
-      ]);
+      const configuration = snapshot.configuration ?? (await this.#recordStart(name, log));
+      await this.#writeStart(name, { index, term, configuration });
     }
     if (stateMachine.lastApplied() < Math.max(log.snapshotIndex(), snapshot?.index ?? 0)) {
       // The file that belongs to the log is gone, or its header cannot be read.
@@ -273,7 +306,8 @@ export class MetadataDriver implements TransportReceiver {
     reason: unknown,
   ): Promise<void> {
     assert(this.#storage !== null);
-    if (this.#options.voters.length === 1) throw reason;
+    const { voters } = await this.#recordStart(name, this.#storage.group(name));
+    if (voters.length === 1) throw reason;
     this.#options.logger.error({ group: name, error: reason }, 'group is rebuilt from its peers');
     // The order matters for a crash in between: without files and log there is nothing to trust.
     await this.#storage.forget(name);

@@ -1,8 +1,12 @@
 import { StoreError, assert, hasCode, required } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
 
+import type { ConfigurationRecord } from '../core/configuration-entry';
+import { isConfigurationEntry } from '../core/configuration-entry';
+import type { MembershipTarget } from '../core/membership';
 import type { Entry, LogIndex, Message, NodeId } from '../core/message';
-import type { RaftNode } from '../core/raft-node';
+import type { RaftMembership, RaftNode } from '../core/raft-node';
+import { MembershipChange } from './membership-change';
 import type { SnapshotMark } from '../core/ready';
 import type { GroupLog, GroupWrite } from '../log/log-storage';
 import type { SnapshotAnswer, SnapshotTransfer } from '../transport/transport';
@@ -17,7 +21,6 @@ export interface GroupHost {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly snapshots: SnapshotStore;
-  readonly voters: readonly NodeId[];
   readonly readTimeoutMs: number;
   readonly transferTimeoutMs: number;
   /** Log bytes behind the last snapshot that make a new one due, at least. */
@@ -50,6 +53,20 @@ const IDLE_STATUS: RaftGroupStatus = {
   isDamaged: false,
 };
 
+const NO_MEMBERS: ConfigurationRecord = { voters: [], outgoing: null, learners: [] };
+const IDLE_MEMBERSHIP: RaftMembership = {
+  configuration: NO_MEMBERS,
+  configurationIndex: 0,
+  isSettled: false,
+  members: [],
+};
+const NO_COMMAND = new Uint8Array(0);
+
+/** What the state machine sees: a change of membership is none of its business. */
+function commandOf(entry: Entry): Entry {
+  return isConfigurationEntry(entry.data) ? { ...entry, data: NO_COMMAND } : entry;
+}
+
 /** One group: its raft node, its state machine, and everybody who waits for either. */
 export class DriverGroup implements RaftGroup {
   readonly name: string;
@@ -58,6 +75,7 @@ export class DriverGroup implements RaftGroup {
   readonly #reads = new PendingReads();
   readonly #listeners = new Set<(status: RaftGroupStatus) => void>();
   #running: Running | null = null;
+  readonly #change = new MembershipChange();
   #knownStatus: RaftGroupStatus = IDLE_STATUS;
   #snapshot: StoredSnapshot | null = null;
   #compactionMark: { mark: SnapshotMark; snapshot: StoredSnapshot } | null = null;
@@ -119,6 +137,19 @@ export class DriverGroup implements RaftGroup {
   onLeadershipChange(callback: (status: RaftGroupStatus) => void): () => void {
     this.#listeners.add(callback);
     return () => this.#listeners.delete(callback);
+  }
+
+  membership(): RaftMembership {
+    return this.#running?.node.membership() ?? IDLE_MEMBERSHIP;
+  }
+
+  changeMembership(target: MembershipTarget, expectedIndex: LogIndex): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
+    const { node, host } = this.#require();
+    const begun = this.#change.begin(node, target, expectedIndex, () => this.#notLeader());
+    host.wake();
+    return begun;
   }
 
   async transferLeadership(target: NodeId): Promise<void> {
@@ -196,6 +227,7 @@ export class DriverGroup implements RaftGroup {
   /** Tells the listeners, and everybody who relied on this node being leader. */
   noteStatus(): void {
     const { node } = this.#require();
+    this.#change.settle(node);
     const known = this.#knownStatus;
     if (node.role === known.role && node.term === known.term && node.leader === known.leader) {
       return;
@@ -204,6 +236,7 @@ export class DriverGroup implements RaftGroup {
     if (known.role === 'leader') {
       this.#proposals.rejectAll(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
       this.#reads.rejectAll(this.#notLeader());
+      this.#change.reject(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
     }
     for (const listener of this.#listeners) listener(this.#knownStatus);
   }
@@ -231,7 +264,7 @@ export class DriverGroup implements RaftGroup {
       term: request.term,
       lastIncludedIndex: snapshot.index,
       lastIncludedTerm: snapshot.term,
-      voters: host.voters,
+      configuration: snapshot.configuration ?? node.configurationAt(snapshot.index),
       chunks: this.stateMachine.wholeSnapshot?.(chunks) ?? chunks,
     };
     this.#snapshotsBeingRead += 1;
@@ -287,13 +320,13 @@ export class DriverGroup implements RaftGroup {
 
   async receiveSnapshot(transfer: SnapshotTransfer): Promise<SnapshotAnswer> {
     const { host, node } = this.#require();
-    const { lastIncludedIndex, lastIncludedTerm, term, from } = transfer;
+    const { lastIncludedIndex, lastIncludedTerm, configuration, term, from } = transfer;
     if (this.#isReceivingSnapshot || term < node.term) {
       return { isAccepted: false, term: node.term };
     }
     this.#isReceivingSnapshot = true;
     try {
-      const mark = { index: lastIncludedIndex, term: lastIncludedTerm };
+      const mark = { index: lastIncludedIndex, term: lastIncludedTerm, configuration };
       if (lastIncludedIndex > node.status().commitIndex) {
         await host.snapshots.save(this.name, mark, transfer.chunks);
       }
@@ -306,7 +339,7 @@ export class DriverGroup implements RaftGroup {
     if (this.#isClosed) throw new StoreError('UNAVAILABLE', { reason: 'closing' });
     node.step({
       ...{ type: 'InstallSnapshot', from, to: node.id, term },
-      ...{ lastIncludedIndex, lastIncludedTerm },
+      ...{ lastIncludedIndex, lastIncludedTerm, configuration },
     });
     host.wake();
     return { isAccepted: true, term: node.term };
@@ -317,6 +350,7 @@ export class DriverGroup implements RaftGroup {
     this.#isClosed = true;
     this.#proposals.rejectAll(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
     this.#reads.rejectAll(new StoreError('UNAVAILABLE', { reason: 'closing' }));
+    this.#change.reject(new StoreError('OUTCOME_UNKNOWN', { group: this.name }));
     await this.#applying;
     await this.#compacting;
   }
@@ -371,7 +405,7 @@ export class DriverGroup implements RaftGroup {
   async #applyEntries(entries: readonly Entry[]): Promise<void> {
     const { node } = this.#require();
     const last = required(entries.at(-1), 'last entry').index;
-    const results = await this.stateMachine.apply(entries);
+    const results = await this.stateMachine.apply(entries.map(commandOf));
     assert(results.length === entries.length, 'one result an entry');
     assert(this.stateMachine.lastApplied() === last, 'the state machine skipped an entry');
     node.applied(last);
@@ -409,8 +443,9 @@ export class DriverGroup implements RaftGroup {
     const { lastIncludedIndex: index, chunks } = await this.stateMachine.createSnapshot();
     const term = node.termOf(index);
     assert(term !== null, 'the snapshot is not of this log');
+    const mark: SnapshotMark = { index, term, configuration: node.configurationAt(index) };
     const save = async (): Promise<void> => {
-      const snapshot = await host.snapshots.save(this.name, { index, term }, chunks);
+      const snapshot = await host.snapshots.save(this.name, mark, chunks);
       if (this.#isClosed) return;
       const snapshotIndex = log.snapshotIndex();
       // At least half of the log goes, or the next snapshot would be due at once.
@@ -419,7 +454,8 @@ export class DriverGroup implements RaftGroup {
       const startTerm = node.termOf(start);
       // A snapshot of the leader may have overtaken this one.
       if (startTerm === null || node.termOf(index) !== term) return;
-      this.#compactionMark = { mark: { index: start, term: startTerm }, snapshot };
+      const configuration = node.configurationAt(start);
+      this.#compactionMark = { mark: { index: start, term: startTerm, configuration }, snapshot };
       host.wake();
     };
     this.#compacting = save()

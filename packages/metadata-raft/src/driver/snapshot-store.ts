@@ -1,24 +1,30 @@
 import { StoreError } from '@azimuth/common';
 import { crc32c } from '@node-rs/crc32';
 
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { LogIndex, Term } from '../core/message';
 import type { SnapshotMark } from '../core/ready';
 import type { LogDisk, LogFile } from '../log/log-disk';
 
-export interface StoredSnapshot extends SnapshotMark {
+/** The configuration is null in a file that is older than changes of membership. */
+export interface StoredSnapshot extends Omit<SnapshotMark, 'configuration'> {
+  readonly configuration: ConfigurationRecord | null;
   readonly sizeBytes: number;
 }
 
 const MAGIC = Buffer.from('AZRSNAP1');
 const HEADER_BYTES = 32;
+const CRC_BYTES = 4;
 const CHUNK_HEADER_BYTES = 8;
 /** Larger chunks of a writer are split, so that a reader can bound its memory. */
 const CHUNK_BYTES_MAX = 1024 * 1024;
 
 /**
  * Snapshot files: `snapshot-<group>-<index>`. Little-endian: magic(8) · last included index u64 ·
- * last included term u64 · 0 u32 · CRC32C of the header u32, then chunks of length u32 · CRC32C u32
- * · bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before, ends the file.
+ * last included term u64 · length of the configuration u32 · CRC32C of the header u32, the
+ * configuration in JSON and its CRC32C u32 (nothing when the length is 0), then chunks of length u32
+ * · CRC32C u32 · bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before, ends
+ * the file.
  */
 export class SnapshotStore {
   readonly #disk: LogDisk;
@@ -37,10 +43,11 @@ export class SnapshotStore {
       const parsed = parseName(name);
       if (parsed === null) continue;
       const file = await disk.open(name);
-      const header = decodeHeader(file.read(0, HEADER_BYTES));
+      const header = readHeader(file);
       await file.close();
       if (header === null) continue;
-      store.#add(parsed.group, { ...header, sizeBytes: file.sizeBytes });
+      const { index, term, configuration } = header;
+      store.#add(parsed.group, { index, term, configuration, sizeBytes: file.sizeBytes });
     }
     return store;
   }
@@ -87,9 +94,10 @@ export class SnapshotStore {
       new StoreError('STATE_CORRUPT', { file: name, offset });
     const file = await this.#disk.open(name);
     try {
-      if (decodeHeader(file.read(0, HEADER_BYTES))?.index !== index) throw corrupt(0);
+      const header = readHeader(file);
+      if (header?.index !== index) throw corrupt(0);
       let total = 0;
-      let offset = HEADER_BYTES;
+      let offset = header.endOffset;
       for (;;) {
         const head = file.read(offset, CHUNK_HEADER_BYTES);
         if (head.length < CHUNK_HEADER_BYTES) throw corrupt(offset);
@@ -139,8 +147,9 @@ async function writeSnapshot(
   mark: SnapshotMark,
   chunks: AsyncIterable<Buffer>,
 ): Promise<number> {
-  await file.write(0, encodeHeader(mark));
-  let offset = HEADER_BYTES;
+  const header = encodeHeader(mark);
+  await file.write(0, header);
+  let offset = header.length;
   let total = 0;
   for await (const chunk of chunks) {
     for (let from = 0; from < chunk.length; from += CHUNK_BYTES_MAX) {
@@ -160,21 +169,43 @@ async function writeSnapshot(
 }
 
 function encodeHeader(mark: SnapshotMark): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
+  const configuration = Buffer.from(JSON.stringify(mark.configuration));
+  const header = Buffer.alloc(HEADER_BYTES + configuration.length + CRC_BYTES);
   MAGIC.copy(header);
   header.writeBigUInt64LE(BigInt(mark.index), 8);
   header.writeBigUInt64LE(BigInt(mark.term), 16);
+  header.writeUInt32LE(configuration.length, 24);
   header.writeUInt32LE(crc32c(header.subarray(0, 28)), 28);
+  configuration.copy(header, HEADER_BYTES);
+  header.writeUInt32LE(crc32c(configuration), HEADER_BYTES + configuration.length);
   return header;
 }
 
-function decodeHeader(header: Buffer): { index: LogIndex; term: Term } | null {
+interface Header {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly configuration: ConfigurationRecord | null;
+  /** Where the first chunk begins. */
+  readonly endOffset: number;
+}
+
+/** Null when it does not match its checksums. */
+function readHeader(file: LogFile): Header | null {
+  const header = file.read(0, HEADER_BYTES);
   if (header.length < HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC)) return null;
   if (crc32c(header.subarray(0, 28)) !== header.readUInt32LE(28)) return null;
-  return {
+  const mark = {
     index: Number(header.readBigUInt64LE(8)),
     term: Number(header.readBigUInt64LE(16)),
   };
+  const length = header.readUInt32LE(24);
+  if (length === 0) return { ...mark, configuration: null, endOffset: HEADER_BYTES };
+  const bytes = file.read(HEADER_BYTES, length + CRC_BYTES);
+  if (bytes.length < length + CRC_BYTES) return null;
+  const text = bytes.subarray(0, length);
+  if (crc32c(text) !== bytes.readUInt32LE(length)) return null;
+  const configuration = JSON.parse(text.toString('utf8')) as ConfigurationRecord;
+  return { ...mark, configuration, endOffset: HEADER_BYTES + length + CRC_BYTES };
 }
 
 function snapshotName(group: string, index: LogIndex): string {

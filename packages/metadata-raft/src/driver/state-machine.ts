@@ -1,4 +1,6 @@
+import type { MembershipTarget } from '../core/membership';
 import type { LogIndex, NodeId, Term } from '../core/message';
+import type { RaftMembership } from '../core/raft-node';
 
 /** An entry that a quorum holds durably. Empty `data` is a leader's no-op. */
 export interface CommittedEntry {
@@ -84,4 +86,14 @@ export interface RaftGroup {
   onLeadershipChange(callback: (status: RaftGroupStatus) => void): () => void;
   /** Hands leadership to `target`; resolves when this node is no longer leader. */
   transferLeadership(target: NodeId): Promise<void>;
+  membership(): RaftMembership;
+  /**
+   * Changes who belongs to the group, if `expectedIndex` is still the index of the configuration;
+   * resolves when the change is committed and its joint phase is over.
+   *
+   * @throws StoreError NOT_LEADER; INVALID_ARGUMENT a set that cannot be; PRECONDITION_FAILED
+   *   another configuration, UNAVAILABLE (`reason`) not now: nothing was begun; OUTCOME_UNKNOWN
+   *   leadership was lost on the way. Whoever leads then goes on with what was begun.
+   */
+  changeMembership(target: MembershipTarget, expectedIndex: LogIndex): Promise<void>;
 }

@@ -1,9 +1,11 @@
 import { StoreError, assert } from '@azimuth/common';
 
 import type { Entry, LogIndex, Term } from '../core/message';
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { HardState, SnapshotMark } from '../core/ready';
 
-import type { GroupLog } from './log-storage';
+import type { GroupLog, StartMark } from './log-storage';
+import { withConfiguration } from './log-storage';
 import { decodeRecord } from './wal-segment';
 import type { WalSegment } from './wal-segment';
 
@@ -21,14 +23,14 @@ export class GroupIndex implements GroupLog {
   readonly #cacheBytesMax: number;
   /** Slot of index `#snapshot.index + 1 + i` is `#slots[i]`. */
   #slots: LogSlot[] = [];
-  #snapshot: SnapshotMark;
+  #snapshot: StartMark;
   #hardState: HardState;
   #sizeBytes = 0;
   #cachedBytes = 0;
   /** The first slot that may still hold its entry. */
   #cachedFrom = 0;
 
-  constructor(hardState: HardState, snapshot: SnapshotMark, cacheBytesMax: number) {
+  constructor(hardState: HardState, snapshot: StartMark, cacheBytesMax: number) {
     this.#hardState = hardState;
     this.#snapshot = snapshot;
     this.#cacheBytesMax = cacheBytesMax;
@@ -52,6 +54,10 @@ export class GroupIndex implements GroupLog {
 
   snapshotTerm(): Term {
     return this.#snapshot.term;
+  }
+
+  snapshotConfiguration(): ConfigurationRecord | null {
+    return this.#snapshot.configuration;
   }
 
   lastIndex(): LogIndex {
@@ -100,7 +106,10 @@ export class GroupIndex implements GroupLog {
 
   /** See {@link GroupWrite.snapshot}. */
   setSnapshot(mark: SnapshotMark): void {
-    if (mark.index <= this.#snapshot.index) return;
+    if (mark.index <= this.#snapshot.index) {
+      this.#snapshot = withConfiguration(this.#snapshot, mark);
+      return;
+    }
     const isKept = this.term(mark.index) === mark.term;
     const dropCount = isKept ? mark.index - this.#snapshot.index : this.#slots.length;
     for (const slot of this.#slots.slice(0, dropCount)) this.#forget(slot);
@@ -116,7 +125,8 @@ export class GroupIndex implements GroupLog {
     for (const slot of this.#slots) this.#forget(slot);
     this.#slots = [];
     this.#cachedFrom = 0;
-    this.#snapshot = { index: 0, term: 0 };
+    // Who decides elsewhere is the last that was known of it; nothing is decided here.
+    this.#snapshot = { index: 0, term: 0, configuration: this.#snapshot.configuration };
   }
 
   /** Slots with their indexes, oldest first. */

@@ -1,3 +1,4 @@
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { LogReader } from '../core/log-view';
 import type { Entry } from '../core/message';
 import type { HardState, SnapshotMark } from '../core/ready';
@@ -15,7 +16,21 @@ export interface GroupWrite {
   readonly entries: readonly Entry[];
 }
 
+/** Where a log starts. A log that is older than changes of membership has no configuration. */
+export type StartMark = Omit<SnapshotMark, 'configuration'> & {
+  readonly configuration: ConfigurationRecord | null;
+};
+
+/** A mark of the same place may bring the configuration that `start` lacks; it never changes one. */
+export function withConfiguration(start: StartMark, mark: SnapshotMark): StartMark {
+  const isFirst = start.configuration === null && start.index === mark.index;
+  return isFirst ? { ...start, configuration: mark.configuration } : start;
+}
+
 export interface GroupLog extends LogReader {
+  /** The configuration in force where the log starts; null when none was ever recorded. */
+  snapshotConfiguration(): ConfigurationRecord | null;
+
   hardState(): HardState;
   /** Bytes of the entries behind the snapshot. */
   sizeBytes(): number;

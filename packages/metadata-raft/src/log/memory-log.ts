@@ -1,15 +1,17 @@
 import { assert } from '@azimuth/common';
 
 import type { Entry, LogIndex, Term } from '../core/message';
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { HardState, SnapshotMark } from '../core/ready';
 import { INITIAL_HARD_STATE } from '../core/ready';
 
-import type { GroupLog, GroupWrite, LogStorage } from './log-storage';
+import type { GroupLog, GroupWrite, LogStorage, StartMark } from './log-storage';
+import { withConfiguration } from './log-storage';
 
 /** The log of one group in memory: the reference for the WAL, and storage for tests. */
 export class MemoryGroupLog implements GroupLog {
   #entries: Entry[] = [];
-  #snapshot: SnapshotMark = { index: 0, term: 0 };
+  #snapshot: StartMark = { index: 0, term: 0, configuration: null };
   #hardState: HardState = INITIAL_HARD_STATE;
 
   hardState(): HardState {
@@ -26,6 +28,10 @@ export class MemoryGroupLog implements GroupLog {
 
   snapshotTerm(): Term {
     return this.#snapshot.term;
+  }
+
+  snapshotConfiguration(): ConfigurationRecord | null {
+    return this.#snapshot.configuration;
   }
 
   lastIndex(): LogIndex {
@@ -66,11 +72,15 @@ export class MemoryGroupLog implements GroupLog {
     const repairIndex = Math.max(1, this.#hardState.repairIndex, this.lastIndex());
     this.#hardState = { ...this.#hardState, repairIndex };
     this.#entries = [];
-    this.#snapshot = { index: 0, term: 0 };
+    // Who decides elsewhere is the last that was known of it; nothing is decided here.
+    this.#snapshot = { index: 0, term: 0, configuration: this.#snapshot.configuration };
   }
 
   #setSnapshot(mark: SnapshotMark): void {
-    if (mark.index <= this.#snapshot.index) return;
+    if (mark.index <= this.#snapshot.index) {
+      this.#snapshot = withConfiguration(this.#snapshot, mark);
+      return;
+    }
     const isKept = this.term(mark.index) === mark.term;
     this.#entries = isKept ? this.#entries.slice(mark.index - this.#snapshot.index) : [];
     this.#snapshot = mark;

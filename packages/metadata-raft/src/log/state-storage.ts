@@ -1,6 +1,7 @@
 import { StoreError, assert } from '@azimuth/common';
 import { crc32c } from '@node-rs/crc32';
 
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { LogIndex, NodeId, Term } from '../core/message';
 
 import type { LogDisk, LogFile } from './log-disk';
@@ -12,6 +13,8 @@ export interface GroupState {
   readonly repairIndex: LogIndex;
   readonly snapshotIndex: LogIndex;
   readonly snapshotTerm: Term;
+  /** Absent in files that were written before it could change. */
+  readonly snapshotConfiguration?: ConfigurationRecord | null;
   /** Lower bound of what this node ever acknowledged. */
   readonly ackedIndex: LogIndex;
 }
@@ -25,6 +28,8 @@ export interface NodeState {
   readonly ackedBatch: number;
   /** The directory replaced a lost one: groups that are not listed abstain until repaired. */
   readonly isRejoining: boolean;
+  /** Names this log: another one of the same node is another one. Absent in older files. */
+  readonly incarnation?: string;
   readonly groups: Readonly<Record<string, GroupState>>;
 }
 

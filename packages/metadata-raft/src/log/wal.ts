@@ -25,9 +25,11 @@ export interface WalOptions {
   /**
    * What an empty directory means: `bootstrap` a node of a new cluster; `rejoin` a node that lost
    * its disk, whose old votes and acknowledgements are forgotten, so that it abstains until a
-   * leader has brought it up to date (pitfall 17).
+   * leader has brought it up to date (pitfall 17); `join` one that a running cluster will add.
    */
-  readonly whenEmpty: 'bootstrap' | 'rejoin';
+  readonly whenEmpty: 'bootstrap' | 'rejoin' | 'join';
+  /** The name of the log if it is created now; random, so that no other log has it. */
+  readonly incarnation?: string;
   readonly segmentBytesMax?: number;
   /** Recent entries that are kept in memory, for each group. */
   readonly cacheBytesMax?: number;
@@ -57,6 +59,7 @@ export class Wal implements LogStorage {
   readonly #groups = new Map<string, GroupIndex>();
   readonly #state: StateStorage;
   readonly #isRejoining: boolean;
+  readonly incarnation: string;
   #epoch: number;
   #segments: WalSegment[] = [];
   #batch: number;
@@ -71,10 +74,13 @@ export class Wal implements LogStorage {
       segmentBytesMax: SEGMENT_BYTES_MAX,
       cacheBytesMax: CACHE_BYTES_MAX,
       totalBytesTarget: TOTAL_BYTES_TARGET,
+      incarnation: '',
       ...options,
     };
     this.#state = state;
     this.#isRejoining = stored.isRejoining;
+    // A log that was made before logs had names gets one when its state is saved next.
+    this.incarnation = stored.incarnation ?? this.#options.incarnation;
     this.#epoch = stored.epoch;
     this.#batch = stored.ackedBatch;
     for (const [name, group] of Object.entries(stored.groups)) {
@@ -83,7 +89,8 @@ export class Wal implements LogStorage {
         votedFor: group.votedFor,
         repairIndex: group.repairIndex,
       };
-      const mark = { index: group.snapshotIndex, term: group.snapshotTerm };
+      const { snapshotConfiguration: configuration = null } = group;
+      const mark = { index: group.snapshotIndex, term: group.snapshotTerm, configuration };
       this.#groups.set(name, new GroupIndex(hardState, mark, this.#options.cacheBytesMax));
     }
   }
@@ -114,6 +121,7 @@ export class Wal implements LogStorage {
       firstSegment: 1,
       ackedBatch: 0,
       isRejoining: options.whenEmpty === 'rejoin',
+      incarnation: options.incarnation ?? '',
       groups: {},
     };
     const wal = new Wal(options, await StateStorage.create(options.disk, state), state);
@@ -218,7 +226,8 @@ export class Wal implements LogStorage {
     if (group === undefined) {
       const repairIndex = this.#isRejoining ? 1 : 0;
       const hardState: HardState = { currentTerm: 0, votedFor: null, repairIndex };
-      group = new GroupIndex(hardState, { index: 0, term: 0 }, this.#options.cacheBytesMax);
+      const mark = { index: 0, term: 0, configuration: null };
+      group = new GroupIndex(hardState, mark, this.#options.cacheBytesMax);
       this.#groups.set(name, group);
     }
     return group;
@@ -306,6 +315,7 @@ export class Wal implements LogStorage {
         ...group.hardState(),
         snapshotIndex: group.snapshotIndex(),
         snapshotTerm: group.snapshotTerm(),
+        snapshotConfiguration: group.snapshotConfiguration(),
         ackedIndex: group.lastIndex(),
       };
     }
@@ -315,6 +325,7 @@ export class Wal implements LogStorage {
       firstSegment: this.#segments[0]?.number ?? 1,
       ackedBatch: this.#batch,
       isRejoining: this.#isRejoining,
+      incarnation: this.incarnation,
       groups,
     });
   }

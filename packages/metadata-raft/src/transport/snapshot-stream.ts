@@ -16,8 +16,12 @@ export async function sendSnapshotStream(
   transfer: SnapshotTransfer,
   clock: Clock,
 ): Promise<SnapshotAnswer> {
-  const { group, from, term, lastIncludedIndex, lastIncludedTerm, voters } = transfer;
-  const head = { group, from, term, lastIncludedIndex, lastIncludedTerm, voters: [...voters] };
+  const { group, from, term, lastIncludedIndex, lastIncludedTerm, configuration } = transfer;
+  const { voters, outgoing, learners } = configuration;
+  const head = {
+    ...{ group, from, term, lastIncludedIndex, lastIncludedTerm },
+    ...{ voters: [...voters], outgoing: [...(outgoing ?? [])], learners: [...learners] },
+  };
   let settled = false;
   const abort = new AbortController();
   const answer = new Promise<SnapshotAnswer>((resolve, reject) => {
@@ -61,9 +65,15 @@ export async function receiveSnapshotStream(
   const iterator = call[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done === true) throw new StoreError('INVALID_ARGUMENT', { stream: 'empty' });
-  const { group, from, term, lastIncludedIndex, lastIncludedTerm, voters } = first.value;
+  const { group, from, term, lastIncludedIndex, lastIncludedTerm } = first.value;
+  const { voters, outgoing, learners } = first.value;
+  const configuration = {
+    ...{ voters, learners },
+    // No set of voters is empty, so an empty one means that there is none.
+    outgoing: outgoing.length === 0 ? null : outgoing,
+  };
   const chunks = readChunks(first.value, iterator);
-  return { group, from, term, lastIncludedIndex, lastIncludedTerm, voters, chunks };
+  return { group, from, term, lastIncludedIndex, lastIncludedTerm, configuration, chunks };
 }
 
 async function* readChunks(

@@ -1,3 +1,4 @@
+import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { LogIndex, Message, NodeId, Term } from '../core/message';
 
 export interface GroupMessage {
@@ -12,7 +13,8 @@ export interface SnapshotTransfer {
   readonly term: Term;
   readonly lastIncludedIndex: LogIndex;
   readonly lastIncludedTerm: Term;
-  readonly voters: readonly NodeId[];
+  /** In force at the last index included. */
+  readonly configuration: ConfigurationRecord;
   readonly chunks: AsyncIterable<Buffer>;
 }
 

@@ -1,9 +1,10 @@
 import { seededRandom } from '@azimuth/common';
 
+import { configurationOf, isConfigurationEntry } from '../../src/core/configuration-entry';
 import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
 import type { RaftConfig } from '../../src/core/config';
 import { staticConfiguration } from '../../src/core/membership';
-import type { Entry, Message } from '../../src/core/message';
+import type { Entry, InstallSnapshot, Message } from '../../src/core/message';
 import { RaftNode } from '../../src/core/raft-node';
 import type { HardState, Ready } from '../../src/core/ready';
 import { MemoryGroupLog } from '../../src/log/memory-log';
@@ -58,6 +59,7 @@ export class CoreNode {
 export class CoreCluster {
   readonly nodes = new Map<string, CoreNode>();
   readonly #cut = new Set<string>();
+  readonly #make: (founders: readonly string[]) => MakeNode;
   /** Messages for which this answers false are lost. */
   filter: (message: Message) => boolean = () => true;
 
@@ -67,19 +69,40 @@ export class CoreCluster {
     seed = 7,
   ) {
     const random = seededRandom(seed);
-    for (const id of ids) {
-      const make = (own: string, log: MemoryGroupLog, lastApplied: number): RaftNode =>
-        new RaftNode({
-          id: own,
-          config: { ...DEFAULT_RAFT_CONFIG, ...config },
-          configuration: staticConfiguration(ids),
-          random,
-          log,
-          hardState: log.hardState(),
-          lastApplied,
-        });
-      this.nodes.set(id, new CoreNode(id, make));
-    }
+    this.#make = (founders) => (own, log, lastApplied) => {
+      const start = log.snapshotConfiguration();
+      return new RaftNode({
+        id: own,
+        config: { ...DEFAULT_RAFT_CONFIG, ...config },
+        configuration: start === null ? staticConfiguration(founders) : configurationOf(start),
+        random,
+        log,
+        hardState: log.hardState(),
+        lastApplied,
+      });
+    };
+    for (const id of ids) this.nodes.set(id, new CoreNode(id, this.#make(ids)));
+  }
+
+  /** A node with an empty log that belongs to nothing yet. */
+  join(id: string): void {
+    this.nodes.set(id, new CoreNode(id, this.#make([])));
+  }
+
+  /** Begins a change and lets it come to its end, if it can. */
+  change(leader: string, voters: readonly string[], learners: readonly string[] = []): void {
+    const outcome = this.node(leader).changeMembership({ voters, learners });
+    if (typeof outcome === 'string') throw new Error(outcome);
+    this.settle();
+  }
+
+  /** Compacts the log of `id` up to what it applied. */
+  compact(id: string): void {
+    const { node, log } = this.get(id);
+    const { lastApplied: index } = node.status();
+    const mark = { index, term: node.termOf(index) ?? 0 };
+    const snapshot = { ...mark, configuration: node.configurationAt(index) };
+    log.apply({ group: 'g', hardState: null, snapshot, entries: [] });
   }
 
   node(id: string): RaftNode {
@@ -107,11 +130,22 @@ export class CoreCluster {
       if (sent.length === 0) return;
       for (const message of sent) {
         if (this.#cut.has(message.from) || this.#cut.has(message.to)) continue;
-        if (message.type === 'InstallSnapshot' || !this.filter(message)) continue;
-        this.node(message.to).step(message);
+        if (!this.filter(message)) continue;
+        if (message.type === 'InstallSnapshot') this.#install(message);
+        else this.node(message.to).step(message);
       }
     }
     throw new Error('the cluster does not settle');
+  }
+
+  #install(message: InstallSnapshot): void {
+    const from = this.node(message.from);
+    const configuration = from.configurationAt(message.lastIncludedIndex);
+    this.node(message.to).step({ ...message, configuration });
+    const { node } = this.get(message.to);
+    this.get(message.to).persist();
+    if (node.snapshotToInstall !== null) node.applied(node.snapshotToInstall);
+    from.reportSnapshot(message.to, true);
   }
 
   tick(count = 1, ids: readonly string[] = [...this.nodes.keys()]): void {
@@ -155,7 +189,7 @@ export class CoreCluster {
 
   appliedBy(id: string): string[] {
     return this.get(id)
-      .applied.filter((entry) => entry.data.length > 0)
+      .applied.filter(({ data: bytes }) => bytes.length > 0 && !isConfigurationEntry(bytes))
       .map((entry) => Buffer.from(entry.data).toString());
   }
 }

@@ -9,6 +9,8 @@ import { isQuorum, quorumIndex, voteOutcome } from '../../src/core/quorum';
 import { MemoryGroupLog } from '../../src/log/memory-log';
 import { CoreCluster, data, loneNode } from './core-cluster';
 
+const MEMBERS = staticConfiguration(['n1', 'n2', 'n3']);
+
 const entry = (index: number, term: number, text = 'x'): Entry => ({
   index,
   term,
@@ -108,12 +110,12 @@ describe('replication', () => {
   it('asserts rather than truncates a committed entry (pitfall 11)', () => {
     const log = new MemoryGroupLog();
     log.apply({ group: 'g', hardState: null, snapshot: null, entries: [entry(1, 1), entry(2, 1)] });
-    const view = new LogView(log, 2);
+    const view = new LogView(log, 2, MEMBERS);
     expect(() => view.reconcile([entry(2, 2)])).toThrow(/committed/);
   });
 
   it('does not take a finished write for a replaced entry (append ABA; pitfall 12)', () => {
-    const view = new LogView(new MemoryGroupLog(), 0);
+    const view = new LogView(new MemoryGroupLog(), 0, MEMBERS);
     view.append([entry(1, 1, 'a')]);
     expect(view.takeUnstable()).toHaveLength(1);
     view.reconcile([entry(1, 2, 'b')]);
@@ -267,7 +269,9 @@ describe('replication', () => {
     const node = loneNode([]);
     node.node.step(append({ entries: [entry(1, 3), entry(2, 3)], leaderCommit: 2 }));
     node.persist();
-    const install = { type: 'InstallSnapshot', from: 'n2', to: 'n1', term: 3 } as const;
+    const envelope = { type: 'InstallSnapshot', from: 'n2', to: 'n1', term: 3 } as const;
+    const configuration = { voters: ['n1', 'n2', 'n3'], outgoing: null, learners: [] };
+    const install = { ...envelope, configuration };
     node.node.step({ ...install, lastIncludedIndex: 1, lastIncludedTerm: 3 });
     expect(node.persist()).toMatchObject([{ success: true, matchIndex: 2 }]);
     expect(node.log.snapshotIndex()).toBe(0);
@@ -380,7 +384,10 @@ describe('ReadIndex', () => {
 
 describe('quorums', () => {
   it('needs both majorities in the joint phase (thesis, section 4.3; pitfall 14)', () => {
-    const joint = enterJoint(staticConfiguration(['a', 'b', 'c']), ['c', 'd', 'e']);
+    const joint = enterJoint(staticConfiguration(['a', 'b', 'c']), {
+      voters: ['c', 'd', 'e'],
+      learners: [],
+    });
     const yes = (...ids: string[]): Map<string, boolean> => new Map(ids.map((id) => [id, true]));
     expect(voteOutcome(joint, yes('a', 'b'))).toBe('pending');
     expect(voteOutcome(joint, yes('a', 'c', 'd'))).toBe('won');

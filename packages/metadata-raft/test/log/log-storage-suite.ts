@@ -4,6 +4,9 @@ import type { Entry } from '../../src/core/message';
 import type { GroupWrite, LogStorage } from '../../src/log/log-storage';
 import { MemoryLogStorage } from '../../src/log/memory-log';
 
+export const MEMBERS = { voters: ['n1'], outgoing: null, learners: [] };
+const membersAt = (index: number): typeof MEMBERS => ({ ...MEMBERS, voters: [`n${index}`] });
+
 export function entry(
   index: number,
   term: number,
@@ -28,7 +31,7 @@ export function contents(storage: LogStorage): unknown {
     return {
       name,
       hardState: log.hardState(),
-      snapshot: [log.snapshotIndex(), log.snapshotTerm()],
+      snapshot: [log.snapshotIndex(), log.snapshotTerm(), log.snapshotConfiguration()],
       entries: entries.map(({ index, term, data }) => [
         index,
         term,
@@ -83,10 +86,12 @@ export function logStorageSuite(
     it('keeps the tail behind a snapshot of the same log, and drops another log', async () => {
       const storage = await make().open();
       await storage.write([write([entry(1, 1), entry(2, 1), entry(3, 1)])]);
-      await storage.write([write([], { snapshot: { index: 2, term: 1 } })]);
+      await storage.write([write([], { snapshot: { index: 2, term: 1, configuration: MEMBERS } })]);
       const log = storage.group('root');
       expect([log.snapshotIndex(), log.lastIndex(), log.term(1)]).toEqual([2, 3, null]);
-      await storage.write([write([entry(11, 4)], { snapshot: { index: 10, term: 4 } })]);
+      await storage.write([
+        write([entry(11, 4)], { snapshot: { index: 10, term: 4, configuration: MEMBERS } }),
+      ]);
       expect([log.snapshotIndex(), log.snapshotTerm(), log.lastIndex()]).toEqual([10, 4, 11]);
     });
 
@@ -113,7 +118,10 @@ export function logStorageSuite(
             const batch: GroupWrite = {
               group,
               hardState: { currentTerm: term, votedFor: null, repairIndex: 0 },
-              snapshot: compact && first > index ? { index, term: log.term(index) ?? 0 } : null,
+              snapshot:
+                compact && first > index
+                  ? { ...{ index, term: log.term(index) ?? 0 }, configuration: membersAt(index) }
+                  : null,
               entries: Array.from({ length: count }, (_, i) => entry(first + i, term)),
             };
             await storage.write([batch]);

@@ -10,7 +10,7 @@ import type { LogDisk } from '../../src/log/log-disk';
 import type { LogStorage } from '../../src/log/log-storage';
 import { MemoryLogStorage } from '../../src/log/memory-log';
 import { Wal } from '../../src/log/wal';
-import { contents, entry, logStorageSuite, write } from './log-storage-suite';
+import { contents, entry, logStorageSuite, MEMBERS, write } from './log-storage-suite';
 import { RamDisk } from './ram-disk';
 
 const open = async (disk: LogDisk): Promise<Wal> =>
@@ -208,9 +208,11 @@ describe('recovery of the WAL', () => {
       await wal.write([write([entry(index, 1)]), write([entry(index, 1)], { group: 'b' })]);
     }
     const before = (await disk.list()).length;
-    await wal.write([write([], { snapshot: { index: 38, term: 1 } })]);
+    await wal.write([write([], { snapshot: { index: 38, term: 1, configuration: MEMBERS } })]);
     expect((await disk.list()).length).toBe(before);
-    await wal.write([write([], { group: 'b', snapshot: { index: 38, term: 1 } })]);
+    await wal.write([
+      write([], { group: 'b', snapshot: { index: 38, term: 1, configuration: MEMBERS } }),
+    ]);
     expect((await disk.list()).length).toBeLessThan(5);
     const again = await Wal.open({ disk, whenEmpty: 'bootstrap' });
     expect(again.condition).toBe('whole');

@@ -37,6 +37,10 @@ const FOLLOWER: RaftGroup = {
   leader: () => null,
   onLeadershipChange: () => () => undefined,
   transferLeadership: () => Promise.resolve(),
+  membership: () => {
+    throw new Error('not asked');
+  },
+  changeMembership: () => Promise.resolve(),
 };
 
 function serviceOver(machine: IndexMachine, corrupt: string[] = []): SessionService {

@@ -12,6 +12,8 @@ export interface SnapshotChunk {
   'offset'?: (number | string | Long);
   'data'?: (Buffer | Uint8Array | string);
   'done'?: (boolean);
+  'outgoing'?: (string)[];
+  'learners'?: (string)[];
 }
 
 export interface SnapshotChunk__Output {
@@ -24,4 +26,6 @@ export interface SnapshotChunk__Output {
   'offset': (number);
   'data': (Buffer);
   'done': (boolean);
+  'outgoing': (string)[];
+  'learners': (string)[];
 }
