@@ -19,6 +19,15 @@ describe('raft under faults of network, disk and process', () => {
     }, 120_000);
   }
 
+  it('is safe while members come and go all the time (pitfalls 14 to 18)', async () => {
+    let changes = 0;
+    for (let seed = 1_001; seed <= 1_000 + Math.ceil(SEEDS / 8); seed += 1) {
+      const swarm = { nodeCount: 3, spareCount: 2, membershipChangesPerSecond: 4 };
+      changes += (await runRaftSimulation({ seed, swarm })).membershipChanges;
+    }
+    expect(changes).toBeGreaterThan(SEEDS / 8);
+  }, 120_000);
+
   it('replays a seed exactly', async () => {
     for (const seed of [1, 7, 21]) {
       const first = await runRaftSimulation({ seed });

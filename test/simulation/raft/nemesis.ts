@@ -25,6 +25,7 @@ export class Nemesis {
   readonly #options: NemesisOptions;
   #isActive = false;
   crashes = 0;
+  membershipChanges = 0;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -37,6 +38,7 @@ export class Nemesis {
     this.#repeat(swarm.partitionsPerSecond, () => this.#partition());
     this.#repeat(swarm.pausesPerSecond, () => this.#pauseOne());
     this.#repeat(swarm.transfersPerSecond, () => this.#transfer());
+    this.#repeat(swarm.membershipChangesPerSecond, () => this.#changeMembership());
     if (swarm.syncFailures) this.#repeat(0.1, () => this.#failSync());
   }
 
@@ -137,6 +139,35 @@ export class Nemesis {
       ?.group(group)
       ?.transferLeadership(target)
       .catch(() => undefined);
+  }
+
+  /**
+   * Takes in learners, makes voters of some, drops others: one step at a time, and most of them
+   * meet faults on the way. A disk that rots needs two others in every set, or a group could be
+   * left with nobody who knows.
+   */
+  #changeMembership(): void {
+    const { swarm, nodes, random, onTrace } = this.#options;
+    const group = swarm.groups[random.below(swarm.groups.length)] as string;
+    const leader = [...nodes.values()].find((node) => node.isLeaderOf(group));
+    const membership = leader?.group(group)?.membership();
+    if (leader === undefined || membership === undefined) return;
+    const { voters, learners } = membership.configuration;
+    const pool = [...voters, ...learners].sort(() => random.below(2) - 0.5);
+    const votersMin = swarm.flips || swarm.diskLosses ? 3 : 1;
+    const count = votersMin + random.below(Math.max(1, pool.length - votersMin + 1));
+    const chosen = random.below(3) === 0 ? voters : pool.slice(0, count);
+    const others = [...nodes.keys()].filter((id) => !voters.includes(id) && !chosen.includes(id));
+    const target = { voters: chosen, learners: others.filter(() => random.below(3) > 0) };
+    onTrace(`${leader.id} changes ${group} to ${JSON.stringify(target)}`);
+    // It may be refused for many reasons, all of them allowed here.
+    leader
+      .group(group)
+      ?.changeMembership(target, membership.configurationIndex)
+      .then(
+        () => (this.membershipChanges += 1),
+        () => undefined,
+      );
   }
 
   #partition(): void {

@@ -14,6 +14,8 @@ import type { Swarm } from './swarm';
 
 export interface RaftSimulationOptions {
   readonly seed: number;
+  /** Knobs that the seed shall not turn. */
+  readonly swarm?: Partial<Swarm>;
   /** Virtual time with faults; the cluster then has to recover. */
   readonly faultMs?: number;
   readonly tamper?: (message: Message) => Message | null;
@@ -32,6 +34,7 @@ export interface RaftSimulationReport {
   readonly retries: number;
   readonly unknown: number;
   readonly crashes: number;
+  readonly membershipChanges: number;
   readonly terms: number;
 }
 
@@ -71,12 +74,16 @@ class RaftSimulation {
   constructor(options: RaftSimulationOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
-    this.#swarm = swarmOf(this.#random);
+    this.#swarm = { ...swarmOf(this.#random), ...options.swarm };
     const { lossRate, duplicationRate, latencyMsMax } = this.#swarm;
     const faults = { lossRate, duplicationRate, latencyMsMin: 0.2, latencyMsMax };
     this.#network = new SimNetwork(this.#clock, this.#random, faults);
     const voters = Array.from({ length: this.#swarm.nodeCount }, (_, i) => `n${String(i + 1)}`);
-    for (const id of voters) this.#nodes.set(id, this.#makeNode(id, voters));
+    const spares = Array.from(
+      { length: this.#swarm.spareCount },
+      (_, i) => `n${String(voters.length + i + 1)}`,
+    );
+    for (const id of [...voters, ...spares]) this.#nodes.set(id, this.#makeNode(id, voters));
     const common = {
       ...{ swarm: this.#swarm, clock: this.#clock, random: this.#random },
       ...{ network: this.#network, nodes: this.#nodes },
@@ -149,19 +156,26 @@ class RaftSimulation {
   async #checkRecovered(): Promise<void> {
     for (const group of this.#swarm.groups) {
       const states = new Set<string>();
-      let leaders = 0;
+      const leaders = [...this.#nodes.values()].filter((node) => node.isLeaderOf(group));
+      const membership = leaders[0]?.group(group)?.membership();
+      if (leaders.length !== 1 || membership === undefined) {
+        throw new Error(`liveness: ${String(leaders.length)} leaders of ${group}`);
+      }
+      if (!membership.isSettled) throw new Error(`liveness: ${group} is in a change for good`);
       for (const node of this.#nodes.values()) {
+        // Who is no voter may have been left behind before it was told.
+        if (!membership.configuration.voters.includes(node.id)) continue;
         const status = node.group(group)?.status();
         const machine = node.machine(group);
         if (!node.isUp || status === undefined || machine === null) {
           throw new Error(`liveness: ${node.id} is down`);
         }
         if (status.isDamaged) throw new Error(`liveness: ${node.id} was not repaired`);
-        if (status.role === 'leader') leaders += 1;
+        const { configuration } = node.group(group)?.membership() ?? {};
+        states.add(JSON.stringify(configuration));
         states.add(`${String(machine.lastApplied())} ${await machine.stateHash()}`);
       }
-      if (leaders !== 1) throw new Error(`liveness: ${String(leaders)} leaders of ${group}`);
-      if (states.size !== 1) throw new Error(`liveness: the replicas of ${group} differ`);
+      if (states.size !== 2) throw new Error(`liveness: the replicas of ${group} differ`);
     }
   }
 
@@ -177,6 +191,7 @@ class RaftSimulation {
       retries: this.#clients.retries,
       unknown: this.#clients.unknownCount,
       crashes: this.#nemesis.crashes,
+      membershipChanges: this.#nemesis.membershipChanges,
       terms: Math.max(...terms),
     };
   }

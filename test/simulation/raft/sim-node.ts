@@ -31,6 +31,7 @@ const VALUE_FILE_BYTES_MAX = 1024;
 
 export interface SimNodeOptions {
   readonly id: string;
+  /** Who founds the cluster; others join it when they are taken in. */
   readonly voters: readonly string[];
   readonly groups: readonly string[];
   readonly clock: VirtualClock;
@@ -241,7 +242,7 @@ export class SimNode {
       nodeId: this.id,
       voters,
       disk: disk.mount(),
-      whenEmpty: this.#isDiskReplaced ? 'rejoin' : 'bootstrap',
+      whenEmpty: this.#whenEmpty(),
       bootId: `boot-${String(this.#boots)}`,
       transport: new SimTransport({
         ...{ id: this.id, clock, network, tamper, receiverOf, onTrace },
@@ -272,6 +273,11 @@ export class SimNode {
     this.#driver = driver;
     await driver.start();
     this.#isStarting = false;
+  }
+
+  #whenEmpty(): 'bootstrap' | 'rejoin' | 'join' {
+    if (!this.#options.voters.includes(this.id)) return 'join';
+    return this.#isDiskReplaced ? 'rejoin' : 'bootstrap';
   }
 
   #addGroup(driver: MetadataDriver, name: string, machine: CheckedMachine): void {

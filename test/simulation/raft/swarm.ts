@@ -25,12 +25,16 @@ export interface Swarm {
   readonly compactionBytesMin: number;
   readonly trailingEntries: number;
   readonly segmentBytesMax: number;
+  /** Nodes beyond the first voters, which changes of membership may take in. */
+  readonly spareCount: number;
+  readonly membershipChangesPerSecond: number;
 }
 
 export function swarmOf(random: Random): Swarm {
   const oneOf = <T>(...choices: T[]): T => choices[random.below(choices.length)] as T;
+  const nodeCount = oneOf(3, 3, 3, 3, 3, 5, 1);
   return {
-    nodeCount: oneOf(3, 3, 3, 3, 3, 5, 1),
+    nodeCount,
     groups: oneOf(['index-0'], ['index-0'], ['root', 'index-0'], ['index-0', 'index-1'], ['root']),
     clients: 1 + random.below(6),
     keys: oneOf(1, 3, 8),
@@ -51,5 +55,7 @@ export function swarmOf(random: Random): Swarm {
     compactionBytesMin: oneOf(2_000, 10_000, 1_000_000),
     trailingEntries: oneOf(0, 5, 50),
     segmentBytesMax: oneOf(2_000, 8_000, 64_000),
+    spareCount: nodeCount === 1 ? 0 : oneOf(0, 1, 2),
+    membershipChangesPerSecond: oneOf(0, 0.3, 1.5),
   };
 }
