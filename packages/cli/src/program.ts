@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 
+import { bucketCommand } from './commands/bucket';
 import { devCommand } from './commands/dev';
 import type { CliContext } from './commands/dev';
 import { explainCommand } from './commands/explain';
 import { gameDayCommand } from './commands/game-day';
 import { statusCommand } from './commands/status';
+import { topologyCommand } from './commands/topology';
 import { runRoleProcess, SERVICE_ROLES } from './role-process';
 import type { ServiceRole } from './role-process';
 
@@ -27,6 +29,10 @@ export function createProgram(context: CliContext): Command {
   program.addCommand(statusCommand(context));
   program.addCommand(explainCommand(context));
   program.addCommand(gameDayCommand(context));
+  for (const scope of ['zone', 'node', 'disk'] as const) {
+    program.addCommand(topologyCommand(scope, context));
+  }
+  program.addCommand(bucketCommand(context));
   for (const role of SERVICE_ROLES) program.addCommand(roleCommand(role, context));
   return program;
 }

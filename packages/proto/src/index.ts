@@ -1,3 +1,4 @@
+export { OUTAGE_POLICY_CONFIGURATION } from './records/bucket-records';
 export type { BucketRecord, LeaseRecord } from './records/bucket-records';
 export { createdMsOfBlob, isBlobId, newBlobId, slotOfBlob, slotOfKey } from './records/blob-id';
 export { decodeRecord, encodeRecord } from './records/codec';

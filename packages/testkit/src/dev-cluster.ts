@@ -90,6 +90,8 @@ export interface DevCluster {
   processes(): readonly DevProcessDescription[];
   zone(action: DevAction, ...names: string[]): Promise<void>;
   node(action: DevAction, ...names: string[]): Promise<void>;
+  /** Runs `azimuth ARGS --data DIR` and answers what it printed; rejects when it fails. */
+  azimuth(...args: string[]): Promise<string>;
   status(): Promise<DevStatus>;
   explain(bucket: string, key: string): Promise<DevExplanation>;
   /** Where a node keeps everything; a storage node's only disk is `disk-1` in it. */
@@ -178,6 +180,7 @@ function describeCluster(
     processes: () => read().processes,
     zone: (action, ...names) => act('zone', action, names),
     node: (action, ...names) => act('node', action, names),
+    azimuth: (...args) => runProgram([...args, '--data', directory]),
     status,
     explain,
     nodeDirectory: (nodeId) => join(directory, region, nodeId),

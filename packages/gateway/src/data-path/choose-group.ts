@@ -1,7 +1,7 @@
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
 import { hasCode, StoreError } from '@azimuth/common';
-import { chooseWriteGroup } from '@azimuth/placement';
-import type { ClusterMap, GroupKind } from '@azimuth/placement';
+import { chooseWriteGroup, hasWholeGroup, kindOfProfile } from '@azimuth/placement';
+import type { ClusterMap, GroupKind, OutagePolicy } from '@azimuth/placement';
 
 import type { DataPathContext } from './data-path-context';
 import type { ChosenGroup } from './stripe-writer';
@@ -12,6 +12,7 @@ const POLL_MS = 200;
 
 export interface GroupRequest {
   readonly kind: GroupKind;
+  readonly outagePolicy?: OutagePolicy | undefined;
   /** Groups that failed this body already. */
   readonly excluded: ReadonlySet<number>;
   /** By the monotonic clock. */
@@ -21,7 +22,8 @@ export interface GroupRequest {
 
 /**
  * A group for a new blob, waiting for one when none can take a zone-safe write now. At the deadline
- * suspicions and failed attempts count no more: they may be wrong, and there is nothing to lose.
+ * suspicions and failed attempts count no more: they may be wrong, and there is nothing to lose. A
+ * strict bucket waits for no end of an outage: it is refused once the map says that there is one.
  *
  * @throws StoreError QUORUM_NOT_REACHED; UNAVAILABLE when the view of the cluster stays stale;
  *   CANCELLED.
@@ -33,14 +35,16 @@ export async function chooseGroup(
   const { view, clock, random } = context;
   const { kind, excluded, signal } = request;
   const isSuspect = (diskId: string): boolean => view.isSuspect(diskId);
+  const wholeOnly = request.outagePolicy === 'strict';
   for (;;) {
     if (signal?.aborted === true) throw new StoreError('CANCELLED');
     const map = freshMap(context);
+    if (map !== null && wholeOnly) requireWholeGroup(map, kind);
     const group =
-      map === null ? null : chooseWriteGroup(map, { kind, isSuspect, excluded, random });
+      map === null ? null : chooseWriteGroup(map, { kind, wholeOnly, isSuspect, excluded, random });
     if (map !== null && group !== null) return { map, group, kind, isSuspect };
     const leftMs = request.deadlineMs - clock.monotonicMs();
-    if (leftMs <= 0) return lastResort(context, map, kind);
+    if (leftMs <= 0) return lastResort(context, map, { kind, wholeOnly });
     await view.waitForChange(Math.min(POLL_MS, leftMs));
   }
 }
@@ -48,13 +52,28 @@ export async function chooseGroup(
 function lastResort(
   { random }: DataPathContext,
   map: ClusterMap | null,
-  kind: GroupKind,
+  { kind, wholeOnly }: { readonly kind: GroupKind; readonly wholeOnly: boolean },
 ): ChosenGroup {
   if (map === null) throw new StoreError('UNAVAILABLE', { reason: 'stale cluster view' });
   const isSuspect = (): boolean => false;
-  const group = chooseWriteGroup(map, { kind, isSuspect, random });
+  const group = chooseWriteGroup(map, { kind, wholeOnly, isSuspect, random });
   if (group === null) throw new StoreError('QUORUM_NOT_REACHED', { reason: 'no group', kind });
   return { map, group, kind, isSuspect };
+}
+
+/**
+ * What a strict bucket asks for; of a cluster of copies alone, a group of copies.
+ *
+ * @throws StoreError QUORUM_NOT_REACHED
+ */
+export function requireWholeGroup(map: ClusterMap, kind: GroupKind): void {
+  const { erasureProfile } = map.settings;
+  const stored = kind === 'erasure' ? kindOfProfile(erasureProfile) : kind;
+  if (hasWholeGroup(map, stored)) return;
+  throw new StoreError('QUORUM_NOT_REACHED', {
+    reason: 'no whole group for a strict bucket',
+    kind,
+  });
 }
 
 /** Null while the view is too old to write by: a zone may have been given up meanwhile. */

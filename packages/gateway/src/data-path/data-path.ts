@@ -1,3 +1,4 @@
+import type { OutagePolicy } from '@azimuth/placement';
 import type { BlobRef, ChecksumAlgorithm, CommittedData, VersionBody } from '@azimuth/proto';
 
 import type { ByteSink, ByteSource } from './byte-source';
@@ -11,6 +12,8 @@ export interface WriteOptions {
   readonly slot: number;
   /** Computed over the body in the same pass. */
   readonly digests: readonly DigestAlgorithm[];
+  /** Default `reduced`. With `strict`: QUORUM_NOT_REACHED while no whole normal group is left. */
+  readonly outagePolicy?: OutagePolicy | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

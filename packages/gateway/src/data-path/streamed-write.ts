@@ -17,9 +17,10 @@ export async function writeStreamed(
   source: ByteSource,
   options: WriteOptions & { readonly kind: GroupKind; readonly bodyDigests: BodyDigests },
 ): Promise<WrittenBlob> {
-  const { kind, signal, slot, sizeBytes } = options;
+  const { kind, outagePolicy, signal, slot, sizeBytes } = options;
   const deadlineMs = context.clock.monotonicMs() + GROUP_WAIT_MS;
-  const chosen = await chooseGroup(context, { kind, excluded: new Set(), deadlineMs, signal });
+  const request = { kind, outagePolicy, excluded: new Set<number>(), deadlineMs, signal };
+  const chosen = await chooseGroup(context, request);
   const blobId = newBlobId(slot, context.clock.wallMs(), context.random);
   const writer = new StripeWriter(context, chosen, { blobId, sizeBytes }, signal);
   const pipeline = new StripePipeline(context, writer, options.bodyDigests);

@@ -4,6 +4,7 @@ import { wrongLength } from './body-length';
 import { writeBuffered } from './buffered-write';
 import type { ByteSource } from './byte-source';
 import { BodyDigests } from './checksum';
+import { requireWholeGroup } from './choose-group';
 import type { WriteOptions, WrittenBody } from './data-path';
 import type { DataPathContext } from './data-path-context';
 import { writeStreamed } from './streamed-write';
@@ -22,6 +23,8 @@ export async function writeObject(
   const { sizeBytes } = options;
   const bodyDigests = await BodyDigests.open(options.digests);
   if (sizeBytes <= settings.inlineBytesMax) {
+    // Its copies are the replicas of the metadata, which an outage leaves fewer of as well.
+    if (options.outagePolicy === 'strict') requireWholeGroup(context.view.map(), 'erasure');
     const inline = await readInline(source, sizeBytes, bodyDigests);
     const data = { inline, blobs: [], missing: [] };
     return { data, digests: await bodyDigests.finish() };

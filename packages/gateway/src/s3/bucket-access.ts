@@ -6,7 +6,8 @@ import { indexGroupOfSlot } from '@azimuth/placement';
 import { slotOfKey } from '@azimuth/proto';
 
 import type { S3Request } from '../http/request';
-import { bucketConfiguration } from './bucket-configuration';
+import type { WriteOptions } from '../data-path/data-path';
+import { bucketConfiguration, outagePolicyOf } from './bucket-configuration';
 import { S3Error } from './s3-error';
 
 export const KEY_BYTES_MAX = 1024;
@@ -122,6 +123,14 @@ export function locateObject(
     slot,
     group: indexGroupOfSlot(slot, context.view.map().settings.indexGroups),
   };
+}
+
+/** What the data path is told of where a body belongs. */
+export function writeTarget({
+  bucket,
+  slot,
+}: ObjectLocation): Pick<WriteOptions, 'slot' | 'outagePolicy'> {
+  return { slot, outagePolicy: outagePolicyOf(bucket) };
 }
 
 /** Every index group of the cluster. */

@@ -1,3 +1,5 @@
+import type { OutagePolicy } from '@azimuth/placement';
+import { OUTAGE_POLICY_CONFIGURATION } from '@azimuth/proto';
 import type { BucketRecord } from '@azimuth/proto';
 
 import type { AccountDirectory } from '../auth/accounts';
@@ -64,6 +66,8 @@ export interface BucketConfigurations {
   readonly 'request-payment': 'BucketOwner' | 'Requester';
   readonly accelerate: 'Enabled' | 'Suspended';
   readonly website: WebsiteConfiguration;
+  /** Put by `azimuth bucket outage-policy`; S3 has no operation for it. */
+  readonly [OUTAGE_POLICY_CONFIGURATION]: OutagePolicy;
 }
 
 export type BucketConfigurationName = keyof BucketConfigurations;
@@ -92,6 +96,11 @@ export function bucketConfiguration<Name extends BucketConfigurationName>(
  */
 export function ownershipOf(bucket: BucketRecord): ObjectOwnership {
   return bucketConfiguration(bucket, 'ownership') ?? 'ObjectWriter';
+}
+
+/** What writes into the bucket do while no whole normal placement group is left. */
+export function outagePolicyOf(bucket: BucketRecord): OutagePolicy {
+  return bucketConfiguration(bucket, OUTAGE_POLICY_CONFIGURATION) ?? 'reduced';
 }
 
 export function parseObjectOwnership(text: string): ObjectOwnership | null {

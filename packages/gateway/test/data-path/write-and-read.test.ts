@@ -289,6 +289,23 @@ describe('the acknowledgement rule', () => {
     expect(fixture.clock.monotonicMs()).toBeGreaterThanOrEqual(10_000);
   });
 
+  it('a strict bucket is refused at once while no whole normal group is left, of any size', async () => {
+    const fixture = makeFixture();
+    const strict = { outagePolicy: 'strict' } as const;
+    for (const sizeBytes of [1, 20_000, 500_000]) {
+      await fixture.write(makeBody(sizeBytes), strict);
+    }
+    fixture.view.current = withoutZoneC(fixture.view.current);
+    const startedMs = fixture.clock.monotonicMs();
+    for (const sizeBytes of [1, 20_000, 500_000]) {
+      const writing = fixture.write(makeBody(sizeBytes), strict);
+      expect(await codeOf(writing)).toBe('QUORUM_NOT_REACHED');
+    }
+    expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(1_000);
+    const { data } = await fixture.write(makeBody(500_000));
+    expect(data.blobs[0]).toMatchObject({ isReduced: true });
+  });
+
   it('a stale view of the cluster refuses writes and serves reads', async () => {
     const fixture = makeFixture();
     const body = makeBody(200_000);

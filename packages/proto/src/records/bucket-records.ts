@@ -19,6 +19,9 @@ export interface BucketRecord {
   readonly deletionMark: number;
 }
 
+/** Name of the configuration that says what writes do in an outage: a JSON string. */
+export const OUTAGE_POLICY_CONFIGURATION = 'outage-policy';
+
 /** A lease in the root group: one holder until `expiresMs` of the leader's clock. */
 export interface LeaseRecord {
   readonly name: string;

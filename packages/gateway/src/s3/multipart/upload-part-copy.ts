@@ -1,7 +1,7 @@
 import { required } from '@azimuth/common';
 
 import { textElement, optionalElement, xmlDocument } from '../../http/xml/xml-writer';
-import { isVersioned, requireWritableObject } from '../bucket-access';
+import { isVersioned, requireWritableObject, writeTarget } from '../bucket-access';
 import { checksumElement, digestsToCompute, fullObjectChecksum } from '../checksum-headers';
 import { parseCopySource, parseCopySourceRange } from '../copy-source';
 import { isoDate } from '../http-date';
@@ -33,7 +33,7 @@ export const uploadPartCopy: Operation = {
     const algorithm = upload.checksumAlgorithm;
     const written = await context.dataPath.write(readFromSource(version, range, signal, context), {
       sizeBytes,
-      slot: target.slot,
+      ...writeTarget(target),
       digests: digestsToCompute(algorithm),
       signal,
     });

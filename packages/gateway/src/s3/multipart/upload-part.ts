@@ -1,7 +1,7 @@
 import { required } from '@azimuth/common';
 import type { ChecksumAlgorithm, UploadRecord } from '@azimuth/proto';
 
-import { requireWritableObject } from '../bucket-access';
+import { requireWritableObject, writeTarget } from '../bucket-access';
 import type { ExpectedDigests } from '../checksum-headers';
 import {
   checksumHeader,
@@ -38,7 +38,12 @@ export const uploadPart: Operation = {
 
     const written = await writeVerified(
       body.source,
-      { sizeBytes, slot: location.slot, digests: digestsToCompute(algorithm), signal },
+      {
+        ...writeTarget(location),
+        sizeBytes,
+        digests: digestsToCompute(algorithm),
+        signal,
+      },
       (computed) => verifyDigests(expected, computed, body.trailers()),
       context,
     );

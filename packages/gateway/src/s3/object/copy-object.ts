@@ -4,7 +4,7 @@ import type { VersionDraft, VersionHead } from '@azimuth/proto';
 import type { S3Request } from '../../http/request';
 import { textElement, xmlDocument } from '../../http/xml/xml-writer';
 import type { ObjectLocation } from '../bucket-access';
-import { isVersioned, requireWritableObject } from '../bucket-access';
+import { isVersioned, requireWritableObject, writeTarget } from '../bucket-access';
 import {
   checksumElements,
   digestsToCompute,
@@ -66,7 +66,7 @@ export const copyObject: Operation = {
     const { sizeBytes } = head;
     const { data, digests } = await context.dataPath.write(
       readFromSource(version, { from: 0, to: sizeBytes }, signal, context),
-      { sizeBytes, slot: target.slot, digests: digestsToCompute(algorithm), signal },
+      { ...writeTarget(target), sizeBytes, digests: digestsToCompute(algorithm), signal },
     );
     const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
     const checksum = fullObjectChecksum(algorithm, digests);

@@ -3,7 +3,7 @@ import type { CommittedData } from '@azimuth/proto';
 
 import type { ByteSink, ByteSource } from '../../data-path/byte-source';
 import { BodyDigests } from '../../data-path/checksum';
-import type { DigestAlgorithm, WrittenBody } from '../../data-path/data-path';
+import type { DigestAlgorithm, WriteOptions, WrittenBody } from '../../data-path/data-path';
 import type { PostFormReader } from '../../http/post-form';
 import { FORM_BYTES_MAX } from '../../http/post-form';
 import type { OperationContext } from '../operation';
@@ -15,7 +15,8 @@ export interface FormFileOptions {
   /** Of the whole request. */
   readonly requestBytes: number;
   readonly range: FileSizeRange;
-  readonly slot: number;
+  /** See `writeTarget`. */
+  readonly target: Pick<WriteOptions, 'slot' | 'outagePolicy'>;
   readonly digests: readonly DigestAlgorithm[];
   readonly signal: AbortSignal;
 }
@@ -36,7 +37,7 @@ export async function writeFormFile(
   options: FormFileOptions,
   context: OperationContext,
 ): Promise<WrittenFile> {
-  const { requestBytes, slot, signal } = options;
+  const { requestBytes, target, signal } = options;
   const bodyDigests = await BodyDigests.open(options.digests);
   const file = new FileSource(form, options.range, bodyDigests);
   // Neither of two may be small enough to be kept inline: a version is either inline or in blobs.
@@ -50,7 +51,7 @@ export async function writeFormFile(
   try {
     if (certainBytes > inlineBytesMax) {
       const source: ByteSource = { readInto: (sink) => file.readExactly(certainBytes, sink) };
-      const write = { sizeBytes: certainBytes, slot, digests: [], signal };
+      const write = { ...target, sizeBytes: certainBytes, digests: [], signal };
       parts.push((await context.dataPath.write(source, write)).data);
     }
     const rest = await file.readRest();
@@ -60,7 +61,7 @@ export async function writeFormFile(
           await sink(rest);
         },
       };
-      const write = { sizeBytes: rest.length, slot, digests: [], signal };
+      const write = { ...target, sizeBytes: rest.length, digests: [], signal };
       parts.push((await context.dataPath.write(source, write)).data);
     }
     if (file.sizeBytes < options.range.minBytes) {

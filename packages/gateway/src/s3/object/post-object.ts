@@ -9,7 +9,7 @@ import type { S3Response } from '../../http/response';
 import { plainDocument, textElement } from '../../http/xml/xml-writer';
 import { objectTarget } from '../access-target';
 import type { ObjectLocation } from '../bucket-access';
-import { isVersioned, requireBucket, requireWritableObject } from '../bucket-access';
+import { isVersioned, requireBucket, requireWritableObject, writeTarget } from '../bucket-access';
 import {
   checksumResponseHeaders,
   digestsToCompute,
@@ -130,14 +130,15 @@ async function store(
   context: OperationContext,
 ): Promise<S3Response> {
   const { headers, signal } = request;
-  const { bucket, key, slot } = location;
+  const { bucket, key } = location;
   const given = { attributes: parseObjectAttributes(headers), tags: parseTaggingHeader(headers) };
   const expected = parseExpectedDigests(request);
   const algorithm = expected.checksum?.algorithm;
   const object = newObject(request, location, given, context);
 
   const digests = digestsToCompute(algorithm);
-  const file = await writeFormFile(form, { requestBytes, range, slot, digests, signal }, context);
+  const options = { requestBytes, range, target: writeTarget(location), digests, signal };
+  const file = await writeFormFile(form, options, context);
   try {
     await passRest(form);
     verifyDigests(expected, file.digests, new Map());

@@ -1,7 +1,7 @@
 import { required } from '@azimuth/common';
 import type { VersionDraft } from '@azimuth/proto';
 
-import { isVersioned, requireWritableObject } from '../bucket-access';
+import { isVersioned, requireWritableObject, writeTarget } from '../bucket-access';
 import {
   checksumResponseHeaders,
   digestsToCompute,
@@ -41,7 +41,12 @@ export const putObject: Operation = {
     const algorithm = expected.checksum?.algorithm;
     const { data, digests } = await writeVerified(
       body.source,
-      { sizeBytes, slot: location.slot, digests: digestsToCompute(algorithm), signal },
+      {
+        ...writeTarget(location),
+        sizeBytes,
+        digests: digestsToCompute(algorithm),
+        signal,
+      },
       (computed) => verifyDigests(expected, computed, body.trailers()),
       context,
     );
