@@ -5,6 +5,7 @@ import { devCommand } from './commands/dev';
 import type { CliContext } from './commands/dev';
 import { explainCommand } from './commands/explain';
 import { gameDayCommand } from './commands/game-day';
+import { planCommand } from './commands/plan';
 import { statusCommand } from './commands/status';
 import { topologyCommand } from './commands/topology';
 import { runRoleProcess, SERVICE_ROLES } from './role-process';
@@ -28,6 +29,7 @@ export function createProgram(context: CliContext): Command {
   program.addCommand(devCommand(context));
   program.addCommand(statusCommand(context));
   program.addCommand(explainCommand(context));
+  program.addCommand(planCommand(context));
   program.addCommand(gameDayCommand(context));
   for (const scope of ['zone', 'node', 'disk'] as const) {
     program.addCommand(topologyCommand(scope, context));

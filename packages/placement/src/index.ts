@@ -37,6 +37,15 @@ export { forecastTopology, withIntent, zoneIntentProblem } from './forecast-topo
 export type { ForecastMove, TopologyChange, TopologyForecast } from './forecast-topology';
 export { describeReason, groupDurability } from './durability';
 export type { GroupDurability, RiskReason, Survival } from './durability';
+export { forecastLayout, layoutProblem } from './forecast-layout';
+export type {
+  Hardware,
+  LayoutForecast,
+  LayoutProblem,
+  OperatingConditions,
+} from './forecast-layout';
+export { forecastLoss } from './loss-model';
+export type { LossRates, ObjectLayout } from './loss-model';
 export { describeLosses, survivedLosses, weakestLosses } from './survived-losses';
 export type { PlacedReplica, SurvivedLosses } from './survived-losses';
 export {
