@@ -1,6 +1,7 @@
 import { mapLimited } from '@azimuth/common';
 import { weakestLosses } from '@azimuth/placement';
-import type { ClusterMap } from '@azimuth/placement';
+import type { ClusterMap, OutagePolicy } from '@azimuth/placement';
+import { OUTAGE_POLICY_CONFIGURATION } from '@azimuth/proto';
 import type { BlobRef, BucketRecord, ListVersionEntry } from '@azimuth/proto';
 
 import type { ClusterAccess } from './cluster-access';
@@ -71,7 +72,7 @@ export function summarizeBucket(
   return {
     bucket: record.name,
     versioning: record.versioning,
-    outagePolicy: 'reduced',
+    outagePolicy: outagePolicyOf(record),
     sample: {
       versionsListed: sample.versionsListed,
       versionsRead: versions.length,
@@ -90,6 +91,12 @@ export function summarizeBucket(
     atLeast: atLeast(answers),
     ...stated(weakestLosses(all.map(({ losses }) => losses))),
   };
+}
+
+/** As `azimuth bucket outage-policy` sets it. */
+function outagePolicyOf({ configurations }: BucketRecord): OutagePolicy {
+  const document = configurations[OUTAGE_POLICY_CONFIGURATION];
+  return document === undefined ? 'reduced' : (JSON.parse(document) as OutagePolicy);
 }
 
 function repairsOfBucket(

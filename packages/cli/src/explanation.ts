@@ -1,3 +1,4 @@
+import type { OutagePolicy } from '@azimuth/placement';
 import type { VersionHead } from '@azimuth/proto';
 
 import type {
@@ -75,7 +76,7 @@ export interface BucketExplanation extends LossStatement {
   readonly bucket: string;
   readonly versioning: string;
   /** What writes do while a zone is out: `reduced` or `strict`. */
-  readonly outagePolicy: string;
+  readonly outagePolicy: OutagePolicy;
   readonly sample: {
     readonly versionsListed: number;
     readonly versionsRead: number;

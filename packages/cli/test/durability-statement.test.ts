@@ -265,7 +265,11 @@ describe('the durability statement of a cluster', () => {
 });
 
 describe('the explanation of a bucket', () => {
-  const record = { name: 'photos', versioning: 'enabled' } as BucketRecord;
+  const record = {
+    name: 'photos',
+    versioning: 'enabled',
+    configurations: {},
+  } as Partial<BucketRecord> as BucketRecord;
   const sample: BucketSample = {
     versionsListed: 3,
     isListComplete: true,
@@ -292,6 +296,12 @@ describe('the explanation of a bucket', () => {
       'root      a 1, b 1, c 1   any one zone',
       'index-0   a 1, b 1, c 1   any one zone',
     ]);
+  });
+
+  it('says what writes do in an outage', () => {
+    const strict = { ...record, configurations: { 'outage-policy': '"strict"' } };
+    const lines = renderBucket(summarizeBucket(strict, sample, answers()));
+    expect(lines[1]).toBe('  versioning enabled, writes during an outage strict');
   });
 
   it('says that a sample is one, and lists only its own repair work', () => {
