@@ -1,6 +1,6 @@
 import { isDiskReadable, isGroupWhole } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
-import type { IndexQueries, MetadataStatus } from '@azimuth/proto';
+import type { IndexQueries, MetadataFinding, MetadataStatus } from '@azimuth/proto';
 
 import { byRaftGroup, durabilityStatement } from './durability-statement';
 import type { DurabilityStatement, RepairAnswers } from './durability-statement';
@@ -33,6 +33,10 @@ export interface ClusterStatus {
     readonly garbageEntries: number;
     readonly restripeEntries: number;
   };
+  /** Damage that metadata nodes found in what they store, newest last. */
+  readonly findings: readonly (MetadataFinding & { readonly nodeId: string })[];
+  /** Replicas that abstain until they have again what they lost. */
+  readonly damagedReplicas: readonly { readonly nodeId: string; readonly group: string }[];
   /** Shards to rebuild, corrupt, or on disks that cannot be read; null when that is not known. */
   readonly shardsMissing: number | null;
 }
@@ -119,6 +123,14 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
       garbageEntries: sum((counts) => counts.garbageEntries),
       restripeEntries: sum((counts) => counts.restripeEntries),
     },
+    findings: statuses
+      .flatMap(({ nodeId, findings = [] }) => findings.map((finding) => ({ ...finding, nodeId })))
+      .sort((a, b) => a.foundMs - b.foundMs),
+    damagedReplicas: statuses.flatMap(({ nodeId, groups }) =>
+      groups
+        .filter(({ integrity }) => integrity?.isDamaged === true)
+        .map(({ group }) => ({ nodeId, group })),
+    ),
     shardsMissing: isKnown
       ? sum((counts) => counts.missingShards) + answers.unreadableShards + corrupt
       : null,

@@ -17,6 +17,7 @@ import { loadTlsMaterial } from '@azimuth/rpc';
 import { z } from 'zod';
 
 import { readBootId } from './driver/boot-record';
+import { FindingsLog } from './server/findings-log';
 import { createMetadataMetrics } from './server/metadata-metrics';
 import { MetadataNode } from './server/metadata-node';
 import type { MetadataNodeOptions } from './server/metadata-node';
@@ -38,6 +39,8 @@ const metadataConfigSchema = z.object({
   replicaBytesMax: z.number().int().min(0).default(131_072),
   blockBytes: z.number().int().min(4_096).default(262_144),
   heartbeatTimeoutMs: z.number().int().min(100).default(3_000),
+  /** Everything stored is read, and compared with the other replicas, once in this time. */
+  scrubPeriodMs: z.number().int().min(100).default(86_400_000),
   /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
   bootId: z.string().min(1).max(64).nullable().default(null),
   /**
@@ -64,7 +67,7 @@ export async function runMetadata(sources: ConfigSources): Promise<Service> {
     logger.error({ error }, 'metadata node failed');
     // What was damaged has been condemned, so a node opened again rebuilds it. Anything else must
     // not go on: the process ends before it can acknowledge what it cannot keep.
-    if (!hasCode(error, 'STATE_CORRUPT')) process.exit(1);
+    if (!hasCode(error, 'STATE_CORRUPT', 'LOG_CORRUPT')) process.exit(1);
     setImmediate(() => {
       void restart();
     });
@@ -134,6 +137,8 @@ function nodeOptions(
     peers: config.metadataPeers,
     settings,
     heartbeatTimeoutMs: config.heartbeatTimeoutMs,
+    scrubPeriodMs: config.scrubPeriodMs,
+    findings: new FindingsLog(systemClock),
     bootId: config.bootId ?? readBootId(),
     tls: loadTlsMaterial(config.tlsDirectory, config.addressMap),
     clock: steppedClock(systemClock, wiring.faults),

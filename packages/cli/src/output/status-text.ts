@@ -51,6 +51,7 @@ export function renderStatus(status: ClusterStatus): string[] {
     ),
     '',
     ...(status.durability === null ? [] : [...renderDurability(status.durability), '']),
+    ...renderFindings(status),
     `placement groups: ${whole} whole, ${degraded} degraded, ${reduced} reduced`,
     `backlog: ${repairEntries} blobs to repair, ${restripeEntries} to re-stripe, ` +
       `${garbageEntries} to collect`,
@@ -58,4 +59,21 @@ export function renderStatus(status: ClusterStatus): string[] {
       ? 'shards missing: unknown, a part of the cluster does not answer'
       : `${status.shardsMissing} shards missing`,
   ];
+}
+
+const FINDINGS_SHOWN_MAX = 5;
+const REMEDIES = { local: 'from its own disk', peers: 'from its peers' } as const;
+
+/** Nothing while there is nothing to tell. */
+function renderFindings({ findings, damagedReplicas }: ClusterStatus): string[] {
+  const lines = [
+    ...damagedReplicas.map(({ nodeId, group }) => `${nodeId} rebuilds ${group}, without a vote`),
+    ...findings.slice(-FINDINGS_SHOWN_MAX).map(({ nodeId, group, problem, remedy, foundMs }) => {
+      const what = group === null ? problem : `${problem} of ${group}`;
+      return `${new Date(foundMs).toISOString()} ${nodeId}: damaged ${what}, made again ${REMEDIES[remedy]}`;
+    }),
+  ];
+  const hidden = findings.length - FINDINGS_SHOWN_MAX;
+  if (hidden > 0) lines.push(`and ${hidden} findings before`);
+  return lines.length === 0 ? [] : ['metadata findings:', ...lines.map((line) => `  ${line}`), ''];
 }

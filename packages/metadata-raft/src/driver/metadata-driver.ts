@@ -86,6 +86,7 @@ export class MetadataDriver implements TransportReceiver {
   #isTurnScheduled = false;
   #syncing: Promise<void> | null = null;
   #isCheckpointDue = false;
+  #isVoteCheckDue = false;
   #ticks = 0;
   #cancelTick: (() => void) | null = null;
 
@@ -131,7 +132,9 @@ export class MetadataDriver implements TransportReceiver {
     const { wal, condition } = await Wal.open({ disk, whenEmpty, incarnation, ...walOptions });
     this.#storage = wal;
     this.#condition = condition;
+    this.#isVoteCheckDue = true;
     if (condition === 'damaged') {
+      this.#options.onFinding?.({ group: null, problem: 'log', remedy: 'peers' });
       logger.error({ nodeId }, 'the log lost acknowledged entries; abstaining until repaired');
     }
     const snapshots = await SnapshotStore.open(disk);
@@ -156,6 +159,26 @@ export class MetadataDriver implements TransportReceiver {
     assert(this.#groups.has(name) && this.#options.voters.length > 1, 'nobody else has the group');
     await condemnGroup(this.#options.disk, name);
     this.#fail(new StoreError('STATE_CORRUPT', { group: name, reason: 'differs from its peers' }));
+  }
+
+  /** Asks for a look at the copies of terms and votes; a damaged one is written again. */
+  verifyVotes(): void {
+    this.#isVoteCheckDue = true;
+    this.#wake();
+  }
+
+  /**
+   * One tour over the log, in use as it is. Where it is damaged every group is compacted: the state
+   * has what the entries led to, and the damaged segment goes.
+   */
+  async verifyLog(pace: (bytes: number) => Promise<void>): Promise<void> {
+    if (this.#state !== 'running' || this.#storage === null) return;
+    if (await this.#storage.verify(pace)) return;
+    this.#options.logger.error({ nodeId: this.#options.nodeId }, 'the log is damaged');
+    this.#options.onFinding?.({ group: null, problem: 'log', remedy: 'local' });
+    for (const group of this.#groups.values()) {
+      if (this.isRunning) group.requestCompaction();
+    }
   }
 
   /** One tour over the snapshot files; see {@link DriverGroup.verifySnapshot}. */
@@ -227,6 +250,9 @@ export class MetadataDriver implements TransportReceiver {
     if ((!isTrusted || isDamaged || isAhead) && stateMachine.lastApplied() > 0) {
       this.#options.logger.info({ group: name, isDamaged, isAhead }, 'state is rebuilt');
       await stateMachine.reset();
+    } else if (isTrusted && !isDamaged && stateMachine.lastApplied() === 0 && log.lastIndex() > 0) {
+      // It was kept, and turned out to be damaged when it was opened.
+      this.#options.onFinding?.({ group: name, problem: 'state', remedy: 'local' });
     }
     await this.#restoreFromSnapshot(group, host, log).catch(async (error: unknown) => {
       if (!hasCode(error, 'STATE_CORRUPT', 'CHECKSUM_MISMATCH')) throw error;
@@ -370,6 +396,7 @@ export class MetadataDriver implements TransportReceiver {
     const storage = this.#storage;
     assert(storage !== null);
     while (this.#state === 'running') {
+      if (this.#isVoteCheckDue) await this.#checkVotes(storage);
       const work = [...this.#groups.values()].filter((group) => group.hasWork);
       if (work.length === 0) {
         if (!this.#isCheckpointDue) return;
@@ -379,6 +406,13 @@ export class MetadataDriver implements TransportReceiver {
       }
       await this.#syncGroups(storage, work);
     }
+  }
+
+  async #checkVotes(storage: LogStorage): Promise<void> {
+    this.#isVoteCheckDue = false;
+    if (await storage.verifyVotes()) return;
+    this.#options.logger.error({ nodeId: this.#options.nodeId }, 'a copy of the votes was damaged');
+    this.#options.onFinding?.({ group: null, problem: 'votes', remedy: 'local' });
   }
 
   async #syncGroups(storage: LogStorage, groups: readonly DriverGroup[]): Promise<void> {

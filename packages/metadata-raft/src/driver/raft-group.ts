@@ -430,7 +430,10 @@ export class DriverGroup implements RaftGroup {
   #isCompactionDue(): boolean {
     const { log, host } = this.#require();
     if (this.#compacting !== null || this.#compactionMark !== null) return false;
-    if (this.stateMachine.lastApplied() <= (this.#snapshot?.index ?? 0)) return false;
+    const lastApplied = this.stateMachine.lastApplied();
+    // An idle group has its snapshot already, but old entries behind it hold on to their segment.
+    if (this.#isCompactionForced && lastApplied > log.snapshotIndex()) return true;
+    if (lastApplied <= (this.#snapshot?.index ?? 0)) return false;
     const dueBytes = Math.max(host.compactionBytesMin, this.#snapshot?.sizeBytes ?? 0);
     return this.#isCompactionForced || log.sizeBytes() > dueBytes;
   }

@@ -1,3 +1,5 @@
+import type { MetadataFinding } from '@azimuth/proto';
+
 import type { MembershipTarget } from '../core/membership';
 import type { LogIndex, NodeId, Term } from '../core/message';
 import type { RaftMembership } from '../core/raft-node';
@@ -43,13 +45,7 @@ export interface StateMachine {
 }
 
 /** Damage of what this node stores, and where what was there comes from. */
-export interface Finding {
-  /** Null for what all groups share. */
-  readonly group: string | null;
-  readonly problem: 'log' | 'votes' | 'snapshot' | 'state' | 'replica';
-  /** `local`: from what else this node has; `peers`: a leader sends it again. */
-  readonly remedy: 'local' | 'peers';
-}
+export type Finding = Omit<MetadataFinding, 'foundMs'>;
 
 export type RaftRole = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 

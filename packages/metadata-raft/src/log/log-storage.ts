@@ -56,6 +56,14 @@ export interface LogStorage {
   forget(group: string): Promise<void>;
   /** Records how far the log has been acknowledged. Cheap when nothing is new. Not during a write. */
   checkpoint(): Promise<void>;
+  /**
+   * Reads what is durable against its checksums, in use as it is; `pace` is awaited after each
+   * piece. False when something is damaged: then the next batch begins a new segment, so that the
+   * damaged one goes as soon as every group is compacted.
+   */
+  verify(pace: (bytes: number) => Promise<void>): Promise<boolean>;
+  /** Reads terms and votes against their checksums; false when a copy was damaged and is whole again. Not during a write. */
+  verifyVotes(): Promise<boolean>;
   /** Groups whose old entries keep the most space from being freed. */
   groupsToCompact(): readonly string[];
   close(): Promise<void>;

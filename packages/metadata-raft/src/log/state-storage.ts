@@ -84,6 +84,17 @@ export class StateStorage {
     return { storage: new StateStorage(file, newest.sequence), state: newest.state };
   }
 
+  /** False when a copy that was written cannot be read. Not during a save. */
+  isIntact(): boolean {
+    const versions = this.#sequence === 1 ? [1] : [this.#sequence, this.#sequence - 1];
+    return versions.every((sequence) =>
+      Array.from({ length: COPIES }, (_, copy) => copy).every((copy) => {
+        const offset = (sequence % 2) * VERSION_BYTES + copy * COPY_BYTES;
+        return decodeCopy(this.#file.read(offset, COPY_BYTES))?.sequence === sequence;
+      }),
+    );
+  }
+
   /** Durable when it resolves. One call at a time. */
   async save(state: NodeState): Promise<void> {
     this.#sequence += 1;

@@ -9,6 +9,7 @@ import type { LogDisk } from './log-disk';
 import type { GroupLog, GroupWrite, LogStorage } from './log-storage';
 import type { GroupState, NodeState } from './state-storage';
 import { StateStorage, STATE_FILE_NAME } from './state-storage';
+import { isSegmentIntact } from './segment-verification';
 import { scanWal } from './wal-recovery';
 import type { FoundRecord, WalSegment } from './wal-segment';
 import {
@@ -67,6 +68,8 @@ export class Wal implements LogStorage {
   #batchesSinceCheckpoint = 0;
   #isFenced = false;
   #isWriting = false;
+  #isRotationDue = false;
+  #isClosed = false;
 
   private constructor(options: WalOptions, state: StateStorage, stored: NodeState) {
     this.#disk = options.disk;
@@ -169,7 +172,10 @@ export class Wal implements LogStorage {
     // Both must end before a failure of one is reported: nothing may write on after that.
     const results = await Promise.allSettled([this.#append(batch), saved]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
-    if (isCompacted) await this.#dropSegments();
+    if (!isCompacted) return;
+    // A damaged segment does not wait for entries to go.
+    if (this.#isRotationDue) await this.#segmentToWrite();
+    await this.#dropSegments();
   }
 
   async forget(name: string): Promise<void> {
@@ -202,6 +208,33 @@ export class Wal implements LogStorage {
     }
   }
 
+  async verify(pace: (bytes: number) => Promise<void>): Promise<boolean> {
+    for (const segment of [...this.#segments]) {
+      const isInUse = (): boolean => !this.#isClosed && this.#segments.includes(segment);
+      if (await isSegmentIntact(segment, isInUse, pace)) continue;
+      this.#isRotationDue ||= segment === this.#segments.at(-1);
+      return false;
+    }
+    return true;
+  }
+
+  async verifyVotes(): Promise<boolean> {
+    assert(!this.#isWriting, 'one write at a time');
+    if (this.#isFenced || this.#state.isIntact()) return true;
+    this.#isWriting = true;
+    try {
+      // Each save replaces the older version, so two make both whole.
+      await this.#saveState();
+      await this.#saveState();
+    } catch (error) {
+      this.#isFenced = true;
+      throw new StoreError('DISK_FENCED', {}, error);
+    } finally {
+      this.#isWriting = false;
+    }
+    return false;
+  }
+
   groupsToCompact(): readonly string[] {
     const totalBytes = this.#segments.reduce((sum, segment) => sum + segment.endOffset, 0);
     if (totalBytes <= this.#options.totalBytesTarget) return [];
@@ -217,6 +250,7 @@ export class Wal implements LogStorage {
   }
 
   async #closeFiles(): Promise<void> {
+    this.#isClosed = true;
     await this.#state.close();
     for (const segment of this.#segments) await segment.file.close();
   }
@@ -284,7 +318,8 @@ export class Wal implements LogStorage {
   async #segmentToWrite(): Promise<WalSegment> {
     const current = this.#segments.at(-1);
     assert(current !== undefined);
-    if (current.endOffset < this.#options.segmentBytesMax) return current;
+    if (current.endOffset < this.#options.segmentBytesMax && !this.#isRotationDue) return current;
+    this.#isRotationDue = false;
     const next = await createSegment(this.#disk, this.#epoch, current.number + 1, this.#chain);
     this.#segments.push(next);
     return next;

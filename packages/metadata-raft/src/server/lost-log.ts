@@ -30,8 +30,13 @@ export async function meaningOfEmptyLog(
 }
 
 async function hasHistory(peer: PeerSession): Promise<boolean> {
+  const status = await statusOf(peer);
+  return status?.groups.some(({ commitIndex }) => commitIndex > 0) ?? false;
+}
+
+/** What a peer says of itself; null when it refuses. */
+export async function statusOf(peer: PeerSession): Promise<MetadataStatus | null> {
   const body = encodeRecord({ kind: 'status' } satisfies SessionRequest);
   const response = decodeRecord(await peer.call(body, ASK_TIMEOUT_MS)) as SessionResponse;
-  if (!response.ok) return false;
-  return (response.result as MetadataStatus).groups.some(({ commitIndex }) => commitIndex > 0);
+  return response.ok ? (response.result as MetadataStatus) : null;
 }

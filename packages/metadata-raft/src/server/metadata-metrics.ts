@@ -29,6 +29,7 @@ export function createMetadataMetrics(current: () => MetadataNode | null): Regis
       }
     },
   );
+  addIntegrityGauges(registry, current);
   addOutboxGauges(registry, current);
   addRootGauges(registry, current);
   return registry;
@@ -77,6 +78,54 @@ const GROUP_GAUGES: readonly {
     read: ({ proposalMs }) => proposalMs / 1_000,
   },
 ];
+
+const PROBLEMS = ['log', 'votes', 'snapshot', 'state', 'replica'] as const;
+
+function addIntegrityGauges(registry: Registry, current: () => MetadataNode | null): void {
+  addGauge(
+    registry,
+    {
+      name: 'azimuth_metadata_findings_total',
+      help: 'Damage of what this node stores, found since the process started',
+      labelNames: ['problem'],
+    },
+    (gauge) => {
+      for (const problem of PROBLEMS)
+        gauge.set({ problem }, current()?.countFindings(problem) ?? 0);
+    },
+  );
+  addGauge(
+    registry,
+    {
+      name: 'azimuth_metadata_replicas_differ',
+      help: '1 while replicas of the group name different states for one index',
+      labelNames: ['group'],
+    },
+    (gauge) => {
+      for (const [group, { kind }] of current()?.guard.verdicts ?? []) {
+        gauge.set({ group }, kind === 'agrees' ? 0 : 1);
+      }
+    },
+  );
+  addGauge(
+    registry,
+    {
+      name: 'azimuth_metadata_scrub_tours_completed',
+      help: 'Times that log, votes and snapshots were read against their checksums',
+      labelNames: [],
+    },
+    (gauge) => gauge.set(current()?.guard.toursCompleted ?? 0),
+  );
+  addGauge(
+    registry,
+    {
+      name: 'azimuth_metadata_scrub_tour_ended_seconds',
+      help: 'When that was last done, in seconds of Unix time; 0 before the first',
+      labelNames: [],
+    },
+    (gauge) => gauge.set((current()?.guard.tourEndedMs ?? 0) / 1_000),
+  );
+}
 
 function addOutboxGauges(registry: Registry, current: () => MetadataNode | null): void {
   addGauge(

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Clock, FaultSource, Logger, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
+import type { MetadataStatus } from '@azimuth/proto';
 import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { MetadataDriver } from '../driver/metadata-driver';
 import { faultyLogDisk } from '../log/faulty-log-disk';
+import type { Finding } from '../driver/state-machine';
 import { openFileLogDisk } from '../log/file-log-disk';
 import type { LogDisk } from '../log/log-disk';
 import { GroupStateMachine } from '../state-machine/group-state-machine';
@@ -19,8 +21,10 @@ import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
 import type { RaftPeer } from '../transport/rpc-transport';
 import { Controller } from './controller';
+import type { FindingsLog } from './findings-log';
 import { GroupEndpoint } from './group-endpoint';
-import { meaningOfEmptyLog } from './lost-log';
+import { IntegrityGuard } from './integrity-guard';
+import { meaningOfEmptyLog, statusOf } from './lost-log';
 import { NodeMonitor } from './node-monitor';
 import { SessionService } from './session-service';
 
@@ -51,7 +55,10 @@ export interface MetadataNodeOptions {
   readonly logger: Logger;
   /** Null but in development clusters. */
   readonly faults: FaultSource | null;
-  /** The node cannot go on; with STATE_CORRUPT a new one over the same directory can. At most once. */
+  /** Everything this node stores is read and compared with its peers once in this time. */
+  readonly scrubPeriodMs: number;
+  readonly findings: FindingsLog;
+  /** The node cannot go on; with STATE_CORRUPT or LOG_CORRUPT a new one over the same directory can. At most once. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -64,6 +71,8 @@ export class MetadataNode {
   readonly service: SessionService;
   readonly #driver: MetadataDriver;
   readonly #controller: Controller;
+  readonly guard: IntegrityGuard;
+  readonly #peers: readonly SessionClient[];
   readonly #options: MetadataNodeOptions;
   #server: RpcServer | null = null;
   #isFatal = false;
@@ -94,7 +103,20 @@ export class MetadataNode {
       monitor,
       clock,
       logger,
+      findings: options.findings,
       onCorrupt: (group, error) => this.#rebuild(group, error),
+    });
+    this.#peers = openPeerSessions(options);
+    this.guard = new IntegrityGuard({
+      nodeId: options.nodeId,
+      endpoints: this.endpoints(),
+      driver,
+      periodMs: options.scrubPeriodMs,
+      findings: options.findings,
+      askPeers: () => askAll(this.#peers),
+      onCorrupt: (group, error) => this.#rebuild(group, error),
+      clock,
+      logger,
     });
     this.#controller = new Controller({
       root: this.root,
@@ -138,6 +160,7 @@ export class MetadataNode {
       bootId: options.bootId,
       transport,
       ...{ clock, random, logger },
+      onFinding: (finding) => options.findings.add(finding),
       onFatal: (error) => node?.fail(error),
     });
     node = new MetadataNode(options, driver, { root, indexes });
@@ -147,6 +170,7 @@ export class MetadataNode {
       transport.registration,
     ]);
     node.#controller.start();
+    node.guard.start();
     return node;
   }
 
@@ -167,6 +191,11 @@ export class MetadataNode {
     return [this.root, ...this.indexes.values()];
   }
 
+  /** Since the process started, whichever node object found it. */
+  countFindings(problem: Finding['problem']): number {
+    return this.#options.findings.count(problem);
+  }
+
   fail(error: unknown): void {
     if (this.#isFatal) return;
     this.#isFatal = true;
@@ -175,6 +204,8 @@ export class MetadataNode {
 
   async close(): Promise<void> {
     await this.#controller.close();
+    await this.guard.close();
+    for (const session of this.#peers) session.close();
     await this.#server?.close();
     await this.#driver.close();
     for (const { machine } of this.endpoints()) await machine.close();
@@ -207,13 +238,8 @@ async function askPeers(
   options: MetadataNodeOptions,
   disk: LogDisk,
 ): Promise<MetadataNodeOptions['whenEmpty']> {
-  const { tls, clusterId, clock, random, logger, nodeId, whenEmpty } = options;
-  const sessions = options.peers
-    .filter((peer) => peer.nodeId !== nodeId)
-    .map(({ host, port, nodeId: expectedNodeId }) => {
-      const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };
-      return new SessionClient({ ...address, expectedNodeId }, { clock, random });
-    });
+  const { logger, whenEmpty } = options;
+  const sessions = openPeerSessions(options);
   try {
     const meaning = await meaningOfEmptyLog(whenEmpty, disk, sessions);
     if (meaning !== whenEmpty) {
@@ -225,8 +251,27 @@ async function askPeers(
   }
 }
 
+/** Sessions to the other voters. */
+function openPeerSessions(options: MetadataNodeOptions): SessionClient[] {
+  const { tls, clusterId, clock, random, nodeId } = options;
+  return options.peers
+    .filter((peer) => peer.nodeId !== nodeId)
+    .map(({ host, port, nodeId: expectedNodeId }) => {
+      const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };
+      return new SessionClient({ ...address, expectedNodeId }, { clock, random });
+    });
+}
+
+/** The answers of those that answer. */
+async function askAll(sessions: readonly SessionClient[]): Promise<MetadataStatus[]> {
+  const answers = await Promise.allSettled(sessions.map((session) => statusOf(session)));
+  return answers.flatMap((answer) =>
+    answer.status === 'fulfilled' && answer.value !== null ? [answer.value] : [],
+  );
+}
+
 async function openMachine<T extends CommandSet>(
-  { dataDirectory, logger, settings }: MetadataNodeOptions,
+  { dataDirectory, logger, settings, scrubPeriodMs }: MetadataNodeOptions,
   group: string,
   create: CommandSetFactory<T>,
 ): Promise<Machine<T>> {
@@ -238,7 +283,8 @@ async function openMachine<T extends CommandSet>(
     group === 'root' ? WRITE_BUFFER_BYTES_MIN : Math.max(WRITE_BUFFER_BYTES_MIN, share);
   const directory = join(dataDirectory, 'state', group);
   const level = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
-  if (group === 'root') return GroupStateMachine.open(level, create);
+  if (group === 'root') return GroupStateMachine.open(level, create, scrubPeriodMs);
   const disk = await openFileLogDisk(join(dataDirectory, 'values', group));
-  return GroupStateMachine.open(await SeparatedStore.open({ base: level, disk }), create);
+  const store = await SeparatedStore.open({ base: level, disk });
+  return GroupStateMachine.open(store, create, scrubPeriodMs);
 }

@@ -21,6 +21,8 @@ import { queryRoot, watchResult } from '../state-machine/root-queries';
 import { checkAccess } from './access-policy';
 import type { GroupEndpoint } from './group-endpoint';
 import type { NodeMonitor } from './node-monitor';
+import type { FindingsLog } from './findings-log';
+import { integrityOf } from './integrity-guard';
 import { decodeRequest } from './session-request';
 import { WatcherProgress } from './watcher-progress';
 
@@ -50,6 +52,7 @@ export interface SessionServiceOptions {
   readonly monitor: NodeMonitor;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly findings: FindingsLog;
   /** Called when a read found a corrupt record: the replica is of no use any more. */
   readonly onCorrupt: (group: string, error: StoreError) => void;
 }
@@ -219,11 +222,12 @@ export class SessionService {
   }
 
   status(): MetadataStatus {
-    const { nodeId, zone, root, indexes, monitor, clock } = this.#options;
+    const { nodeId, zone, root, indexes, monitor, clock, findings } = this.#options;
     const nowMs = clock.monotonicMs();
-    const groups = [root, ...indexes.values()].map(({ name, group }) => {
-      const { role, term, leader, commitIndex, lastApplied } = group.status();
-      return { group: name, role, term, leader, commitIndex, lastApplied };
+    const groups = [root, ...indexes.values()].map((endpoint) => {
+      const { role, term, leader, commitIndex, lastApplied } = endpoint.group.status();
+      const integrity = integrityOf(endpoint);
+      return { group: endpoint.name, role, term, leader, commitIndex, lastApplied, integrity };
     });
     const storage = !root.isLeader
       ? []
@@ -231,7 +235,7 @@ export class SessionService {
           ...heartbeat,
           ageMs: Math.round(nowMs - lastSeenMs),
         }));
-    return { nodeId, zone, groups, storage };
+    return { nodeId, zone, groups, storage, findings: findings.list };
   }
 
   #endpoint(group: string): GroupEndpoint<RootCommandSet> | GroupEndpoint<IndexCommandSet> {

@@ -1,5 +1,5 @@
 import { assert, hasCode, required, StoreError } from '@azimuth/common';
-import type { Command, SessionResponse } from '@azimuth/proto';
+import type { Command, SessionResponse, StateMark } from '@azimuth/proto';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
 
 import type { CommittedEntry, StateMachine, StateMachineSnapshot } from '../driver/state-machine';
@@ -11,9 +11,13 @@ import type { Counters } from './counters';
 import type { KeyValueStore, ValueReference } from './key-value-store';
 import { plainKey } from './record-keys';
 import { decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
+import { StateCensus } from './state-census';
 
 const META_KEY = plainKey('m', Buffer.alloc(0));
 const FORMAT_VERSION = 1;
+/** Replicas are seldom at the same index, so they compare digests at multiples of this. */
+const ENTRIES_PER_DIGEST = 1_000;
+const DIGESTS_MAX = 16;
 
 /** The commands and queries of one kind of group. */
 export interface CommandSet {
@@ -52,6 +56,10 @@ export function encodeEntry(nowMs: number, command: Command): Buffer {
   return encodeRecord([nowMs, command]);
 }
 
+function decodeEntry(data: Uint8Array): readonly [nowMs: number, command: Command] {
+  return decodeRecord(data) as [number, Command];
+}
+
 /**
  * What is common to the replicated state machines: time, retries, one write for many entries,
  * snapshots. Answers of `apply` are encoded `SessionResponse`s, ready to be sent; null for a no-op.
@@ -65,24 +73,35 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   readonly #counters: Counters;
   readonly #ledger: CommandLedger;
   readonly commands: T;
+  readonly census: StateCensus;
+  #digests: StateMark[] = [];
   #lastApplied = 0;
   #nowMs = 0;
   #isCondemned = false;
 
-  private constructor(store: KeyValueStore, create: CommandSetFactory<T>) {
+  private constructor(store: KeyValueStore, create: CommandSetFactory<T>, censusPeriodMs: number) {
     this.#store = store;
     this.#records = new CheckedStore(store);
     this.#counters = newCounters();
     this.#ledger = new CommandLedger(this.#records, this.#counters);
     this.commands = create(this.#records, this.#counters);
+    this.census = new StateCensus(this.#records, {
+      metaKey: META_KEY,
+      periodMs: censusPeriodMs,
+      indexOf: (content) => (decodeRecord(content) as Meta)[1],
+    });
   }
 
-  /** A store that is damaged already is emptied: its content comes from a snapshot and the log. */
+  /**
+   * A store that is damaged already is emptied: its content comes from a snapshot and the log. With
+   * a `censusPeriodMs` somebody must read the censuses that begin, as each holds on to a view.
+   */
   static async open<T extends CommandSet>(
     store: KeyValueStore,
     create: CommandSetFactory<T>,
+    censusPeriodMs = Infinity,
   ): Promise<GroupStateMachine<T>> {
-    const machine = new GroupStateMachine(store, create);
+    const machine = new GroupStateMachine(store, create, censusPeriodMs);
     try {
       // Without its index record the store is new, or the install of a snapshot was cut short.
       if (store.get(META_KEY) === undefined) await store.clear();
@@ -109,15 +128,35 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   /** @throws StoreError STATE_CORRUPT: the store is condemned and this replica must be opened anew */
   async apply(entries: readonly CommittedEntry[]): Promise<readonly (Buffer | null)[]> {
-    const index = this.#lastApplied + entries.length;
-    let answers: (Buffer | null)[];
+    const answers: (Buffer | null)[] = [];
+    do answers.push(...(await this.#applyBatch(entries, answers.length)));
+    while (answers.length < entries.length);
+    return answers;
+  }
+
+  /** Digests at indexes that other replicas have, too; the last one is of the state as it is. */
+  get digests(): readonly StateMark[] {
+    return [...this.#digests, { index: this.#lastApplied, hash: this.#hash() }];
+  }
+
+  /** One write for the entries from `first` on, up to where a census has to look at the store. */
+  async #applyBatch(entries: readonly CommittedEntry[], first: number): Promise<(Buffer | null)[]> {
+    const answers: (Buffer | null)[] = [];
+    let index = this.#lastApplied;
     this.#records.beginBatch();
     try {
-      answers = entries.map((entry, position) => {
-        const expected = this.#lastApplied + 1 + position;
-        assert(entry.index === expected, 'entry does not follow the last applied');
-        return entry.data.length === 0 ? null : this.#applyEntry(expected, entry.data);
-      });
+      for (const entry of entries.slice(first)) {
+        assert(entry.index === index + 1, 'entry does not follow the last applied');
+        const decoded = entry.data.length === 0 ? null : decodeEntry(entry.data);
+        const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0);
+        const isCensusDue = this.census.isDue(this.#nowMs, nowMs);
+        if (isCensusDue && answers.length > 0) break;
+        if (isCensusDue) this.census.begin();
+        this.#nowMs = nowMs;
+        index = entry.index;
+        answers.push(decoded === null ? null : this.#applyCommand({ index, nowMs }, decoded[1]));
+        if (index % ENTRIES_PER_DIGEST === 0) this.#noteDigest(index);
+      }
       this.#putMeta(index);
       await this.#records.write();
     } catch (error) {
@@ -158,6 +197,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   async installSnapshot(lastIncludedIndex: number, chunks: AsyncIterable<Buffer>): Promise<void> {
     // Until it is loaded the content vouches for no time at all.
     this.#nowMs = 0;
+    await this.census.discard();
     await this.#store.clear();
     let meta: Buffer | null = null;
     const { separation } = this.#store;
@@ -175,16 +215,13 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   async reset(): Promise<void> {
     this.#nowMs = 0;
+    await this.census.discard();
     await this.#store.clear();
     await this.#load();
   }
 
   stateHash(): Promise<string> {
-    const { high, low } = this.#records.digest;
-    const bytes = Buffer.alloc(8);
-    bytes.writeInt32BE(high, 0);
-    bytes.writeInt32BE(low, 4);
-    return Promise.resolve(bytes.toString('hex'));
+    return Promise.resolve(this.#hash());
   }
 
   /** The content proved to be damaged: after a restart it is rebuilt from a peer. */
@@ -193,8 +230,21 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#store.condemn();
   }
 
-  close(): Promise<void> {
-    return this.#store.close();
+  async close(): Promise<void> {
+    await this.census.discard();
+    await this.#store.close();
+  }
+
+  #noteDigest(index: number): void {
+    this.#digests = [...this.#digests, { index, hash: this.#hash() }].slice(-DIGESTS_MAX);
+  }
+
+  #hash(): string {
+    const { high, low } = this.#records.digest;
+    const bytes = Buffer.alloc(8);
+    bytes.writeInt32BE(high, 0);
+    bytes.writeInt32BE(low, 4);
+    return bytes.toString('hex');
   }
 
   /** Without the mark on the store each start would come to the same damage again. */
@@ -211,10 +261,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     return error;
   }
 
-  #applyEntry(index: number, data: Uint8Array): Buffer {
-    const [entryMs, command] = decodeRecord(data) as [number, Command];
-    this.#nowMs = Math.max(this.#nowMs, entryMs);
-    const context: CommandContext = { index, nowMs: this.#nowMs };
+  #applyCommand(context: CommandContext, command: Command): Buffer {
     this.#ledger.evict(context.nowMs);
     this.commands.evict(context.nowMs);
     const recalled = this.#ledger.recall(command);
@@ -257,6 +304,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   async #load(): Promise<void> {
     this.#records.discard();
+    this.#digests = [];
     const content = this.#records.get(META_KEY);
     const [version, index, nowMs, high, low, counters] =
       content === null

@@ -8,6 +8,7 @@ import type { BlobWitness, SessionResponse } from '@azimuth/proto';
 import type { PeerIdentity } from '@azimuth/rpc';
 
 import type { RaftGroup } from '../../src/driver/state-machine';
+import { FindingsLog } from '../../src/server/findings-log';
 import { GroupEndpoint } from '../../src/server/group-endpoint';
 import { NodeMonitor } from '../../src/server/node-monitor';
 import { SessionService } from '../../src/server/session-service';
@@ -54,6 +55,7 @@ function serviceOver(machine: IndexMachine, corrupt: string[] = []): SessionServ
     monitor: new NodeMonitor(1_000),
     clock: systemClock,
     logger: silentLogger,
+    findings: new FindingsLog(systemClock),
     onCorrupt: (group) => corrupt.push(group),
   });
 }

@@ -120,6 +120,32 @@ export interface ClusterMapDelta {
   readonly identityRevision: number;
 }
 
+/** A hash of a replica at an index of its log; equal on every replica that agrees. */
+export interface StateMark {
+  readonly index: number;
+  readonly hash: string;
+}
+
+/** By what replicas of a group tell whether they agree. */
+export interface ReplicaIntegrity {
+  /** It abstains until it has again what it lost. */
+  readonly isDamaged: boolean;
+  /** Chained over all changes ever applied; the last one is at the applied index. */
+  readonly digests: readonly StateMark[];
+  /** Sums over the records as they were read back. */
+  readonly censuses: readonly StateMark[];
+}
+
+/** Damage that a metadata node found in what it stores, and repairs. */
+export interface MetadataFinding {
+  /** Null for what all groups share. */
+  readonly group: string | null;
+  readonly problem: 'log' | 'votes' | 'snapshot' | 'state' | 'replica';
+  /** `local`: from what else the node has; `peers`: from the leader. */
+  readonly remedy: 'local' | 'peers';
+  readonly foundMs: number;
+}
+
 /** One metadata node's view of itself, for `azimuth status`. */
 export interface MetadataStatus {
   readonly nodeId: string;
@@ -131,7 +157,11 @@ export interface MetadataStatus {
     readonly leader: string | null;
     readonly commitIndex: number;
     readonly lastApplied: number;
+    /** Absent from nodes of before it was there. */
+    readonly integrity?: ReplicaIntegrity;
   }[];
+  /** Damage of its own that the node found since its process started, newest last. */
+  readonly findings?: readonly MetadataFinding[];
   /** Only on the root leader: last heartbeat of each node and its statistics. */
   readonly storage: readonly (NodeHeartbeat & { readonly ageMs: number })[];
 }
