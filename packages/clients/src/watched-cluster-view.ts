@@ -171,7 +171,12 @@ function applyDelta(map: ClusterMap, delta: ClusterMapDelta, version: number): C
     nodes: changed(map.nodes, delta.nodes, ({ nodeId }) => nodeId, delta.removedNodes),
     disks: changed(map.disks, delta.disks, ({ diskId }) => diskId, delta.removedDisks),
     groups: changed(map.groups, delta.groups, ({ pgId }) => pgId, delta.removedGroups),
-    intents: changed(map.intents ?? new Map(), delta.intents ?? [], keyOf, delta.removedIntents),
+    intents: changed(
+      map.intents ?? new Map<string, Intent>(),
+      delta.intents ?? [],
+      keyOf,
+      delta.removedIntents,
+    ),
   };
 }
 

@@ -29,7 +29,7 @@ const options: GroupPlanOptions = {
   drainedGroups: new Set(),
 };
 
-const nodesOf = (zones: string): NodeSketch[] => [...zones].map((zone) => ({ zone }));
+const nodesOf = (zones: string): NodeSketch[] => Array.from(zones, (zone) => ({ zone }));
 
 /** Carries plans out until there is none left. */
 function rest(map: ClusterMap, changes: Partial<GroupPlanOptions> = {}): ClusterMap {
@@ -318,7 +318,7 @@ describe('planMoves after any sequence of changes', () => {
       profile: fc.constantFrom({ k: 4, m: 2 }, { k: 2, m: 1 }, { k: 5, m: 4 }, { k: 3, m: 3 }),
     })
     .map(({ perZone, zones, sizes, profile: erasureProfile }) => {
-      const names = [...'abcd'].slice(0, zones);
+      const names = ['a', 'b', 'c', 'd'].slice(0, zones);
       const nodes = names.flatMap((zone, index) =>
         Array.from({ length: perZone }, (_, i) => ({
           zone,

@@ -101,10 +101,11 @@ async function runChange(
 ): Promise<void> {
   if (flags.dryRun) {
     const forecast = await forecastChange(cluster, change);
-    const { after: _, ...document } = forecast;
+    const { moves, stuck, opened, meanwhile, problems } = forecast;
+    const document = { moves, stuck, opened, meanwhile, problems };
     const lines = flags.json ? [JSON.stringify(document)] : renderForecast(change, forecast);
     for (const line of lines) context.print(line);
-    if (forecast.problems.length > 0) process.exitCode = 2;
+    if (problems.length > 0) process.exitCode = 2;
     return;
   }
   const forecast = await commitChange(cluster, change);

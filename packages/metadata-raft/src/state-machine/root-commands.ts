@@ -33,6 +33,7 @@ import {
   setIntent,
 } from './topology-commands';
 import { WatchLog } from './watch-log';
+import { withoutField } from './without-field';
 
 type Args<Name extends RootCommandName> = RootCommands[Name]['args'];
 type Result<Name extends RootCommandName> = RootCommands[Name]['result'];
@@ -190,7 +191,7 @@ export class RootCommandSet implements CommandSet {
     const node = this.state.get('node', args.nodeId);
     // Meant for an earlier life of the node: nothing to do.
     if (node?.incarnation !== args.incarnation || node.state === args.state) return null;
-    const { downSinceMs: _, ...entry } = node;
+    const entry = withoutField(node, 'downSinceMs');
     const changed: StorageNodeEntry =
       args.state === 'down'
         ? { ...entry, state: 'down', downSinceMs: nowMs }

@@ -7,6 +7,7 @@ import type { RootCommandName, RootCommands } from '@azimuth/proto';
 
 import type { CommandContext } from './command-context';
 import type { RootState } from './root-state';
+import { withoutField } from './without-field';
 
 type Args<Name extends RootCommandName> = RootCommands[Name]['args'];
 
@@ -50,8 +51,7 @@ function isKnown(state: RootState, scope: IntentScope, name: string): boolean {
 function forgetDrained(state: RootState, index: number): void {
   for (const disk of [...state.all('disk')]) {
     if (disk.drainedMs === undefined || leavingIntent(state.map(), disk.diskId) !== null) continue;
-    const { drainedMs: _, ...entry } = disk;
-    state.put('disk', disk.diskId, entry, index);
+    state.put('disk', disk.diskId, withoutField(disk, 'drainedMs'), index);
   }
 }
 
