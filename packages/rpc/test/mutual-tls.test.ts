@@ -43,6 +43,7 @@ describe('mutual TLS between the nodes (T20)', () => {
             GetStatistics: unused,
             ListShards: unused,
             VerifyShards: unused,
+            RebuildShard: unused,
             ListFindings: unused,
           },
           allow: {
@@ -51,6 +52,7 @@ describe('mutual TLS between the nodes (T20)', () => {
             GetStatistics: ['admin'],
             ListShards: [],
             VerifyShards: [],
+            RebuildShard: [],
             ListFindings: [],
           },
         },

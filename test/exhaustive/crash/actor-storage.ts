@@ -1,6 +1,8 @@
 import { PageChecksums } from '@azimuth/clients';
 import type { ShardAddress, ShardAttributes, ShardWriter, StorageClient } from '@azimuth/clients';
-import { StoreError } from '@azimuth/common';
+import { hasCode, StoreError } from '@azimuth/common';
+import { createCodec, reconstructShards } from '@azimuth/erasure';
+import { shardCount } from '@azimuth/placement';
 import type { SegmentStore, ShardUpload } from '@azimuth/storage-node';
 
 import type { StorageControl } from '../../../packages/curator/src/storage-control';
@@ -9,6 +11,8 @@ import type { Actor } from './actor';
 import type { StorageMachine } from './storage-machine';
 
 const SHARD_BYTES_MAX = 2 ** 30;
+const EMPTY = new Uint8Array();
+const codec = createCodec({ arenaBytes: 8 * 1024 * 1024 });
 
 /** The machines by disk, and what to check before a shard is deleted. */
 export interface Machines {
@@ -56,8 +60,45 @@ export function actorControl(actor: Actor, machines: Machines): StorageControl {
       reach('findings', diskId, (store) =>
         Promise.resolve(store.findings(limit).map(({ id, pgId }) => ({ ...id, pgId }))),
       ),
+    rebuildShard: (target, attributes, sources) =>
+      reach('rebuild', target.diskId, async (store) => {
+        const shards = new Array<Uint8Array | null>(shardCount(attributes.profile)).fill(null);
+        for (const { diskId, blobId, shardIndex } of sources) {
+          try {
+            shards[shardIndex] = await onMachine(machines.machineOf(diskId), (source) =>
+              readStored(source, { blobId, shardIndex }),
+            );
+          } catch (error) {
+            const code = error instanceof StoreError ? error.code : 'INTERNAL';
+            return { isWritten: false, failedSources: [{ shardIndex, code }] };
+          }
+        }
+        await storeRebuilt(store, target, { attributes, shards });
+        return { isWritten: true, failedSources: [] };
+      }),
     close: () => undefined,
   };
+}
+
+/** Computes the shard of `target` from the others, and stores it as a storage node does. */
+async function storeRebuilt(
+  store: SegmentStore,
+  { blobId, shardIndex }: ShardAddress,
+  from: { readonly attributes: ShardAttributes; readonly shards: readonly (Uint8Array | null)[] },
+): Promise<void> {
+  const { attributes, shards } = from;
+  const [bytes = EMPTY] = reconstructShards(codec, attributes.profile, shards, [shardIndex]);
+  const checksums = new PageChecksums(bytes.byteLength);
+  checksums.update(bytes);
+  const upload = await store.beginPut({ blobId, shardIndex }, attributes);
+  try {
+    await copyInto(upload, bytes);
+    await copyInto(upload, checksums.table());
+    await upload.finish();
+  } catch (error) {
+    await upload.abort();
+    if (!hasCode(error, 'SHARD_EXISTS')) throw error;
+  }
 }
 
 /** A machine that is down answers nothing, whatever its store would say. */
