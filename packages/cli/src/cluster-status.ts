@@ -1,5 +1,5 @@
-import { isDiskReadable, isGroupWhole } from '@azimuth/placement';
-import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
+import { intentsOf, isDiskReadable, isGroupWhole } from '@azimuth/placement';
+import type { ClusterMap, DiskId, PlacementGroup } from '@azimuth/placement';
 import type { IndexQueries, MetadataFinding, MetadataStatus } from '@azimuth/proto';
 
 import { byRaftGroup, durabilityStatement } from './durability-statement';
@@ -74,6 +74,11 @@ export interface StorageNodeStatus {
 export interface DiskStatus {
   readonly diskId: string;
   readonly state: string;
+  /**
+   * What an operator wants of the disk, its node or its zone; `drained` once it is proven to hold
+   * nothing that is referenced; null in service.
+   */
+  readonly intent: string | null;
   readonly capacityBytes: number;
   /** Null when the root leader has not heard from its node. */
   readonly usedBytes: number | null;
@@ -164,6 +169,7 @@ function storageNodes(map: ClusterMap, statuses: readonly MetadataStatus[]): Sto
         return {
           diskId: disk.diskId,
           state: disk.state,
+          intent: disk.drainedMs === undefined ? intentText(map, disk.diskId) : 'drained',
           capacityBytes: disk.capacityBytes,
           usedBytes: seen?.usedBytes ?? null,
           shardCount: seen?.shardCount ?? null,
@@ -210,6 +216,10 @@ function raftGroups(statuses: readonly MetadataStatus[]): RaftGroupStatus[] {
       applyLag: commitIndex - Math.min(...views.map((view) => view.lastApplied)),
     };
   });
+}
+
+function intentText(map: ClusterMap, diskId: DiskId): string | null {
+  return intentsOf(map, diskId)[0]?.kind ?? null;
 }
 
 function countGroups(map: ClusterMap | null): PlacementGroupCounts {

@@ -135,6 +135,19 @@ describe('azimuth status', () => {
     });
   });
 
+  it('says what an operator wants of a disk, and when it is drained', () => {
+    const intent = { scope: 'zone', name: 'b', kind: 'drain', sinceMs: 0 } as const;
+    const map = { ...makeMap(), intents: new Map([['zone/b', intent]]) };
+    const intents = (at: typeof map): unknown[] =>
+      summarizeCluster(answers({ map: at })).storage.map(({ disks }) => disks[0]?.intent);
+    expect(intents(map)).toEqual([null, 'drain', null]);
+    const disk = { ...map.disks.get('disk-b')!, drainedMs: 1 };
+    const drained = { ...map, disks: new Map([...map.disks, ['disk-b', disk]]) };
+    expect(intents(drained)).toEqual([null, 'drained', null]);
+    const lines = renderStatus(summarizeCluster(answers({ map: drained })));
+    expect(lines.join()).toContain('online, drained');
+  });
+
   it('counts each placement group once', () => {
     const base = makeMap().groups.get(1)!;
     const map = makeMap(null, [

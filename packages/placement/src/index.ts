@@ -2,6 +2,7 @@ export {
   INDEX_SLOT_COUNT,
   indexGroupOfSlot,
   intentKey,
+  intentsOf,
   isDiskReadable,
   isDiskWritable,
   isGroupWhole,

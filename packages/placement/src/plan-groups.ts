@@ -178,9 +178,9 @@ function openNormal(
 
 /**
  * Disks far below what their capacity makes their share of their failure domain: new groups bring
- * them into use at once, for moving slots takes its time. A disk beside `perDomainMax` - 1 busy ones
- * can be at 1 / perDomainMax of its share for ever; half of that is the line that opening groups
- * can always reach, so the plan comes to rest.
+ * them into use at once, for moving slots takes its time. A disk beside `perDomainMax` - 1 busy
+ * ones can be at 1 / perDomainMax of its share for ever; half of that is the line that opening
+ * groups can always reach, so the plan comes to rest.
  */
 function underusedDisks(
   domains: DisksByDomain,

@@ -38,7 +38,7 @@ export function renderStatus(status: ClusterStatus): string[] {
             node.zone,
             node.state,
             disk.diskId.slice(0, 8),
-            disk.state,
+            disk.intent === null ? disk.state : `${disk.state}, ${disk.intent}`,
             disk.usedBytes === null ? '?' : renderBytes(disk.usedBytes),
             renderBytes(disk.capacityBytes),
             disk.shardCount ?? '?',

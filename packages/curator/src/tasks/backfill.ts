@@ -17,9 +17,9 @@ const VERIFY_SHARDS_MAX = 32;
 
 /**
  * Moves a slot to another disk: for every referenced blob of the group, the shard of the slot is
- * copied to the target, or rebuilt there when its disk cannot be read, and proven there; when a whole walk has proven every one, the slot flips
- * (R3). Anything else leaves the slot where it is, to be tried again; what is on the target stays
- * and is only verified then.
+ * copied to the target, or rebuilt there when its disk cannot be read, and proven there; when a
+ * whole walk has proven every one, the slot flips (R3). Anything else leaves the slot where it is,
+ * to be tried again; what is on the target stays and is only verified then.
  *
  * @throws StoreError UNAVAILABLE when too few slots can be listed to know all blobs of the group.
  */
