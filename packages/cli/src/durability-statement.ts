@@ -151,19 +151,24 @@ function sortedByKey(slots: Slots): Slots {
 const RISK_RANK = { lost: 0, 'at-risk': 1, degraded: 2, none: 3 } as const;
 
 function groupsBelowPromise(map: ClusterMap): GroupAtRisk[] {
-  return [...map.groups.values()]
-    .map((group) => ({ group, durability: groupDurability(map, group) }))
-    .filter(({ durability }) => durability.reasons.length > 0)
-    .map(({ group, durability: { zones, survival, reasons } }) => ({
-      pgId: group.pgId,
-      profile: `${group.profile.k}+${group.profile.m}`,
-      risk: survival.risk,
-      zones,
-      fatalZones: survival.fatalZones,
-      reasons: reasons.map(describeReason),
-      ...stated(survival.losses),
-    }))
-    .sort((a, b) => RISK_RANK[a.risk] - RISK_RANK[b.risk] || a.pgId - b.pgId);
+  return (
+    [...map.groups.values()]
+      .map((group) => ({ group, durability: groupDurability(map, group) }))
+      // Sealed and all there: what a reduced group still holds is the backlog of re-striping.
+      .filter(({ group, durability: { reasons } }) =>
+        reasons.some(({ kind }) => kind !== 'reduced' || group.state === 'active'),
+      )
+      .map(({ group, durability: { zones, survival, reasons } }) => ({
+        pgId: group.pgId,
+        profile: `${group.profile.k}+${group.profile.m}`,
+        risk: survival.risk,
+        zones,
+        fatalZones: survival.fatalZones,
+        reasons: reasons.map(describeReason),
+        ...stated(survival.losses),
+      }))
+      .sort((a, b) => RISK_RANK[a.risk] - RISK_RANK[b.risk] || a.pgId - b.pgId)
+  );
 }
 
 /** Blobs of groups that the map has no more are being moved by the curator: nothing is known. */

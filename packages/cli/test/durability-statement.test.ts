@@ -135,6 +135,17 @@ describe('the durability statement of a cluster', () => {
     ]);
   });
 
+  it('is at rest after an outage, though sealed reduced groups are still there', () => {
+    const reduced: PlacementGroup = {
+      ...{ pgId: 3, profile: COPIES, slots: ['disk-a1', 'disk-b1', 'disk-c1'] },
+      ...{ state: 'sealed', isReduced: true, backfill: null },
+    };
+    const atRest = durabilityStatement(answers({ map: makeMap([], [reduced]) }));
+    expect(atRest.groupsAtRiskTotal).toBe(0);
+    const again = durabilityStatement(answers({ map: makeMap(['b1'], [reduced]) }));
+    expect(again.groupsAtRisk.map(({ pgId }) => pgId)).toContain(3);
+  });
+
   it('says the same of many groups once', () => {
     const copies = { profile: COPIES, slots: ['disk-a1', 'disk-b1', 'disk-c1'] };
     const more = [4, 5, 6].map((pgId) => ({
