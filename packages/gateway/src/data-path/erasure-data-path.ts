@@ -9,6 +9,7 @@ import type { DataPath } from './data-path';
 import type { DataPathContext } from './data-path-context';
 import { readObject } from './read-object';
 import { ReadPacing } from './read-pacing';
+import type { ReadCounts } from './read-pacing';
 import { StripePool } from './stripe-pool';
 import { writeObject } from './write-object';
 
@@ -32,6 +33,8 @@ export interface DataPathOptions {
 export interface ErasureDataPath extends DataPath {
   /** Resolves when background deletions are done. */
   idle(): Promise<void>;
+  /** Reads of shards sent so far, for metrics. */
+  readCounts(): ReadCounts;
   /** Bytes of bodies in memory now, for metrics. */
   memoryBytes(): { readonly writing: number; readonly reading: number };
 }
@@ -71,6 +74,7 @@ export function createDataPath(options: DataPathOptions): ErasureDataPath {
       readObject(context, body, { range, signal }, sink),
     discard: (blobs) => discarder.discard(blobs),
     idle: () => discarder.idle(),
+    readCounts: () => context.pacing.counts,
     memoryBytes: () => ({
       writing: context.writePool.usedBytes,
       reading: context.readPool.usedBytes,

@@ -12,14 +12,26 @@ const RECOMPUTE_EVERY = 32;
 const SMALL_BYTES_MAX = 128 * 1024;
 const SLOW_FACTOR = 4;
 const SLOW_MS_MIN = 40;
-/** A slow disk is tried again after this. */
-const SLOW_MEMORY_MS = 5_000;
+/** One small read of a slow disk in so long, besides those that clients wait for. */
+const PROBE_INTERVAL_MS = 1_000;
+/** While a fifth of all reads are slow, their 95th percentile is no measure of the others. */
+const HEDGE_MEDIANS_MAX = 6;
 const SMOOTHING = 0.3;
 
 interface DiskPace {
   elapsedMs: number;
   ratio: number;
-  lastMs: number;
+  probedMs: number;
+}
+
+/** Reads that this process has sent, for metrics. */
+export interface ReadCounts {
+  /** What an answer needs at least. */
+  readonly primary: number;
+  /** Sent beside one that was slow. */
+  readonly hedge: number;
+  /** Sent to find out whether a slow disk still is. */
+  readonly probe: number;
 }
 
 /** Quantiles of the last reads of one size class. */
@@ -53,29 +65,66 @@ export class ReadPacing {
   readonly #large = new LatencyWindow();
   readonly #disks = new Map<DiskId, DiskPace>();
   #tokens = HEDGE_TOKENS_MAX / 4;
+  readonly #counts = { primary: 0, hedge: 0, probe: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   hedgeDelayMs(lengthBytes: number): number {
-    const { p95Ms } = this.#windowOf(lengthBytes);
-    return Math.min(HEDGE_DELAY_MS_MAX, Math.max(HEDGE_DELAY_MS_MIN, p95Ms));
+    const { p95Ms, medianMs } = this.#windowOf(lengthBytes);
+    const delayMs = Math.min(p95Ms, medianMs * HEDGE_MEDIANS_MAX);
+    return Math.min(HEDGE_DELAY_MS_MAX, Math.max(HEDGE_DELAY_MS_MIN, delayMs));
+  }
+
+  get counts(): ReadCounts {
+    return this.#counts;
   }
 
   /** Every ordinary request earns a part of a hedge. */
   earn(requests: number): void {
+    this.#counts.primary += requests;
     this.#tokens = Math.min(HEDGE_TOKENS_MAX, this.#tokens + requests * HEDGE_RATIO);
   }
 
-  /** True when `requests` extra requests may be sent now. */
-  trySpend(requests: number): boolean {
-    if (this.#tokens < requests) return false;
-    this.#tokens -= requests;
+  /** True when `requests` extra requests may be sent now; `isForced`: they are in any case. */
+  trySpend(requests: number, isForced = false): boolean {
+    if (this.#tokens < requests && !isForced) return false;
+    this.#tokens = Math.max(0, this.#tokens - requests);
+    this.#counts.hedge += requests;
     return true;
   }
 
-  /** A read took this long, or was given up after it. */
+  /**
+   * True when a slow disk is to be tried again now, by a small read that no client waits for: a
+   * client's own read would be slow if the disk still is.
+   */
+  takeProbe(diskId: DiskId): boolean {
+    const pace = this.#disks.get(diskId);
+    const nowMs = this.#clock.monotonicMs();
+    if (pace === undefined || nowMs - pace.probedMs < PROBE_INTERVAL_MS) return false;
+    if (!this.#isPaceSlow(pace) || this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    this.#counts.probe += 1;
+    pace.probedMs = nowMs;
+    return true;
+  }
+
+  /** What a probe took; it counts for all that was before, as nothing else was sent meanwhile. */
+  recordProbe(diskId: DiskId, lengthBytes: number, elapsedMs: number): void {
+    const pace = this.#disks.get(diskId);
+    if (pace === undefined) return;
+    pace.elapsedMs = elapsedMs;
+    pace.ratio = elapsedMs / Math.max(1, this.#windowOf(lengthBytes).medianMs);
+  }
+
+  /** A read was given up after this: it would have taken longer, which proves no disk fast. */
+  recordGivenUp(diskId: DiskId, lengthBytes: number, elapsedMs: number): void {
+    const known = this.#disks.get(diskId)?.elapsedMs ?? this.#windowOf(lengthBytes).medianMs;
+    if (elapsedMs > known) this.record(diskId, lengthBytes, elapsedMs);
+  }
+
+  /** A read took this long. */
   record(diskId: DiskId, lengthBytes: number, elapsedMs: number): void {
     const window = this.#windowOf(lengthBytes);
     const ratio = elapsedMs / Math.max(1, window.medianMs);
@@ -84,7 +133,7 @@ export class ReadPacing {
     this.#disks.set(diskId, {
       elapsedMs: elapsedMs * (1 - keep) + (pace?.elapsedMs ?? 0) * keep,
       ratio: ratio * (1 - keep) + (pace?.ratio ?? 0) * keep,
-      lastMs: this.#clock.monotonicMs(),
+      probedMs: pace?.probedMs ?? this.#clock.monotonicMs(),
     });
     window.record(elapsedMs);
   }
@@ -92,12 +141,11 @@ export class ReadPacing {
   /** True while reads of the disk took much longer than those of the others. */
   isSlow(diskId: DiskId): boolean {
     const pace = this.#disks.get(diskId);
-    if (pace === undefined || pace.ratio < SLOW_FACTOR || pace.elapsedMs < SLOW_MS_MIN) {
-      return false;
-    }
-    if (this.#clock.monotonicMs() - pace.lastMs < SLOW_MEMORY_MS) return true;
-    this.#disks.delete(diskId);
-    return false;
+    return pace !== undefined && this.#isPaceSlow(pace);
+  }
+
+  #isPaceSlow({ ratio, elapsedMs }: DiskPace): boolean {
+    return ratio >= SLOW_FACTOR && elapsedMs >= SLOW_MS_MIN;
   }
 
   #windowOf(lengthBytes: number): LatencyWindow {

@@ -1,3 +1,4 @@
+import { PAGE_BYTES } from '@azimuth/clients';
 import { hasCode, required, StoreError } from '@azimuth/common';
 import { chooseReaders } from '@azimuth/placement';
 import type { PlacementGroup, ShardReader } from '@azimuth/placement';
@@ -77,7 +78,9 @@ export class StripeReader {
     this.#throwIfAborted();
     for (let round = 1; ; round += 1) {
       const group = await this.#group();
-      this.#candidates = this.#choose(group).filter(
+      const readers = this.#choose(group);
+      this.#probeSlow(readers);
+      this.#candidates = readers.filter(
         ({ shardIndex }) => !this.#done.has(shardIndex) && !this.#damaged.has(shardIndex),
       );
       await this.#startPrimaries();
@@ -134,6 +137,22 @@ export class StripeReader {
       isSuspect: (diskId) => view.isSuspect(diskId) || pacing.isSlow(diskId),
       random,
     });
+  }
+
+  /** Small reads of disks that were slow, into memory of their own; nobody waits for them. */
+  #probeSlow(readers: readonly ShardReader[]): void {
+    const { pacing, storage, clock } = this.#context;
+    const { blobId } = this.#window.blob;
+    for (const { diskId, node, shardIndex } of readers) {
+      if (!pacing.takeProbe(diskId)) continue;
+      const startedMs = clock.monotonicMs();
+      const lengthBytes = Math.min(PAGE_BYTES, this.#window.toBytes);
+      storage
+        .readShard({ node, diskId, blobId, shardIndex }, { offsetBytes: 0, lengthBytes })
+        .then(() => pacing.recordProbe(diskId, lengthBytes, clock.monotonicMs() - startedMs))
+        // What is wrong with the disk is found by those who need it.
+        .catch(() => undefined);
+    }
   }
 
   /**
@@ -222,7 +241,7 @@ export class StripeReader {
       return;
     }
     const count = Math.min(extra, this.#candidates.length);
-    if (!isStalled && !this.#context.pacing.trySpend(count)) return;
+    if (!this.#context.pacing.trySpend(count, isStalled)) return;
     this.#isHedged = true;
     await this.#startMore(count);
   }
@@ -269,7 +288,7 @@ export class StripeReader {
     const read = this.#reading.get(shardIndex);
     if (read === undefined) return;
     this.#reading.delete(shardIndex);
-    this.#recordPace(read);
+    if (error === null) this.#recordPace(read);
     if (error === null) this.#done.add(shardIndex);
     else this.#onFailure(read.reader, error);
     this.#wake?.();
@@ -297,7 +316,8 @@ export class StripeReader {
   async #giveUpReads(): Promise<void> {
     for (const [shardIndex, read] of [...this.#reading]) {
       this.#reading.delete(shardIndex);
-      this.#recordPace(read);
+      const elapsedMs = this.#context.clock.monotonicMs() - read.startedMs;
+      this.#context.pacing.recordGivenUp(read.reader.diskId, this.#lengthBytes, elapsedMs);
       read.abort.abort();
     }
     await Promise.all(this.#settling);
