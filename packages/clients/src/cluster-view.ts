@@ -32,3 +32,9 @@ export interface IdentitySnapshot {
 }
 
 export const WATCH_AGE_MAX_MS = 5_000;
+
+/**
+ * A gateway whose view is older reaches no root leader: requests go better to another one. Above
+ * the age of a view while a new leader is elected.
+ */
+export const CUT_OFF_AGE_MS = 3_000;

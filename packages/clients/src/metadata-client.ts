@@ -17,6 +17,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gives up after this; default 10 s. Retries and leader changes happen inside. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Told, before the answer or the refusal, at which index of the group's log it holds: of a
+   * command its entry, of a query the last entry that it has seen. Null when nobody can say.
+   */
+  readonly onLogIndex?: ((logIndex: number | null) => void) | undefined;
 }
 
 /**

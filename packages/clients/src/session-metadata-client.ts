@@ -198,7 +198,8 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     const issue = (issuedMs: number): Buffer => {
       const commandId = this.#random.bytes(16).toString('hex');
       const command = { version: COMMAND_VERSION, name, commandId, issuedMs, args };
-      return encodeRecord({ kind: 'propose', group, command } satisfies SessionRequest);
+      const request: SessionRequest = { kind: 'propose', group, command };
+      return encodeRecord(options?.onLogIndex === undefined ? request : wantingIndex(request));
     };
     const body = issue(Math.floor(this.#clock.wallMs()) + this.#clockOffsetMs);
     return this.#send({ group, waitMs: 0, body, reissue: issue }, options) as Promise<Result>;
@@ -210,7 +211,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     options: CallOptions | undefined,
     waitMs = 0,
   ): Promise<Result> {
-    const body = encodeRecord(request);
+    const body = encodeRecord(options?.onLogIndex === undefined ? request : wantingIndex(request));
     return this.#send({ group, waitMs, body, reissue: null }, options) as Promise<Result>;
   }
 
@@ -252,6 +253,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
         await this.#pause(attempts, deadlineMs);
         continue;
       }
+      tellLogIndex(request, response, attempts, options);
       if (response.ok) {
         this.#leaders.set(request.group, nodeId);
         return response.result;
@@ -307,6 +309,23 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     attempts.rounds += 1;
     await this.#clock.sleep(Math.min(delayMs, deadlineMs - this.#clock.monotonicMs()));
   }
+}
+
+function tellLogIndex(
+  request: Request,
+  { logIndex }: SessionResponse,
+  attempts: Attempts,
+  options: CallOptions | undefined,
+): void {
+  if (logIndex === undefined || options?.onLogIndex === undefined) return;
+  // An answer that was kept from an earlier attempt holds at an earlier index.
+  const isKept = request.reissue !== null && attempts.isUncertain;
+  options.onLogIndex(isKept ? null : logIndex);
+}
+
+function wantingIndex(request: SessionRequest): SessionRequest {
+  const { kind } = request;
+  return kind === 'propose' || kind === 'query' ? { ...request, wantsIndex: true } : request;
 }
 
 /** The history of one request. */

@@ -7,6 +7,7 @@ interface Waiting {
   readonly data: Buffer;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: StoreError) => void;
+  readonly onApplied: ((index: LogIndex) => void) | undefined;
 }
 
 /** Proposals from the call to the result of apply. One turn's proposals become one append. */
@@ -14,9 +15,9 @@ export class PendingProposals {
   #queue: Waiting[] = [];
   readonly #inFlight = new Map<LogIndex, Waiting & { readonly term: Term }>();
 
-  enqueue(data: Buffer): Promise<unknown> {
+  enqueue(data: Buffer, onApplied?: (index: LogIndex) => void): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ data, resolve, reject });
+      this.#queue.push({ data, resolve, reject, onApplied });
     });
   }
 
@@ -38,8 +39,12 @@ export class PendingProposals {
     const waiting = this.#inFlight.get(entry.index);
     if (waiting === undefined) return;
     this.#inFlight.delete(entry.index);
-    if (waiting.term === entry.term) waiting.resolve(result);
-    else waiting.reject(new StoreError('OUTCOME_UNKNOWN', { index: entry.index }));
+    if (waiting.term !== entry.term) {
+      waiting.reject(new StoreError('OUTCOME_UNKNOWN', { index: entry.index }));
+      return;
+    }
+    waiting.onApplied?.(entry.index);
+    waiting.resolve(result);
   }
 
   rejectAll(error: StoreError): void {

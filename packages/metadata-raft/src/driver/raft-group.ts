@@ -109,12 +109,12 @@ export class DriverGroup implements RaftGroup {
 
   // What the service calls.
 
-  propose(data: Buffer): Promise<unknown> {
+  propose(data: Buffer, onApplied?: (index: LogIndex) => void): Promise<unknown> {
     assert(data.length > 0, 'an empty entry is the no-op');
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
     this.#require().host.wake();
-    return this.#proposals.enqueue(data);
+    return this.#proposals.enqueue(data, onApplied);
   }
 
   readIndex(): Promise<void> {

@@ -67,8 +67,9 @@ export interface RaftGroup {
    * @throws StoreError NOT_LEADER (`detail.leader` when known) nothing was proposed;
    *   OVERLOADED too many uncommitted bytes, nothing was proposed;
    *   OUTCOME_UNKNOWN leadership was lost with the entry in flight.
+   * @param onApplied told the index of the entry before the answer.
    */
-  propose(data: Buffer): Promise<unknown>;
+  propose(data: Buffer, onApplied?: (index: LogIndex) => void): Promise<unknown>;
   /**
    * Resolves when a read of the local state is linearizable: a quorum confirmed the leadership
    * after this call, and everything committed before it is applied.

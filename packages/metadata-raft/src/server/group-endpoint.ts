@@ -52,15 +52,16 @@ export class GroupEndpoint<T extends CommandSet> {
    *
    * @throws StoreError INVALID_ARGUMENT; NOT_LEADER, OVERLOADED: nothing was proposed;
    *   OUTCOME_UNKNOWN
+   * @param onApplied told the index of the command's entry before the answer.
    */
-  async submit(command: Command): Promise<Buffer> {
+  async submit(command: Command, onApplied?: (index: number) => void): Promise<Buffer> {
     if (!this.isLeader) throw this.notLeader();
     checkCommand(this.#kind, command);
     this.#hybridClock.observe(this.machine.nowMs);
     const nowMs = this.#hybridClock.next(this.#clock.wallMs());
     this.proposals += 1;
     const startedMs = this.#clock.monotonicMs();
-    const answer = await this.group.propose(encodeEntry(nowMs, command));
+    const answer = await this.group.propose(encodeEntry(nowMs, command), onApplied);
     this.proposalMs += this.#clock.monotonicMs() - startedMs;
     return answer as Buffer;
   }

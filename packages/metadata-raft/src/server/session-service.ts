@@ -1,6 +1,6 @@
 import { hasCode, StoreError } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
-import { encodeRecord } from '@azimuth/proto';
+import { decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
   BlobWitness,
   HeartbeatResult,
@@ -101,7 +101,7 @@ export class SessionService {
       case 'propose':
         return this.#propose(request);
       case 'query':
-        return encodeAnswer(await this.#query(request));
+        return this.#answerQuery(request);
       case 'heartbeat':
         return encodeAnswer(this.#heartbeat(request));
       case 'witness':
@@ -111,24 +111,44 @@ export class SessionService {
     }
   }
 
-  async #propose({ group, command }: RequestOf<'propose'>): Promise<Buffer> {
-    const answer = await this.#endpoint(group).submit(command);
+  async #propose({ group, command, wantsIndex }: RequestOf<'propose'>): Promise<Buffer> {
+    let logIndex: number | null = null;
+    const answer = await this.#endpoint(group).submit(command, (index) => {
+      logIndex = index;
+    });
     if (group === 'root' && SETTLING_COMMANDS.has(command.name)) {
       await this.#watchers.settled(this.#options.root.commands.state.counters.mapVersion);
     }
-    return answer;
+    if (wantsIndex !== true) return answer;
+    return encodeRecord({ ...(decodeRecord(answer) as SessionResponse), logIndex });
   }
 
-  async #query({ group, name, args }: RequestOf<'query'>): Promise<unknown> {
+  async #answerQuery(request: RequestOf<'query'>): Promise<Buffer> {
+    if (request.wantsIndex !== true) return encodeAnswer(await this.#query(request));
+    const { machine } = this.#endpoint(request.group);
+    let confirmedIndex = 0;
+    const result = await this.#query(request, () => {
+      confirmedIndex = machine.visibleIndex;
+    });
+    const logIndex = machine.visibleIndex === confirmedIndex ? confirmedIndex : null;
+    return encodeRecord({ ok: true, result, logIndex } satisfies SessionResponse);
+  }
+
+  async #query(
+    { group, name, args }: RequestOf<'query'>,
+    onConfirmed: () => void = () => undefined,
+  ): Promise<unknown> {
     const { root, indexes } = this.#options;
     try {
       if (group === 'root') {
         await root.confirm();
+        onConfirmed();
         return queryRoot(root.commands.state, name as RootQueryName, args as never);
       }
       const endpoint = indexes.get(group);
       if (endpoint === undefined) throw new StoreError('INVALID_ARGUMENT', { group });
       await endpoint.confirm();
+      onConfirmed();
       const { state } = endpoint.commands;
       return await queryIndex(state, name as IndexQueryName, args as never);
     } catch (error) {

@@ -76,6 +76,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   readonly census: StateCensus;
   #digests: StateMark[] = [];
   #lastApplied = 0;
+  #visibleIndex = 0;
   #nowMs = 0;
   #isCondemned = false;
 
@@ -115,6 +116,11 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   lastApplied(): number {
     return this.#lastApplied;
+  }
+
+  /** The last entry that reads see: ahead of `lastApplied` while its batch is being written. */
+  get visibleIndex(): number {
+    return this.#visibleIndex;
   }
 
   /** The time of the last entry; the leader's clock continues from here. */
@@ -158,6 +164,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
         if (index % ENTRIES_PER_DIGEST === 0) this.#noteDigest(index);
       }
       this.#putMeta(index);
+      this.#visibleIndex = index;
       await this.#records.write();
     } catch (error) {
       throw this.#condemnIfCorrupt(error);
@@ -312,6 +319,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
         : (decodeRecord(content) as Meta);
     assert(version === FORMAT_VERSION, 'state of a newer format');
     this.#lastApplied = index;
+    this.#visibleIndex = index;
     this.#nowMs = nowMs;
     this.#records.digest = { high, low };
     Object.assign(this.#counters, countersOf(counters));

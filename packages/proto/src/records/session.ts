@@ -11,13 +11,20 @@ import type { IdentityEntry, IdentityKind } from './identity-records';
  * NOT_LEADER with `detail.leader` (a node id, when known).
  */
 export type SessionRequest =
-  | { readonly kind: 'propose'; readonly group: string; readonly command: Command }
+  | {
+      readonly kind: 'propose';
+      readonly group: string;
+      readonly command: Command;
+      /** The answer says at which index of the group's log it holds: for checks of histories. */
+      readonly wantsIndex?: boolean;
+    }
   /** Linearizable by ReadIndex. */
   | {
       readonly kind: 'query';
       readonly group: string;
       readonly name: string;
       readonly args: unknown;
+      readonly wantsIndex?: boolean;
     }
   /** Long poll on the root leader: answers when something newer than `since` is applied, or after `waitMs`. */
   | {
@@ -33,8 +40,19 @@ export type SessionRequest =
   | { readonly kind: 'status' };
 
 export type SessionResponse =
-  | { readonly ok: true; readonly result: unknown }
-  | { readonly ok: false; readonly code: string; readonly detail: ErrorDetail };
+  | { readonly ok: true; readonly result: unknown; readonly logIndex?: LogIndexOfAnswer }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly detail: ErrorDetail;
+      readonly logIndex?: LogIndexOfAnswer;
+    };
+
+/**
+ * Of a command: the entry that it was. Of a query: the last entry of the state that answered it;
+ * null when entries were applied while it was being answered.
+ */
+type LogIndexOfAnswer = number | null;
 
 /**
  * What one replica knows of blobs. A replica whose time is past the age up to which a blob may be
