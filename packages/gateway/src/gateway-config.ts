@@ -77,6 +77,8 @@ export const gatewayConfigSchema = z.object({
   connectionsPerAddressMax: z.coerce.number().int().min(1).optional(),
   headersTimeoutMs: z.coerce.number().int().min(100).default(20_000),
   keepAliveTimeoutMs: z.coerce.number().int().min(0).default(75_000),
+  /** Answers say where in the Raft logs they hold: for checks of histories, not for production. */
+  tellsLogPositions: booleanSchema.default(false),
   drainMs: z.coerce.number().int().min(0).default(5_000),
 });
 

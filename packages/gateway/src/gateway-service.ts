@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { ClusterView, MetadataClient } from '@azimuth/clients';
-import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
+import { CUT_OFF_AGE_MS } from '@azimuth/clients';
 import type { Clock, Logger, Random, Service } from '@azimuth/common';
 import { startAdminServer } from '@azimuth/common';
 import type { Registry } from 'prom-client';
@@ -42,6 +42,8 @@ export interface GatewayService extends Service {
   reload(): void;
 }
 
+const STUCK_REQUESTS_INTERVAL_MS = 250;
+
 type AdminServer = Awaited<ReturnType<typeof startAdminServer>>;
 
 /** Every bucket is also a subdomain of this: clients on the same machine need no DNS. */
@@ -62,19 +64,23 @@ export async function startGateway(
   const identity = openIdentity(config, parts);
   let servers: readonly GatewayServer[] = [];
   let admin: AdminServer | null = null;
+  let stopEnding: () => void = () => undefined;
   const closeAll = async (): Promise<void> => {
+    stopEnding();
     await Promise.all(servers.map((each) => each.close()));
     await admin?.close();
     await identity.close();
   };
   try {
-    const { server, tlsServer, websiteServer } = await startServers(config, parts, identity);
+    const { pipeline, ...started } = await startServers(config, parts, identity);
+    const { server, tlsServer, websiteServer } = started;
+    stopEnding = keepEndingStuckRequests(pipeline, parts.clock);
     servers = [server, tlsServer, websiteServer].filter((each) => each !== null);
     admin = await startAdminServer(
       {
         registry,
         isLive: () => true,
-        isReady: () => !server.isDraining && view.ageMs() <= WATCH_AGE_MAX_MS,
+        isReady: () => !server.isDraining && view.ageMs() <= CUT_OFF_AGE_MS,
       },
       { host: config.host, port: config.adminPort },
     );
@@ -100,6 +106,7 @@ export async function startGateway(
 }
 
 interface GatewayServers {
+  readonly pipeline: Pipeline;
   readonly server: GatewayServer;
   readonly tlsServer: GatewayServer | null;
   readonly websiteServer: GatewayServer | null;
@@ -132,6 +139,7 @@ async function startServers(
     requestIds,
     requestsInFlightMax: config.requestsInFlightMax,
     minimumProgress: DEFAULT_MINIMUM_PROGRESS,
+    tellsLogPositions: config.tellsLogPositions,
     clock,
     logger,
     metrics: new RequestMetrics(registry),
@@ -169,11 +177,22 @@ async function startServers(
       config.websitePort === undefined
         ? null
         : await start(new WebsiteEndpoint(pipelineOptions), { port: config.websitePort });
-    return { server, tlsServer, websiteServer };
+    return { pipeline, server, tlsServer, websiteServer };
   } catch (error) {
     await Promise.all(started.map((each) => each.close()));
     throw error;
   }
+}
+
+/** Returns what ends it. */
+function keepEndingStuckRequests(pipeline: Pipeline, clock: Clock): () => void {
+  let cancel: () => void = () => undefined;
+  const tick = (): void => {
+    pipeline.endStuckRequests();
+    cancel = clock.schedule(STUCK_REQUESTS_INTERVAL_MS, tick);
+  };
+  tick();
+  return () => cancel();
 }
 
 function renewCertificate(server: GatewayServer, config: GatewayConfig, logger: Logger): void {

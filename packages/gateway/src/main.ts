@@ -11,7 +11,7 @@ import {
 import type { ConfigSources } from '@azimuth/common';
 import { createCodec } from '@azimuth/erasure';
 import { loadTlsMaterial } from '@azimuth/rpc';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
 import { requireStrongCredentials } from './auth/credentials';
 import { DamageReporter } from './damage-reporter';
@@ -116,6 +116,19 @@ function registerProcessMetrics(
       const { writing, reading } = dataPath.memoryBytes();
       this.set({ direction: 'write' }, writing);
       this.set({ direction: 'read' }, reading);
+    },
+  });
+  new Counter({
+    name: 'azimuth_gateway_shard_reads_total',
+    help: 'Reads of shards: needed, hedged beside slow ones, probes of slow disks.',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { primary, hedge, probe } = dataPath.readCounts();
+      this.inc({ kind: 'primary' }, primary);
+      this.inc({ kind: 'hedge' }, hedge);
+      this.inc({ kind: 'probe' }, probe);
     },
   });
   new Gauge({

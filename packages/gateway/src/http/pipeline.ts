@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { CUT_OFF_AGE_MS } from '@azimuth/clients';
 import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
 
@@ -32,6 +33,8 @@ import type { RequestMetrics } from './request-metrics';
 import type { S3Response } from './response';
 import { writeResponse } from './response-writer';
 import { routeRequest } from './router';
+import { formatPositions, witnessedMetadata } from './witnessed-metadata';
+import type { LogPosition } from './witnessed-metadata';
 import { errorDocument } from './xml/error-document';
 
 /** A body where none belongs is read, verified and forgotten up to this. */
@@ -42,6 +45,9 @@ const DISCARDED_BODY_BYTES_MAX = 256 * 1024;
 /** And what more is read before the connection is closed, so that the client sees the answer. */
 const LINGER_BODY_BYTES_MAX = 16 * 1024 * 1024;
 const WARNINGS_PER_SECOND_MAX = 10;
+/** A linearizable read takes milliseconds; after this it waits for a leader. */
+const STUCK_READ_MS = 1_000;
+const STUCK_WRITE_MS = 4_000;
 
 export interface PipelineOptions {
   readonly operations: ReadonlyMap<string, Operation | RefusedOperation>;
@@ -59,6 +65,8 @@ export interface PipelineOptions {
   readonly requestIds: RequestIds;
   readonly requestsInFlightMax: number;
   readonly minimumProgress: MinimumProgress;
+  /** Answers carry `x-azimuth-log-positions`, for checks of histories. */
+  readonly tellsLogPositions: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: RequestMetrics;
@@ -72,8 +80,11 @@ interface Exchange {
   readonly body: IncomingBody;
   readonly expectsContinue: boolean;
   readonly abort: AbortController;
+  readonly startedMs: number;
   operation: string;
   head: RequestHead | null;
+  /** Null unless answers say where in the logs they hold. */
+  readonly positions: LogPosition[] | null;
 }
 
 /**
@@ -104,6 +115,21 @@ export class Pipeline {
     }
   }
 
+  /**
+   * Ends requests that wait while this gateway is cut off from the metadata: their clients find
+   * another one. Writes may wait longer, as nobody is told whether they took effect.
+   */
+  endStuckRequests(): void {
+    const { clock, context } = this.#options;
+    if (context.view.ageMs() <= CUT_OFF_AGE_MS) return;
+    for (const { request, response, abort, startedMs } of this.#inFlight) {
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      const patienceMs = isRead ? STUCK_READ_MS : STUCK_WRITE_MS;
+      const isStuck = clock.monotonicMs() - startedMs > patienceMs && !response.headersSent;
+      if (isStuck) abort.abort(new StoreError('UNAVAILABLE', { reason: 'cut off' }));
+    }
+  }
+
   /** Serves one request; never rejects. */
   async serve(
     request: IncomingMessage,
@@ -124,8 +150,10 @@ export class Pipeline {
       body,
       expectsContinue,
       abort,
+      startedMs,
       operation: 'Unknown',
       head: null,
+      positions: this.#options.tellsLogPositions ? [] : null,
     };
     // A connection reset is an event of every day; without listeners it would end the process.
     request.on('error', ignore);
@@ -178,7 +206,9 @@ export class Pipeline {
       return await this.#write(exchange, answer);
     } catch (error) {
       if (exchange.response.headersSent) throw error;
-      const s3Error = toS3Error(error);
+      // Whoever aborted the request knows better than those who noticed.
+      const { signal } = exchange.abort;
+      const s3Error = toS3Error(signal.aborted ? signal.reason : error);
       if (s3Error.status >= 500) this.#logFailure(exchange, s3Error);
       if (exchange.response.destroyed) return 0;
       return this.#write(exchange, this.#errorResponse(exchange, s3Error));
@@ -186,7 +216,8 @@ export class Pipeline {
   }
 
   async #handle(exchange: Exchange): Promise<S3Response> {
-    const { operations, context, authenticator, authorizer, domains, clock } = this.#options;
+    const { operations, authenticator, authorizer, domains, clock } = this.#options;
+    const context = this.#contextOf(exchange);
     const { request, requestId } = exchange;
     // Before any work: under overload a refusal must cost next to nothing.
     if (this.#inFlight.size > this.#options.requestsInFlightMax) throw new S3Error('SlowDown');
@@ -243,6 +274,13 @@ export class Pipeline {
     }
   }
 
+  #contextOf({ positions }: Exchange): OperationContext {
+    const { context } = this.#options;
+    if (positions === null) return context;
+    const metadata = witnessedMetadata(context.metadata, (position) => positions.push(position));
+    return { ...context, metadata };
+  }
+
   /** IAM and STS: requests for the root of the endpoint that are not of S3. */
   #handleQuery(exchange: Exchange, head: RequestHead, nowMs: number): Promise<S3Response> {
     const { request, requestId, body, abort } = exchange;
@@ -270,6 +308,12 @@ export class Pipeline {
         ? await crossOriginHeaders(head, view, abort.signal)
         : {}),
     };
+    const { positions } = exchange;
+    if (positions !== null && positions.length > 0) {
+      baseHeaders['x-azimuth-log-positions'] = formatPositions(positions);
+    }
+    // A gateway that lost its watch serves nobody soon: whoever comes again shall come to another.
+    if (answer.status === 503 && view.ageMs() > CUT_OFF_AGE_MS) baseHeaders['connection'] = 'close';
     if (!body.isComplete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
     const isHead = request.method === 'HEAD';
     return writeResponse(response, answer, { isHead, baseHeaders, clock: this.#options.clock });

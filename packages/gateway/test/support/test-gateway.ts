@@ -142,6 +142,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     hostId: 'test-host',
     requestIds,
     requestsInFlightMax: options.requestsInFlightMax ?? 64,
+    tellsLogPositions: false,
     minimumProgress: options.minimumProgress ?? DEFAULT_MINIMUM_PROGRESS,
     clock,
     logger: silentLogger,
@@ -188,7 +189,7 @@ function viewOfEveryBucket(owner: string): ClusterView {
       deletingSinceMs: null,
       deletionMark: 0,
     });
-  return { bucket, identities: () => identities } as unknown as ClusterView;
+  return { bucket, identities: () => identities, ageMs: () => 0 } as unknown as ClusterView;
 }
 
 export interface Answer {
