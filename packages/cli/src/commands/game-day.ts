@@ -12,8 +12,9 @@ import type { GameDayReport } from '../game-day/report';
 import { runScenario } from '../game-day/run-scenario';
 import type { ScenarioResult } from '../game-day/run-scenario';
 import { S3Session } from '../game-day/s3-session';
+import type { S3Call } from '../game-day/s3-session';
 import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
-import type { Scenario } from '../game-day/scenarios';
+import type { Scenario } from '../game-day/scenario';
 import type { CliContext } from './dev';
 
 const CLIENTS = 8;
@@ -56,27 +57,29 @@ async function runGameDay(
   context: CliContext,
 ): Promise<void> {
   const { clock, print } = context;
-  const scenarios = chooseScenarios(flags);
   const seed = flags.seed ?? context.random.below(2 ** 31);
   const random = seededRandom(seed);
   const cluster = new ClusterUnderTest({ directory: flags.data, access, clock, random });
+  const scenarios = runnable(chooseScenarios(flags), cluster, context, flags.all);
   const startedAt = new Date(clock.wallMs()).toISOString();
   const results: ScenarioResult[] = [];
   print(`${scenarios.length} scenarios, seed ${seed}`);
   for (const scenario of scenarios) {
     await cluster.waitUntilProtected();
     const bucket = `game-day-${seed}-${results.length}`;
-    await createBucket(bucket, cluster, context);
+    const versionedBucket = `${bucket}-versions`;
+    await createBuckets(bucket, versionedBucket, cluster, context);
     const result = await runScenario(scenario, {
-      ...{ cluster, access, bucket, clock, random },
+      ...{ cluster, access, bucket, versionedBucket, clock, random },
       clientCount: CLIENTS,
       phaseSeconds: flags.seconds,
     });
     results.push(result);
     printResult(result, context);
+    // After each one: a run that is cut off leaves what it has.
+    const report = { startedAt, cluster: await describe(access), seed, results };
+    if (flags.report !== undefined) writeReport(flags.report, report);
   }
-  const report = { startedAt, cluster: await describe(access), seed, results };
-  if (flags.report !== undefined) writeReport(flags.report, report);
   if (!results.every(hasPassed)) process.exitCode = 1;
 }
 
@@ -97,6 +100,29 @@ function chooseScenarios({ all, scenario = [] }: GameDayFlags): readonly Scenari
   });
 }
 
+/**
+ * Those that the cluster was started for.
+ *
+ * @throws StoreError UNAVAILABLE when one that was named is not.
+ */
+function runnable(
+  scenarios: readonly Scenario[],
+  cluster: ClusterUnderTest,
+  { print }: CliContext,
+  isAll: boolean,
+): readonly Scenario[] {
+  const { hasLinks, hasFaults } = cluster.region();
+  const has = { links: hasLinks, faults: hasFaults };
+  return scenarios.filter(({ name, needs }) => {
+    const missing = needs.filter((need) => !has[need]);
+    if (missing.length === 0) return true;
+    const flags = missing.map((need) => `--${need}`).join(' ');
+    if (!isAll) throw new StoreError('UNAVAILABLE', { scenario: name, startTheClusterWith: flags });
+    print(`not run: ${name}, for which the cluster must be started with ${flags}`);
+    return false;
+  });
+}
+
 function find(name: string): Scenario {
   return required(
     SCENARIOS.find((each) => each.name === name),
@@ -109,8 +135,13 @@ function names(): string {
   return [...SCENARIOS.map(({ name }) => name), ...pairs].join(', ');
 }
 
-async function createBucket(
+const ENABLE_VERSIONING =
+  '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
+  '<Status>Enabled</Status></VersioningConfiguration>';
+
+async function createBuckets(
   bucket: string,
+  versionedBucket: string,
   cluster: ClusterUnderTest,
   { clock }: CliContext,
 ): Promise<void> {
@@ -120,9 +151,19 @@ async function createBucket(
     clock,
     SETUP_TIMEOUT_MS,
   );
-  const { status } = await session.send({ method: 'PUT', path: `/${bucket}` });
+  const calls: readonly S3Call[] = [
+    { method: 'PUT', path: `/${bucket}` },
+    { method: 'PUT', path: `/${versionedBucket}` },
+    {
+      ...{ method: 'PUT', path: `/${versionedBucket}`, query: 'versioning=' },
+      body: Buffer.from(ENABLE_VERSIONING),
+    },
+  ];
+  for (const call of calls) {
+    const { status } = await session.send(call);
+    if (status !== 200) throw new StoreError('UNAVAILABLE', { path: call.path, status });
+  }
   session.close();
-  if (status !== 200) throw new StoreError('UNAVAILABLE', { bucket, status });
 }
 
 async function describe(access: ClusterAccess): Promise<string> {
@@ -136,10 +177,11 @@ async function describe(access: ClusterAccess): Promise<string> {
 }
 
 function printResult(result: ScenarioResult, { print }: CliContext): void {
-  const { name, operations, outageMs, protectedAfterMs, violations, undecidedKeys } = result;
+  const { name, operations, witnessed, outageMs, protectedAfterMs } = result;
+  const { violations, undecidedKeys } = result;
   const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
   print(
-    `${hasPassed(result) ? 'PASS' : 'FAIL'} ${name}: ${operations} operations, reads back after ` +
+    `${hasPassed(result) ? 'PASS' : 'FAIL'} ${name}: ${operations} operations (${witnessed} witnessed), reads back after ` +
       `${seconds(outageMs.read)} s, writes after ${seconds(outageMs.write)} s, protected ` +
       `${seconds(protectedAfterMs)} s after the fault`,
   );

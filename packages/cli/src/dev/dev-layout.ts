@@ -204,6 +204,7 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
       return {
         accessKey: plan.accessKey,
         secretKey: plan.secretKey,
+        ...(plan.withFaults ? { tellsLogPositions: true } : {}),
         ...gatewaySettings(plan.gateway),
       };
     case 'curator':

@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import { assert, required, StoreError } from '@azimuth/common';
-import type { Clock, Random } from '@azimuth/common';
+import { assert, NO_FAULTS, required, StoreError } from '@azimuth/common';
+import type { Clock, Faults, Random } from '@azimuth/common';
 
 import type { ClusterAccess } from '../cluster-access';
 import { collectStatus } from '../commands/status';
@@ -19,9 +19,11 @@ import { readClusterDocument } from '../dev/cluster-document';
 import type { ProcessDocument, RegionDocument } from '../dev/cluster-document';
 import { sendControl } from '../dev/control-socket';
 import type { ControlAction } from '../dev/control-socket';
+import type { PlacedRule } from '../dev/link-rule';
 
 const PROTECTED_TIMEOUT_MS = 180_000;
 const STATUS_PAUSE_MS = 500;
+const FAULTS_NOTICED_MS = 300;
 
 export interface ClusterUnderTestOptions {
   /** Directory of the development cluster. */
@@ -35,6 +37,7 @@ export interface ClusterUnderTestOptions {
 export class ClusterUnderTest {
   readonly #options: ClusterUnderTestOptions;
   readonly #all: readonly ProcessDocument[];
+  #failing: readonly string[] = [];
 
   /** The cluster must be whole: what runs now is what has to run again. */
   constructor(options: ClusterUnderTestOptions) {
@@ -56,6 +59,43 @@ export class ClusterUnderTest {
 
   async node(action: ControlAction, ...names: string[]): Promise<void> {
     await this.#control('node', action, names);
+  }
+
+  /** Hurts links; what is said of the same two places again replaces what was said before. */
+  async links(...rules: readonly PlacedRule[]): Promise<void> {
+    const { directory } = this.#options;
+    await sendControl(directory, { action: 'set-links', rules, region: null });
+  }
+
+  async healLinks(): Promise<void> {
+    await sendControl(this.#options.directory, { action: 'heal-links', region: null });
+  }
+
+  /** Tells nodes what to suffer, until `healFaults`. */
+  async faults(faults: Partial<Faults>, ...names: readonly string[]): Promise<void> {
+    if (faults.diskErrors !== undefined) this.#failing = [...this.#failing, ...names];
+    await this.#setFaults({ ...NO_FAULTS, ...faults }, names);
+    // Each node looks at its file four times a second.
+    await this.#options.clock.sleep(FAULTS_NOTICED_MS);
+  }
+
+  async healFaults(): Promise<void> {
+    const names = this.#all.map(({ node }) => node);
+    this.#failing = [];
+    await this.#setFaults(NO_FAULTS, names);
+    await this.#options.clock.sleep(FAULTS_NOTICED_MS);
+  }
+
+  /** Whose disks were told to fail since the last `healFaults`: they are fenced for good. */
+  nodesWithFailingDisks(): readonly string[] {
+    return this.#failing;
+  }
+
+  /** The nodes of a role, of one zone or of all. */
+  nodes(role: string, zone?: string): readonly string[] {
+    return this.#all
+      .filter((each) => each.role === role && (zone === undefined || each.zone === zone))
+      .map(({ node }) => node);
   }
 
   /** A node of the role, another one at each call of the same seed. */
@@ -124,6 +164,11 @@ export class ClusterUnderTest {
       }
       await clock.sleep(STATUS_PAUSE_MS);
     }
+  }
+
+  async #setFaults(faults: Faults, names: readonly string[]): Promise<void> {
+    const { directory } = this.#options;
+    await sendControl(directory, { action: 'set-faults', names, faults, region: null });
   }
 
   async #control(

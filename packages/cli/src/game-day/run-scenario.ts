@@ -6,7 +6,7 @@ import type { ClusterUnderTest } from './cluster-under-test';
 import { History } from './history';
 import { S3Session } from './s3-session';
 import type { S3Endpoint } from './s3-session';
-import type { Scenario } from './scenarios';
+import type { Scenario } from './scenario';
 import { Workload } from './workload';
 import type { RequestFailure, RequestKind } from './workload';
 
@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly cluster: ClusterUnderTest;
   readonly access: ClusterAccess;
   readonly bucket: string;
+  /** With versions. */
+  readonly versionedBucket: string;
   readonly clientCount: number;
   /** Of the workload before the fault, under it, and after it was healed; each. */
   readonly phaseSeconds: number;
@@ -26,6 +28,8 @@ export interface ScenarioResult {
   readonly story: string;
   readonly seconds: number;
   readonly operations: number;
+  /** Of them, those that were also replayed in the order of the Raft logs. */
+  readonly witnessed: number;
   readonly keys: number;
   readonly requests: { readonly read: number; readonly write: number };
   readonly failures: { readonly read: number; readonly write: number };
@@ -60,14 +64,14 @@ export async function runScenario(
   scenario: Scenario,
   options: RunOptions,
 ): Promise<ScenarioResult> {
-  const { cluster, clock, random, clientCount, phaseSeconds, bucket } = options;
+  const { cluster, clock, clientCount, phaseSeconds } = options;
   const history = new History();
   const endpoint = endpointOf(cluster);
   const sessions = Array.from(
     { length: clientCount },
     () => new S3Session(endpoint, clock, REQUEST_TIMEOUT_MS),
   );
-  const workload = new Workload({ bucket, sessions, history, clock, random });
+  const workload = new Workload({ ...options, sessions, history });
   const startMs = clock.monotonicMs();
   try {
     workload.start();
@@ -83,7 +87,7 @@ export async function runScenario(
     await cluster.waitUntilProtected();
     const protectedMs = clock.monotonicMs();
     await readBack(workload, sessions, clock);
-    const census = await verifyShards(history.keys, options);
+    const census = await verifyShards(history, options);
     const verdict = history.check();
     const outageMs = outageOf(workload.failures, faultMs, healMs);
     const violations = [
@@ -97,6 +101,7 @@ export async function runScenario(
       story: scenario.story,
       seconds: seconds(clock.monotonicMs()),
       operations: verdict.operations,
+      witnessed: verdict.witnessed,
       keys: verdict.keys,
       requests: { ...workload.counts },
       failures: { read: countOf(workload, 'read'), write: countOf(workload, 'write') },
@@ -159,13 +164,18 @@ async function readBack(
 
 /** The census of what the workload left: every shard read by its node, where it belongs. */
 async function verifyShards(
-  keys: readonly string[],
-  { access, bucket }: RunOptions,
+  history: History,
+  { access, bucket, versionedBucket }: RunOptions,
 ): Promise<{ readonly verified: number; readonly violations: readonly string[] }> {
   const violations: string[] = [];
   let verified = 0;
-  for (const key of keys) {
-    const explanation = await explain(access, { bucket, key }, null).catch(() => null);
+  const locations = [
+    ...history.keys.map((key) => ({ bucket, key })),
+    ...history.versionedKeys.map((key) => ({ bucket: versionedBucket, key })),
+  ];
+  for (const location of locations) {
+    const { key } = location;
+    const explanation = await explain(access, location, null).catch(() => null);
     for (const blob of explanation?.blobs ?? []) {
       const missing = blob.shards.filter(({ presence }) => presence !== 'intact');
       verified += blob.shards.length - missing.length;

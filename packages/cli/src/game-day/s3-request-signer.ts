@@ -13,10 +13,11 @@ export interface SignableRequest {
   readonly path: string;
   /** Sorted and percent-encoded; every name has a `=`. */
   readonly query?: string;
+  /** Headers in small letters; those of Amazon are signed, as they must be. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const PAYLOAD = 'UNSIGNED-PAYLOAD';
-const SIGNED_HEADERS = 'host;x-amz-content-sha256;x-amz-date';
 
 /**
  * AWS Signature Version 4, "Authenticating requests: using the Authorization header", with the
@@ -35,9 +36,15 @@ export class S3RequestSigner {
     const { region, accessKey } = this.#credentials;
     const time = new Date(wallMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
     const day = time.slice(0, 8);
+    const signed = [
+      ...Object.entries(request.headers ?? {}).filter(([name]) => name.startsWith('x-amz-')),
+      ...[['host', host] as const, ['x-amz-content-sha256', PAYLOAD] as const],
+      ['x-amz-date', time] as const,
+    ].sort(([a], [b]) => (a < b ? -1 : 1));
+    const signedNames = signed.map(([name]) => name).join(';');
     const canonical =
-      `${request.method}\n${request.path}\n${request.query ?? ''}\nhost:${host}\n` +
-      `x-amz-content-sha256:${PAYLOAD}\nx-amz-date:${time}\n\n${SIGNED_HEADERS}\n${PAYLOAD}`;
+      `${request.method}\n${request.path}\n${request.query ?? ''}\n` +
+      `${signed.map(([name, value]) => `${name}:${value}\n`).join('')}\n${signedNames}\n${PAYLOAD}`;
     const scope = `${day}/${region}/s3/aws4_request`;
     const digest = createHash('sha256').update(canonical).digest('hex');
     const signature = createHmac('sha256', this.#keyOf(day))
@@ -48,7 +55,7 @@ export class S3RequestSigner {
       'x-amz-content-sha256': PAYLOAD,
       'x-amz-date': time,
       authorization:
-        `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${SIGNED_HEADERS}, ` +
+        `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${signedNames}, ` +
         `Signature=${signature}`,
     };
   }

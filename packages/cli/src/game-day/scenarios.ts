@@ -1,26 +1,12 @@
-import type { ClusterUnderTest } from './cluster-under-test';
-
-/** A fault, and how the cluster comes back from it. */
-export interface Scenario {
-  readonly name: string;
-  /** What happens, in a sentence for the report. */
-  readonly story: string;
-  /**
-   * Longest times without service after the fault that keep the promise P3; null when the fault
-   * takes everything, so that service can only return with `heal`.
-   */
-  readonly outageMsMax: { readonly read: number; readonly write: number } | null;
-  inject(cluster: ClusterUnderTest): Promise<void>;
-  heal(cluster: ClusterUnderTest): Promise<void>;
-}
-
-/** P3: reads back within 5 s of the loss of a zone, writes within 10 s. */
-const ZONE_LOSS = { read: 5_000, write: 10_000 };
+import { LINK_SCENARIOS, NODE_FAULT_SCENARIOS } from './link-scenarios';
+import { ZONE_LOSS } from './scenario';
+import type { Scenario } from './scenario';
 
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'calm',
     story: 'Nothing happens: what the others are compared with. No request may fail.',
+    needs: [],
     outageMsMax: { read: 0, write: 0 },
     inject: () => Promise.resolve(),
     heal: () => Promise.resolve(),
@@ -28,6 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'zone-kill',
     story: 'Every process of the zone that leads the root group is killed.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: async (cluster) => cluster.zone('kill', await cluster.leadingZone()),
     heal: (cluster) => cluster.startStopped(),
@@ -35,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'zone-freeze',
     story: 'Every process of the leading zone stops without a word: connections stay open.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: async (cluster) => cluster.zone('freeze', await cluster.leadingZone()),
     heal: (cluster) => cluster.thawFrozen(),
@@ -42,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'leader-kill',
     story: 'The metadata node that leads the root group is killed.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: async (cluster) => cluster.node('kill', await cluster.leadingNode()),
     heal: (cluster) => cluster.startStopped(),
@@ -49,6 +38,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'storage-kill',
     story: 'One storage node is killed.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: (cluster) => cluster.node('kill', cluster.anyNode('storage')),
     heal: (cluster) => cluster.startStopped(),
@@ -56,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'storage-freeze',
     story: 'One storage node answers nothing, and its connections stay open.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: (cluster) => cluster.node('freeze', cluster.anyNode('storage')),
     heal: (cluster) => cluster.thawFrozen(),
@@ -63,6 +54,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'gateway-kill',
     story: 'One gateway is killed; clients come through the front door.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: (cluster) => cluster.node('kill', cluster.anyNode('gateway')),
     heal: (cluster) => cluster.startStopped(),
@@ -70,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'node-wipe',
     story: 'A storage node is killed, all it kept is deleted, and it starts with empty disks.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: async (cluster) => {
       const node = cluster.anyNode('storage');
@@ -81,6 +74,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'bit-rot',
     story: 'Fifty random bits flip in the segment files of one storage node.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: (cluster) => {
       cluster.flipBits(cluster.anyNode('storage'), 50);
@@ -91,6 +85,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'rolling-restart',
     story: 'Zone after zone is killed and started again once the one before is protected.',
+    needs: [],
     outageMsMax: ZONE_LOSS,
     inject: async (cluster) => {
       for (const zone of cluster.zones()) {
@@ -104,10 +99,13 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'power-loss',
     story: 'Every process of every zone is killed at once, and all start again.',
+    needs: [],
     outageMsMax: null,
     inject: (cluster) => cluster.zone('kill', ...cluster.zones()),
     heal: (cluster) => cluster.startStopped(),
   },
+  ...LINK_SCENARIOS,
+  ...NODE_FAULT_SCENARIOS,
 ];
 
 /** Two faults at the same time, and whether service must go on as after one (P3). */
@@ -124,6 +122,17 @@ export const PAIRS: readonly {
   { first: 'zone-kill', second: 'bit-rot', keepsService: false },
   { first: 'zone-freeze', second: 'storage-kill', keepsService: false },
   { first: 'power-loss', second: 'bit-rot', keepsService: false },
+  { first: 'slow-link', second: 'leader-kill', keepsService: true },
+  { first: 'slow-disk', second: 'storage-kill', keepsService: true },
+  { first: 'slow-disk', second: 'leader-kill', keepsService: true },
+  { first: 'gateway-partition', second: 'storage-freeze', keepsService: true },
+  { first: 'disk-full', second: 'gateway-kill', keepsService: true },
+  { first: 'clock-step', second: 'gateway-kill', keepsService: true },
+  { first: 'zone-partition', second: 'bit-rot', keepsService: false },
+  { first: 'zone-partition-bridge', second: 'leader-kill', keepsService: false },
+  { first: 'random-loss', second: 'storage-kill', keepsService: false },
+  { first: 'disk-error', second: 'zone-kill', keepsService: false },
+  { first: 'clock-step', second: 'power-loss', keepsService: false },
 ];
 
 /** Both at once; both healed at once. */
@@ -132,6 +141,7 @@ export function pairOf(first: Scenario, second: Scenario, keepsService: boolean)
     name: `${first.name}+${second.name}`,
     story: `${first.story} At the same time: ${second.story}`,
     outageMsMax: keepsService ? first.outageMsMax : null,
+    needs: [...new Set([...first.needs, ...second.needs])],
     async inject(cluster) {
       await Promise.all([first.inject(cluster), second.inject(cluster)]);
     },

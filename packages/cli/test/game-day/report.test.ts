@@ -7,6 +7,7 @@ function result(more: Partial<ScenarioResult>): ScenarioResult {
     story: 'A zone is killed.',
     seconds: 40,
     operations: 1_000,
+    witnessed: 900,
     keys: 24,
     requests: { read: 600, write: 400 },
     failures: { read: 1, write: 1 },
