@@ -10,6 +10,7 @@ import { RetrySchedule } from '../src/retry-schedule';
 import { backfillGroup, groupsToBackfill } from '../src/tasks/backfill';
 import { takeCensus } from '../src/tasks/census';
 import { collectGarbage } from '../src/tasks/collect-garbage';
+import { confirmDrainedDisks } from '../src/tasks/leaving-disks';
 import { repairOutbox } from '../src/tasks/repair-outbox';
 import { restripeOutbox } from '../src/tasks/restripe-outbox';
 import { FakeCluster } from './fake-cluster';
@@ -102,6 +103,11 @@ class Story {
   async put(pgId: number, missing: readonly number[]): Promise<BlobRef> {
     const blob = this.cluster.putBlob(BYTES, pgId, { slot: slotOfKey(BUCKET_ID, KEY) });
     for (const index of missing) this.cluster.dropShard(blob, index);
+    await this.commit(blob, missing);
+    return blob;
+  }
+
+  async commit(blob: BlobRef, missing: readonly number[] = []): Promise<void> {
     const { blobId } = blob;
     const named: MissingShards[] = missing.length === 0 ? [] : [{ blobId, shardIndexes: missing }];
     await this.metadata.index(this.index, 'CommitVersion', {
@@ -123,7 +129,18 @@ class Story {
       data: { inline: null, blobs: [blob], missing: named },
       precondition: null,
     });
-    return blob;
+  }
+
+  /** What the root leader and the curator do until nothing is left to move. */
+  async moveAll(): Promise<void> {
+    for (let round = 0; round < 40; round += 1) {
+      await this.plan();
+      const groups = groupsToBackfill(this.context());
+      if (groups.length === 0) return;
+      for (const group of groups) await backfillGroup(this.context(), group);
+      this.sync();
+    }
+    throw new Error('slots move without end');
   }
 
   async currentBlob(): Promise<BlobRef> {
@@ -199,15 +216,48 @@ describe('the tasks on the real state machines', () => {
     blobs.set(blob.pgId, blob);
     await story.register('n0', 'i2', 'n0d0');
     expect(story.cluster.map.disks.get('n0d0')?.state).toBe('lost');
-    for (let round = 0; round < 20; round += 1) {
-      await story.plan();
-      const groups = groupsToBackfill(story.context());
-      if (groups.length === 0) break;
-      for (const group of groups) await backfillGroup(story.context(), group);
-      story.sync();
-    }
+    await story.moveAll();
     const used = [...story.cluster.map.groups.values()].flatMap(({ slots }) => slots);
     expect(used).not.toContain('n0d0');
     expect(story.cluster.intactSlots(blob, BYTES)).toHaveLength(6);
+  });
+
+  it('drain a disk, and let it go only when a write that came too late is safe elsewhere too', async () => {
+    const story = await Story.begin();
+    const { metadata, cluster } = story;
+    const disk = { diskId: 'n0d0' };
+    const held = [...cluster.map.groups.values()].find(
+      ({ slots, profile }) => profile.k > 1 && slots.includes(disk.diskId),
+    )!;
+    const slot = held.slots.indexOf(disk.diskId);
+    const blob = await story.put(held.pgId, []);
+    // A gateway has chosen the group, and will commit when the slot has long moved.
+    const late = cluster.putBlob(BYTES, held.pgId, { slot: slotOfKey(BUCKET_ID, KEY) });
+    const intent = { scope: 'disk', name: disk.diskId, others: [] } as const;
+    await metadata.root('SetIntent', { ...intent, kind: 'drain' });
+    await expect(metadata.root('RemoveDisk', disk)).rejects.toThrow('INVALID_ARGUMENT');
+    await story.moveAll();
+    expect(cluster.map.groups.get(held.pgId)!.slots[slot]).toBe('n0d1');
+    expect(cluster.intactSlots(blob, BYTES)).toHaveLength(6);
+
+    // The walk of the backfill knew it as a shard that nothing references.
+    cluster.references.delete(late.blobId);
+    cluster.dropShard(late, slot);
+    await story.commit(late);
+    expect(cluster.intactSlots(late, BYTES)).toHaveLength(5);
+    await confirmDrainedDisks(story.context());
+    await expect(metadata.root('RemoveDisk', disk)).rejects.toThrow('INVALID_ARGUMENT');
+    await repairOutbox(story.context(), story.retries());
+    expect(cluster.intactSlots(late, BYTES)).toHaveLength(6);
+
+    story.cluster.nowMs += 60_001;
+    await confirmDrainedDisks(story.context());
+    // Its node starts without it.
+    await story.register('n0', 'i2', disk.diskId);
+    await metadata.root('RemoveDisk', disk);
+    expect(metadata.view.map().disks.has(disk.diskId)).toBe(false);
+    expect(metadata.view.map().intents?.size).toBe(0);
+    story.sync();
+    expect(cluster.intactSlots(late, BYTES)).toHaveLength(6);
   });
 });

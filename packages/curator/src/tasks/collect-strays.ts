@@ -52,16 +52,17 @@ async function collectPage(
         return (isLive && verdict === 'intact') || (isDead && verdict === 'absent');
       });
   });
-  // What was found holds for the slots as they were looked at.
-  const isStale = context.view.ageMs() > WATCH_AGE_MAX_MS;
-  if (isStale || context.view.map().groups.get(group.pgId) !== group) return;
   for (const { blobId, shardIndex } of strays) {
+    // What was found holds for the slots as they were looked at. A slot that comes to this disk
+    // meanwhile would take its shards for its own.
+    const isStale = context.view.ageMs() > WATCH_AGE_MAX_MS;
+    if (isStale || context.view.map().groups.get(group.pgId) !== group) return;
     const address = addressOf(context.view.map(), diskId, blobId, shardIndex);
     if (address === null) return;
     await context.throttle.run(
       () => context.storage.deleteShard(address, context.signal),
       context.signal,
     );
+    context.metrics.straysDeleted.inc();
   }
-  context.metrics.straysDeleted.inc(strays.length);
 }

@@ -92,9 +92,8 @@ export function removeNode(
   if (node === null) return null;
   const disks = [...state.all('disk')].filter((disk) => disk.nodeId === nodeId);
   for (const disk of disks) requireRemovable(state, disk);
-  const isLeaving =
-    disks.length > 0 || node.state === 'down' || state.get('intent', intentKey('node', nodeId));
-  if (!isLeaving) throw refused('the node is in service');
+  // It would register again at its next heartbeat.
+  if (node.state === 'up') throw refused('the node runs: stop it first');
   for (const { diskId } of disks) {
     state.delete('disk', diskId, index);
     state.delete('intent', intentKey('disk', diskId), index);
@@ -105,14 +104,21 @@ export function removeNode(
 }
 
 /**
- * What can be read must be proven to be empty. What cannot be read never will be proven; that no
- * slot is on it means that every shard of it was proven on another disk.
+ * A disk is forgotten when it is gone and nothing can be missing: it was proven to be empty, or it is
+ * lost, or an operator said that it will not return; that no slot is on it means that every shard
+ * of it was proven on another disk. One that is there would register again with its node.
  */
 function requireRemovable(state: RootState, disk: DiskEntry): void {
+  const { diskId } = disk;
   requireNoSlot(state, disk);
-  const isAlive = disk.state !== 'lost' && state.get('node', disk.nodeId)?.state === 'up';
-  if (isAlive && disk.drainedMs === undefined) {
-    throw refused(`disk ${disk.diskId} is not proven to be empty`);
+  if (disk.state === 'lost') return;
+  if (state.get('node', disk.nodeId)?.state === 'up') {
+    throw refused(`disk ${diskId} is there: stop its node, or start it without the disk`);
+  }
+  const kind = leavingIntent(state.map(), diskId)?.kind;
+  const isGivenUp = kind === 'replace' || kind === 'retire';
+  if (disk.drainedMs === undefined && !isGivenUp) {
+    throw refused(`disk ${diskId} is not proven to be empty`);
   }
 }
 

@@ -68,6 +68,8 @@ describe('topology commands', () => {
     expect(await driver.run('FinishBackfill', move)).toMatchObject(OK);
     expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(REFUSED);
     expect(await driver.run('ConfirmDrained', { diskId })).toMatchObject(OK);
+    // While its node has it, the disk would come back with the next registration.
+    expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(REFUSED);
     expect(state.get('disk', diskId)?.drainedMs).toBe(driver.nowMs);
 
     // Back in service it is proven of no more.
@@ -75,6 +77,7 @@ describe('topology commands', () => {
     expect(state.get('disk', diskId)).not.toHaveProperty('drainedMs');
     await driver.run('SetIntent', intent('disk', diskId, 'drain'));
     await driver.run('ConfirmDrained', { diskId });
+    await driver.run('SetNodeState', { nodeId: 'a1', incarnation: 'i1', state: 'down' });
     const since = driver.machine.lastApplied();
     for (let times = 0; times < 2; times += 1) {
       expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(OK);
@@ -93,18 +96,26 @@ describe('topology commands', () => {
     await driver.register('a1', ['d-a1'], 'i2');
     expect(state.map().intents?.get('node/a1')?.kind).toBe('drain');
     expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(REFUSED);
+    const stop = { nodeId: 'a1', incarnation: 'i2', state: 'down' };
+    await driver.run('SetNodeState', stop);
+    expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(REFUSED);
+    await driver.run('SetNodeState', { ...stop, state: 'up' });
     await driver.run('ConfirmDrained', { diskId: 'd-a1' });
+    expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(REFUSED);
+    await driver.run('SetNodeState', stop);
     expect(await driver.run('RemoveNode', { nodeId: 'a1' })).toMatchObject(OK);
     expect(state.map().nodes.has('a1')).toBe(false);
     expect(state.map().disks.has('d-a1')).toBe(false);
     expect(state.map().intents?.size).toBe(0);
   });
 
-  it('a node that is down and holds no slot goes without a proof that nobody could give', async () => {
+  it('a node that is dead goes without a proof that nobody could give, once it is given up', async () => {
     const driver = await openCluster();
     expect(await driver.run('RemoveNode', { nodeId: 'b1' })).toMatchObject(REFUSED);
     await driver.run('SetNodeState', { nodeId: 'b1', incarnation: 'i1', state: 'down' });
     expect(driver.machine.commands.state.get('node', 'b1')?.downSinceMs).toBe(driver.nowMs);
+    expect(await driver.run('RemoveNode', { nodeId: 'b1' })).toMatchObject(REFUSED);
+    await driver.run('SetIntent', intent('node', 'b1', 'replace'));
     expect(await driver.run('RemoveNode', { nodeId: 'b1' })).toMatchObject(OK);
   });
 
@@ -130,6 +141,7 @@ describe('topology commands', () => {
     expect(await driver.run('SetIntent', intent('zone', 'd', 'drain'))).toMatchObject(OK);
     expect(await driver.run('RemoveZone', { zone: 'd' })).toMatchObject(REFUSED);
     await driver.run('ConfirmDrained', { diskId: 'd-d1' });
+    await driver.run('SetNodeState', { nodeId: 'd1', incarnation: 'i1', state: 'down' });
     await driver.run('RemoveNode', { nodeId: 'd1' });
     expect(await driver.run('RemoveZone', { zone: 'd' })).toMatchObject(OK);
     expect(state.map().settings.zones).toEqual(['a', 'b', 'c']);

@@ -190,9 +190,9 @@ export interface RootCommands {
    */
   readonly ConfirmDrained: Of<{ readonly diskId: string }, null>;
   /**
-   * Forgets a disk, or a node with all its disks, that is drained or can never be read again.
-   * Idempotent. Errors: INVALID_ARGUMENT with `detail.reason` when a slot is on it, or it is alive
-   * and not proven to be empty.
+   * Forgets a disk, or a node with all its disks, that is gone: proven to be empty before, lost, or
+   * given up by an intent. Idempotent. Errors: INVALID_ARGUMENT with `detail.reason` when a slot is
+   * on it, when it is still there, or when it may hold what nobody has looked for.
    */
   readonly RemoveDisk: Of<{ readonly diskId: string }, null>;
   readonly RemoveNode: Of<{ readonly nodeId: string }, null>;
