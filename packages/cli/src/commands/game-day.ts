@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Command, InvalidArgumentError } from 'commander';
@@ -27,6 +27,7 @@ interface GameDayFlags {
   readonly seconds: number;
   readonly seed?: number;
   readonly report?: string;
+  readonly resume: boolean;
 }
 
 export function gameDayCommand(context: CliContext): Command {
@@ -44,6 +45,7 @@ export function gameDayCommand(context: CliContext): Command {
     .option('--seconds <count>', 'workload before, under and after each fault', positive, 15)
     .option('--seed <number>', 'of the workload and of what is chosen (default: random)', positive)
     .option('--report <dir>', 'write report.md, report.json and timeline.svg there')
+    .option('--resume', 'run only what the report in --report does not have yet', false)
     .action((flags: GameDayFlags) =>
       runAgainstCluster({ data: flags.data }, context, (access) =>
         runGameDay(flags, access, context),
@@ -62,9 +64,11 @@ async function runGameDay(
   const cluster = new ClusterUnderTest({ directory: flags.data, access, clock, random });
   const scenarios = runnable(chooseScenarios(flags), cluster, context, flags.all);
   const startedAt = new Date(clock.wallMs()).toISOString();
-  const results: ScenarioResult[] = [];
-  print(`${scenarios.length} scenarios, seed ${seed}`);
-  for (const scenario of scenarios) {
+  const results = [...earlierResults(flags)];
+  const known = new Set(results.map(({ name }) => name));
+  const missing = scenarios.filter(({ name }) => !known.has(name));
+  print(`${missing.length} scenarios, seed ${seed}`);
+  for (const scenario of missing) {
     await cluster.waitUntilProtected();
     const bucket = `game-day-${seed}-${results.length}`;
     const versionedBucket = `${bucket}-versions`;
@@ -187,6 +191,14 @@ function printResult(result: ScenarioResult, { print }: CliContext): void {
   );
   for (const violation of violations) print(`  ${violation}`);
   for (const key of undecidedKeys) print(`  ${key}: undecided`);
+}
+
+/** What an earlier run with the same `--report` found. */
+function earlierResults({ report, resume }: GameDayFlags): readonly ScenarioResult[] {
+  if (!resume || report === undefined) return [];
+  const path = join(report, 'report.json');
+  if (!existsSync(path)) return [];
+  return (JSON.parse(readFileSync(path, 'utf8')) as GameDayReport).results;
 }
 
 function writeReport(directory: string, report: GameDayReport): void {

@@ -16,18 +16,22 @@ export function hasPassed({ violations, undecidedKeys }: ScenarioResult): boolea
 export function renderMarkdown(report: GameDayReport): string {
   const { results, startedAt, cluster, seed } = report;
   const operations = results.reduce((sum, each) => sum + each.operations, 0);
+  const witnessed = results.reduce((sum, each) => sum + each.witnessed, 0);
   const failed = results.filter((each) => !hasPassed(each)).length;
   const lines = [
     `# Game day of ${startedAt.slice(0, 10)}`,
     '',
     `${cluster}; seed ${seed}. ${results.length} scenarios, ${operations} checked operations, ` +
+      `${witnessed} of them also replayed in the order of the Raft logs, ` +
       `${failed === 0 ? 'no promise broken' : `${failed} scenarios failed`}.`,
     '',
-    '| scenario | operations | reads back after | writes back after | protected after | shards read | verdict |',
-    '|---|---:|---:|---:|---:|---:|---|',
+    '| scenario | operations | reads back after | writes back after | answered reads | answered writes | protected after | shards read | verdict |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|---|',
     ...results.map(renderRow),
     '',
-    'Reads and writes back: from the fault to the last failed request before the fault ended. Protected: from the ' +
+    'Reads and writes back: from the fault to the last failed request before the fault ended; in brackets where ' +
+      'more than a zone was taken, so that service may wait for its end. Answered: of all requests of all three ' +
+      'phases, none of which was repeated. Protected: from the ' +
       'end of the fault to "0 shards missing". Every key: one order of all operations explains every answer ' +
       '(linearizability), every byte matches its ETag, every shard was read by its node.',
     '',
@@ -43,12 +47,14 @@ export function renderMarkdown(report: GameDayReport): string {
 function renderRow(result: ScenarioResult): string {
   const { outageMs, outageMsMax } = result;
   const outage = (kind: 'read' | 'write'): string =>
-    `${seconds(outageMs[kind])}${outageMsMax === null ? ' (total outage)' : ''}`;
+    outageMsMax === null ? `(${seconds(outageMs[kind])})` : seconds(outageMs[kind]);
   const cells = [
     result.name,
     String(result.operations),
     outage('read'),
     outage('write'),
+    availability(result, 'read'),
+    availability(result, 'write'),
     seconds(result.protectedAfterMs),
     String(result.shardsVerified),
     hasPassed(result) ? 'passed' : '**failed**',
@@ -68,6 +74,12 @@ function renderStory(result: ScenarioResult): string[] {
   ];
 }
 
+/** The part of all requests that had a proper answer. */
+function availability({ requests, failures }: ScenarioResult, kind: 'read' | 'write'): string {
+  const asked = requests[kind] + failures[kind];
+  return asked === 0 ? '-' : `${((requests[kind] / asked) * 100).toFixed(2)} %`;
+}
+
 function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
 }
@@ -81,17 +93,30 @@ const MARK_HEIGHT = 8;
 export function renderTimeline(results: readonly ScenarioResult[]): string {
   const longest = Math.max(1, ...results.map(({ timeline }) => timeline.endAt));
   const scale = (WIDTH - LABEL_WIDTH - 10) / longest;
-  const height = (results.length + 1) * ROW_HEIGHT;
+  const height = (results.length + 2) * ROW_HEIGHT;
   const rows = results.map(({ name, timeline }, index) =>
-    renderTimelineRow(name, timeline, { top: index * ROW_HEIGHT, scale }),
+    renderTimelineRow(name, timeline, { top: (index + 1) * ROW_HEIGHT, scale }),
   );
+  const legend =
+    legendItem(0, '#eef3ee', 'before and after') +
+    legendItem(1, '#f6dcb5', 'under the fault') +
+    legendItem(2, '#1f5fa8', 'a read failed') +
+    legendItem(3, '#b3261e', 'a write failed');
   const axis =
-    `<text x="${LABEL_WIDTH}" y="${height - 8}">0 s</text>` +
+    `${legend}<text x="${LABEL_WIDTH}" y="${height - 8}">0 s</text>` +
     `<text x="${WIDTH - 10}" y="${height - 8}" text-anchor="end">${longest.toFixed(0)} s</text>`;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
     `font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>` +
     `${rows.join('')}${axis}</svg>\n`
+  );
+}
+
+function legendItem(position: number, colour: string, text: string): string {
+  const x = LABEL_WIDTH + position * 160;
+  return (
+    `<rect x="${x}" y="9" width="10" height="10" fill="${colour}"/>` +
+    `<text x="${x + 15}" y="18">${text}</text>`
   );
 }
 
