@@ -44,7 +44,7 @@ export interface WalOpening {
   readonly condition: 'created' | 'whole' | 'torn' | 'damaged';
 }
 
-const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 const TOTAL_BYTES_TARGET = 512 * 1024 * 1024;
 /** At most this many batches are synced before the state file says so. */

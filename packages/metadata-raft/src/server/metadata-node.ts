@@ -29,7 +29,7 @@ import { NodeMonitor } from './node-monitor';
 import { SessionService } from './session-service';
 
 /** For the index groups together: the most that LevelDB collects before it writes a table. */
-const INDEX_WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+const INDEX_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const WRITE_BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** A node heard again must have been steady for this long before it counts as up. */
 const STEADY_MS = 1_000;

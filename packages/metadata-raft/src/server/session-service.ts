@@ -23,6 +23,7 @@ import type { GroupEndpoint } from './group-endpoint';
 import type { NodeMonitor } from './node-monitor';
 import type { FindingsLog } from './findings-log';
 import { integrityOf } from './integrity-guard';
+import { RangeQueue } from './range-queue';
 import { decodeRequest } from './session-request';
 import { WatcherProgress } from './watcher-progress';
 
@@ -40,6 +41,14 @@ const SETTLING_COMMANDS: ReadonlySet<string> = new Set<RootCommandName>([
   'MarkBucketDeleting',
   'RemoveBucket',
   'CommitIdentities',
+]);
+
+const RANGE_QUERIES: ReadonlySet<string> = new Set<IndexQueryName>([
+  'ListObjects',
+  'ListVersions',
+  'ListParts',
+  'ListUploads',
+  'ListOutbox',
 ]);
 
 type RequestOf<Kind extends SessionRequest['kind']> = Extract<SessionRequest, { kind: Kind }>;
@@ -61,6 +70,7 @@ export interface SessionServiceOptions {
 export class SessionService {
   readonly #options: SessionServiceOptions;
   readonly #watchers: WatcherProgress;
+  readonly #ranges = new RangeQueue();
   #requests = 0;
   #watches = 0;
 
@@ -150,7 +160,8 @@ export class SessionService {
       await endpoint.confirm();
       onConfirmed();
       const { state } = endpoint.commands;
-      return await queryIndex(state, name as IndexQueryName, args as never);
+      const read = (): unknown => queryIndex(state, name as IndexQueryName, args as never);
+      return await (RANGE_QUERIES.has(name) ? this.#ranges.run(read) : read());
     } catch (error) {
       throw this.#afterRead(group, error);
     }

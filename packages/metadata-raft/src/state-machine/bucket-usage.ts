@@ -20,16 +20,24 @@ export class BucketUsageStore {
   readonly #records: CheckedStore;
   /** The last record key that was made: a commit asks for the same one three times. */
   #lastKey: { readonly bucketId: string; readonly key: Buffer } | null = null;
+  /** What was last read or written: most commands are about the bucket of the one before. */
+  #last: { readonly bucketId: string; readonly usage: BucketUsage } | null = null;
 
   constructor(records: CheckedStore) {
     this.#records = records;
   }
 
   read(bucketId: string): BucketUsage {
+    if (this.#last?.bucketId === bucketId) return this.#last.usage;
     const content = this.#records.get(this.#keyOf(bucketId));
-    if (content === null) return UNUSED;
-    const [fenceMark, versions, uploads] = decodeRecord(content) as [number, number, number];
-    return { fenceMark, versions, uploads };
+    const usage = content === null ? UNUSED : decodeUsage(content);
+    this.#last = { bucketId, usage };
+    return usage;
+  }
+
+  /** Forgets what was read: the records were replaced. */
+  reload(): void {
+    this.#last = null;
   }
 
   /** @throws StoreError BUCKET_FENCED */
@@ -58,7 +66,9 @@ export class BucketUsageStore {
     });
   }
 
-  #write(bucketId: string, { fenceMark, versions, uploads }: BucketUsage): void {
+  #write(bucketId: string, usage: BucketUsage): void {
+    const { fenceMark, versions, uploads } = usage;
+    this.#last = { bucketId, usage };
     this.#records.put(this.#keyOf(bucketId), encodeRecord([fenceMark, versions, uploads]));
   }
 
@@ -68,4 +78,9 @@ export class BucketUsageStore {
     }
     return this.#lastKey.key;
   }
+}
+
+function decodeUsage(content: Buffer): BucketUsage {
+  const [fenceMark, versions, uploads] = decodeRecord(content) as [number, number, number];
+  return { fenceMark, versions, uploads };
 }

@@ -72,6 +72,7 @@ export class IndexCommandSet implements CommandSet {
 
   load(): Promise<void> {
     this.state.uploads.reload();
+    this.state.usage.reload();
     return Promise.resolve();
   }
 

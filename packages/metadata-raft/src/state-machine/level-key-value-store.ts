@@ -150,11 +150,11 @@ async function openDatabase(
   const storeDirectory = join(directory, 'store');
   const database = new Level<Buffer, Buffer>(storeDirectory, BUFFER_ENCODING);
   // Passed to classic-level, whose options the type of `level` does not name.
-  // Heads are small and inline bodies are often compressed already: Snappy would cost more than it saves.
+  // Heads are alike, so Snappy halves them; bodies, which are often compressed already, lie elsewhere.
   const options = {
     writeBufferSize: writeBufferBytes,
     cacheSize: CACHE_BYTES,
-    compression: false,
+    compression: true,
   };
   await database.open(options);
   syncDirectory(storeDirectory);
