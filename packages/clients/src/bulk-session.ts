@@ -13,6 +13,21 @@ export interface BulkSessionKey {
   readonly key: Uint8Array;
   readonly expiresMs: number;
   readonly generation: string;
+  /** The node's wall clock when it issued the key. */
+  readonly issuedMs: number;
+}
+
+/** A key, and when it came by our monotonic clock. */
+export interface HeldSession extends BulkSessionKey {
+  readonly receivedMs: number;
+}
+
+/**
+ * What the clock of the node says now. Ours may be an hour off: a node whose clock is wrong must not
+ * look broken to everybody else.
+ */
+export function nodeTimeMs({ issuedMs, receivedMs }: HeldSession, monotonicMs: number): number {
+  return Math.floor(issuedMs + monotonicMs - receivedMs);
 }
 
 export type SessionIssuer = (node: StorageNodeEntry) => Promise<BulkSessionKey>;
@@ -20,7 +35,7 @@ export type SessionIssuer = (node: StorageNodeEntry) => Promise<BulkSessionKey>;
 const ISSUE_TIMEOUT_MS = 3_000;
 /** A new key is fetched while the old one is still good for this long. */
 const RENEW_BEFORE_MS = 60_000;
-/** Below this the old key is used no more: the node's clock may be ahead. */
+/** Below this the old key is used no more. */
 const USABLE_BEFORE_MS = 10_000;
 /** A signed request is good for this long, so that a recorded one is soon worthless. */
 const REQUEST_VALID_MS = 60_000;
@@ -48,9 +63,9 @@ export function rpcSessionIssuer(tls: TlsMaterial, clusterId: string): SessionIs
 
 interface NodeSession {
   readonly incarnation: string;
-  current: BulkSessionKey | null;
+  current: HeldSession | null;
   /** One request at a time, however many shards wait for it. */
-  renewal: Promise<BulkSessionKey> | null;
+  renewal: Promise<HeldSession> | null;
 }
 
 /** Session keys by node, fetched once, renewed before they expire. */
@@ -65,18 +80,20 @@ export class BulkSessions {
   }
 
   /** The key for this incarnation of the node; at once when one is held. */
-  sessionOf(node: StorageNodeEntry): BulkSessionKey | Promise<BulkSessionKey> {
+  sessionOf(node: StorageNodeEntry): HeldSession | Promise<HeldSession> {
     let session = this.#nodes.get(node.nodeId);
     if (session?.incarnation !== node.incarnation) {
       session = { incarnation: node.incarnation, current: null, renewal: null };
       this.#nodes.set(node.nodeId, session);
     }
-    const leftMs = (session.current?.expiresMs ?? 0) - this.#clock.wallMs();
-    if (session.current !== null && leftMs > RENEW_BEFORE_MS) return session.current;
+    const { current } = session;
+    if (current === null) return this.#renew(session, node);
+    const leftMs = current.expiresMs - nodeTimeMs(current, this.#clock.monotonicMs());
+    if (leftMs > RENEW_BEFORE_MS) return current;
     const renewal = this.#renew(session, node);
-    if (session.current === null || leftMs <= USABLE_BEFORE_MS) return renewal;
+    if (leftMs <= USABLE_BEFORE_MS) return renewal;
     renewal.catch(() => undefined);
-    return session.current;
+    return current;
   }
 
   /** The node refused the key: the next request asks for another one. */
@@ -84,12 +101,13 @@ export class BulkSessions {
     this.#nodes.delete(node.nodeId);
   }
 
-  #renew(session: NodeSession, node: StorageNodeEntry): Promise<BulkSessionKey> {
+  #renew(session: NodeSession, node: StorageNodeEntry): Promise<HeldSession> {
     session.renewal ??= this.#issue(node).then(
       (key) => {
+        const held = { ...key, receivedMs: this.#clock.monotonicMs() };
         session.renewal = null;
-        session.current = key;
-        return key;
+        session.current = held;
+        return held;
       },
       (error: unknown) => {
         session.renewal = null;
@@ -110,10 +128,11 @@ export interface SignedRequest {
 
 /** The header lines of a signed request; see `storage-client.ts` for what is signed. */
 export function sessionHeaders(
-  session: BulkSessionKey,
+  session: HeldSession,
   request: SignedRequest,
-  nowMs: number,
+  monotonicMs: number,
 ): string {
+  const nowMs = nodeTimeMs(session, monotonicMs);
   const expiresMs = Math.min(session.expiresMs, nowMs + REQUEST_VALID_MS);
   const mac = createHmac('sha256', session.key)
     .update(

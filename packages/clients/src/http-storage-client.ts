@@ -265,9 +265,11 @@ class HttpStorageClient implements StorageClient, ShardSumReader {
     const { clock } = this.#options;
     const session = this.#sessions.sessionOf(node);
     if (!(session instanceof Promise)) {
-      return `${start}${sessionHeaders(session, request, clock.wallMs())}\r\n`;
+      return `${start}${sessionHeaders(session, request, clock.monotonicMs())}\r\n`;
     }
-    return session.then((key) => `${start}${sessionHeaders(key, request, clock.wallMs())}\r\n`);
+    return session.then(
+      (key) => `${start}${sessionHeaders(key, request, clock.monotonicMs())}\r\n`,
+    );
   }
 
   #onError(node: StorageNodeEntry, error: StoreError): void {

@@ -28,6 +28,7 @@ export class ReferenceShardServer {
     sessionId: 'session-1',
     key: Buffer.from('the key of this session'),
     expiresMs: Date.now() + 3_600_000,
+    issuedMs: Date.now(),
     generation: 'incarnation-1',
   };
   connectionCount = 0;

@@ -134,11 +134,12 @@ export const NODE_FAULT_SCENARIOS: readonly Scenario[] = [
     ...nodeFault,
     name: 'clock-step',
     story:
-      'The clock of the leading metadata node jumps an hour ahead, that of a storage node an ' +
-      'hour back.',
+      'The clocks of the leading metadata node and of a storage node jump an hour ahead, that ' +
+      'of a curator an hour back.',
     async inject(cluster) {
-      await cluster.faults({ wallOffsetMs: HOUR_MS }, await cluster.leadingNode());
-      await cluster.faults({ wallOffsetMs: -HOUR_MS }, cluster.anyNode('storage'));
+      const ahead = [await cluster.leadingNode(), cluster.anyNode('storage')];
+      await cluster.faults({ wallOffsetMs: HOUR_MS }, ...ahead);
+      await cluster.faults({ wallOffsetMs: -HOUR_MS }, cluster.anyNode('curator'));
     },
   },
 ];

@@ -10,6 +10,7 @@ export interface IssuedSession {
   readonly key: Buffer;
   readonly expiresMs: number;
   readonly generation: string;
+  readonly issuedMs: number;
 }
 
 /** What of a request its MAC covers, and the MAC. Header values as received. */
@@ -26,7 +27,7 @@ const SESSION_VALID_MS = 10 * 60_000;
 const SESSIONS_MAX = 1024;
 const KEY_BYTES = 32;
 const MAC_HEX_LENGTH = 64;
-/** A request's expiry is by its sender's clock. */
+/** A request's expiry is by what its sender knows of our clock. */
 const CLOCK_SKEW_MAX_MS = 60_000;
 
 interface Session {
@@ -57,9 +58,10 @@ export class BulkSessions {
     this.#forgetOld();
     const sessionId = this.#random.bytes(16).toString('hex');
     const key = this.#random.bytes(KEY_BYTES);
-    const expiresMs = Math.floor(this.#clock.wallMs()) + SESSION_VALID_MS;
+    const issuedMs = Math.floor(this.#clock.wallMs());
+    const expiresMs = issuedMs + SESSION_VALID_MS;
     this.#sessions.set(sessionId, { key, expiresMs, role });
-    return { sessionId, key, expiresMs, generation: this.#generation };
+    return { sessionId, key, expiresMs, generation: this.#generation, issuedMs };
   }
 
   /**

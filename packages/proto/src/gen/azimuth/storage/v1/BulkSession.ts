@@ -7,6 +7,7 @@ export interface BulkSession {
   'key'?: (Buffer | Uint8Array | string);
   'expiresMs'?: (number | string | Long);
   'generation'?: (string);
+  'issuedMs'?: (number | string | Long);
 }
 
 export interface BulkSession__Output {
@@ -14,4 +15,5 @@ export interface BulkSession__Output {
   'key': (Buffer);
   'expiresMs': (number);
   'generation': (string);
+  'issuedMs': (number);
 }
