@@ -16,7 +16,7 @@ export interface CuratorSettings {
   readonly sealedAgeMinMs: number;
   /** A bucket being deleted for longer was left behind by its gateway. */
   readonly bucketDeletionAgeMinMs: number;
-  /** An unreferenced blob younger than this on a disk that is leaving may be of a write that goes on. */
+  /** An unreferenced blob younger than this may be of a write that goes on: its disk waits. */
   readonly leavingAgeMinMs: number;
   /** Every group is enumerated at least this often. */
   readonly censusIntervalMs: number;

@@ -1,5 +1,6 @@
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
-import { AssertionError, hasCode, StoreError } from '@azimuth/common';
+import { AssertionError, hasCode, mapLimited, StoreError } from '@azimuth/common';
+import { DEFAULT_GROUP_PLAN_OPTIONS } from '@azimuth/placement';
 
 import { indexGroups } from './curator-context';
 import type { CuratorContext } from './curator-context';
@@ -17,6 +18,7 @@ import { restripeOutbox } from './tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from './tasks/retire-groups';
 
 const RETRY_DELAY_MS = 5_000;
+const BACKFILLS_IN_PARALLEL = DEFAULT_GROUP_PLAN_OPTIONS.backfillsMax;
 const FINDING_AGAIN_MS = 10 * 60_000;
 
 interface Task {
@@ -90,14 +92,14 @@ function createTasks(context: CuratorContext): readonly Task[] {
   ];
 }
 
-/** One group after the other; one that cannot be moved now does not stop the next. */
+/** A few groups at a time, as the planner starts them; one that cannot be moved stops no other. */
 async function runBackfills(context: CuratorContext): Promise<void> {
-  for (const group of groupsToBackfill(context)) {
+  await mapLimited(groupsToBackfill(context), BACKFILLS_IN_PARALLEL, async (group) => {
     await backfillGroup(context, group).catch((error: unknown) => {
       context.signal.throwIfAborted();
       context.logger.info({ pgId: group.pgId, error }, 'a slot could not be moved yet');
     });
-  }
+  });
 }
 
 async function runCensus(context: CuratorContext, schedule: CensusSchedule): Promise<void> {

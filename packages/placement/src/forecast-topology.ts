@@ -185,7 +185,7 @@ function slotBytes(
   return sizes;
 }
 
-/** A slot is read where it is until it has arrived, so only what is out now is missing meanwhile. */
+/** A slot is read where it is until it has arrived: only what is out now is missing meanwhile. */
 function survivalMeanwhile(
   map: ClusterMap,
   moves: readonly ForecastMove[],

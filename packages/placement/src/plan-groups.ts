@@ -239,7 +239,7 @@ function openReduced(
   }
 }
 
-/** Over the disks that stay; when that is too few, over those that are leaving but can be written. */
+/** Over the disks that stay; when those are too few, over all that can be written. */
 function reducedPlace(
   map: ClusterMap,
   normal: Profile,

@@ -32,7 +32,7 @@ export interface MoveOptions {
   readonly nodeGraceMs: number;
 }
 
-/** A slot that is to move to another disk, and why it leaves the one and why it goes to the other. */
+/** A slot that is to move to another disk; why it leaves the one and goes to the other. */
 export interface SlotMove {
   readonly pgId: number;
   readonly slot: number;
@@ -183,7 +183,7 @@ function minutes(durationMs: number): string {
   return `${Math.floor(durationMs / 60_000)} min`;
 }
 
-/** What a group must still survive after a move that nothing forces: as much as now and promised. */
+/** What a group must survive after a move that nothing forces: as much as now and promised. */
 function keptNodes(map: ClusterMap, group: PlacementGroup): number {
   const now = nodesBesideDomain(map, group.profile, group.slots);
   return Math.max(0, Math.min(promisedNodes(map), now));
