@@ -16,6 +16,7 @@ import { loadTlsMaterial } from '@azimuth/rpc';
 import { z } from 'zod';
 
 import { startStorageNode } from './storage-node';
+import type { StorageNode } from './storage-node';
 
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3_600_000;
@@ -85,14 +86,35 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
       crossCheckEveryBytes: config.repairCrossCheckEveryBytes,
     },
   };
-  try {
-    const node = await startStorageNode(settings, {
+  let node: StorageNode | null = null;
+  let isClosing = false;
+  let isRestarting = false;
+  const start = (): Promise<StorageNode> =>
+    startStorageNode(settings, {
       ...{ ...shared, metadata, tls, faults },
       bootId: config.bootId ?? readBootId(),
+      onIndexDamaged: () => void restart(),
     });
+  const restart = async (): Promise<void> => {
+    if (isClosing || isRestarting) return;
+    isRestarting = true;
+    try {
+      logger.error({}, 'shard index is damaged; the node opens its disks again');
+      await node?.close();
+      node = await start();
+    } catch (error) {
+      logger.error({ error }, 'storage node cannot be opened again');
+      process.exit(1);
+    } finally {
+      isRestarting = false;
+    }
+  };
+  try {
+    node = await start();
     return {
       close: async () => {
-        await node.close();
+        isClosing = true;
+        await node?.close();
         await metadata.close();
         faults?.close();
       },

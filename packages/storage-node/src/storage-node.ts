@@ -51,6 +51,8 @@ export interface StorageNodeWiring {
   readonly logger: Logger;
   /** Null but in development clusters. */
   readonly faults: FaultSource | null;
+  /** An index is damaged: a node that is started after this one is closed makes it again. */
+  readonly onIndexDamaged?: () => void;
 }
 
 /** A running storage node with the ports that it got. */
@@ -167,6 +169,7 @@ async function openDisk(
     },
     segmentBytesMax: settings.segmentBytesMax,
     ownSegmentAboveBytes: settings.ownSegmentAboveBytes,
+    ...(wiring.onIndexDamaged === undefined ? {} : { onIndexDamaged: wiring.onIndexDamaged }),
   });
   const scrubber = new Scrubber(store, { pace: settings.scrubPace, clock, logger });
   logger.info({ diskId: identity.diskId, path, ...store.statistics() }, 'disk opened');

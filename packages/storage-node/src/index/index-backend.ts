@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import type { AbstractLevel } from 'abstract-level';
 import { Level } from 'level';
 
+import { StoreError } from '@azimuth/common';
+
 import { isSystemError } from '../disk/disk';
 
 export type IndexDatabase = AbstractLevel<string | Buffer | Uint8Array, Buffer, Buffer>;
@@ -23,6 +25,12 @@ export function isLockedError(error: unknown): boolean {
     current = 'cause' in current ? current.cause : null;
   }
   return false;
+}
+
+/** What LevelDB itself finds damaged, in words of our own. */
+export function namedCorruption(error: unknown): unknown {
+  if (!isSystemError(error, 'LEVEL_CORRUPTION')) return error;
+  return new StoreError('STATE_CORRUPT', { store: 'shard index' }, error);
 }
 
 export class LevelIndexBackend implements IndexBackend {

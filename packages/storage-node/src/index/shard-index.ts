@@ -1,10 +1,10 @@
 import { crc32c } from '@node-rs/crc32';
 
-import { StoreError } from '@azimuth/common';
+import { hasCode, StoreError } from '@azimuth/common';
 
 import type { ShardId } from '../segment/shard-id';
 import type { IndexBackend, IndexDatabase } from './index-backend';
-import { isLockedError } from './index-backend';
+import { isLockedError, namedCorruption } from './index-backend';
 import type { ShardLocation } from './index-record';
 import {
   decodeLocation,
@@ -47,6 +47,7 @@ const ITERATION_BATCH = 1000;
 /**
  * The map from shard to place, in LevelDB. It is never the only copy of anything: the segments are
  * the truth, so writes are not synced, and a value that fails its checksum is treated as damage.
+ * Where LevelDB itself finds damage, methods throw StoreError STATE_CORRUPT: time to rebuild it.
  */
 export class ShardIndex {
   readonly #backend: IndexBackend;
@@ -87,7 +88,13 @@ export class ShardIndex {
 
   /** @throws StoreError SHARD_CORRUPT when the entry does not match its checksum. */
   get(id: ShardId): ShardLocation | null {
-    const value = this.#database.getSync(shardKey(KEY_SPACES.shard, id));
+    let value: Buffer | undefined;
+    try {
+      value = this.#getSync(shardKey(KEY_SPACES.shard, id));
+    } catch (error) {
+      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+      throw new StoreError('SHARD_CORRUPT', { ...id, problem: 'index block' }, error);
+    }
     if (value === undefined) return null;
     const location = decodeLocation(id, value);
     if (location === null) {
@@ -118,14 +125,16 @@ export class ShardIndex {
     sequence.writeUIntBE(this.#sequence, 2, 6);
     sequence.writeUInt32BE(crc32c(sequence.subarray(0, 8)), 8);
     operations.push({ type: 'put', key: SEQUENCE_KEY, value: sequence });
-    const batch = this.#database.batch(operations);
+    const batch = this.#database.batch(operations).catch((error: unknown) => {
+      throw namedCorruption(error);
+    });
     this.#lastBatch = batch.catch(() => undefined);
     await batch;
   }
 
   /** The greatest sequence ever applied; null when unknown. */
   readSequence(): number | null {
-    const value = this.#database.getSync(SEQUENCE_KEY);
+    const value = this.#getSync(SEQUENCE_KEY);
     if (value?.byteLength !== 12) return null;
     if (value.readUInt32BE(8) !== crc32c(value.subarray(0, 8))) return null;
     this.#sequence = Math.max(this.#sequence, value.readUIntBE(2, 6));
@@ -159,7 +168,7 @@ export class ShardIndex {
 
   /** The sequence of a tombstone met by a running rebuild. */
   getTombstone(id: ShardId): number | null {
-    const value = this.#database.getSync(shardKey(KEY_SPACES.tombstone, id));
+    const value = this.#getSync(shardKey(KEY_SPACES.tombstone, id));
     return value === undefined ? null : value.readUIntBE(0, 6);
   }
 
@@ -174,7 +183,7 @@ export class ShardIndex {
   }
 
   readState(): IndexState | null {
-    const value = this.#database.getSync(STATE_KEY);
+    const value = this.#getSync(STATE_KEY);
     if (value === undefined || value.byteLength < 4) return null;
     const body = value.subarray(4);
     if (value.readUInt32BE(0) !== crc32c(body)) return null;
@@ -187,7 +196,9 @@ export class ShardIndex {
     const value = Buffer.alloc(4 + body.byteLength);
     value.writeUInt32BE(crc32c(body), 0);
     body.copy(value, 4);
-    await this.#database.put(STATE_KEY, value, { sync: true } as object);
+    await this.#database.put(STATE_KEY, value, { sync: true } as object).catch((error: unknown) => {
+      throw namedCorruption(error);
+    });
   }
 
   async close(): Promise<void> {
@@ -196,11 +207,27 @@ export class ShardIndex {
     await this.#database.close();
   }
 
+  /** Reads every block there is. @throws StoreError STATE_CORRUPT */
+  async verify(): Promise<void> {
+    const pairs = this.#range({});
+    while ((await pairs.next()).done !== true);
+  }
+
+  #getSync(key: Buffer): Buffer | undefined {
+    try {
+      return this.#database.getSync(key);
+    } catch (error) {
+      throw namedCorruption(error);
+    }
+  }
+
   async *#range(range: KeyRange): AsyncGenerator<[Buffer, Buffer]> {
     const iterator = this.#database.iterator(range);
     try {
       for (;;) {
-        const batch = await iterator.nextv(ITERATION_BATCH);
+        const batch = await iterator.nextv(ITERATION_BATCH).catch((error: unknown) => {
+          throw namedCorruption(error);
+        });
         if (batch.length === 0) return;
         yield* batch;
       }
@@ -248,4 +275,9 @@ function operationsOf(change: IndexChange): Operation[] {
     case 'deleteFinding':
       return [{ type: 'del', key: shardKey(KEY_SPACES.finding, change.id) }];
   }
+}
+
+/** Passes over what the next start makes good: it rebuilds an index that is damaged. */
+export function unlessDamaged(error: unknown): void {
+  if (!hasCode(error, 'STATE_CORRUPT')) throw error;
 }

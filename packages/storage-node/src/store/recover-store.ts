@@ -5,7 +5,7 @@ import type { DiskFile } from '../disk/disk';
 import { isSystemError } from '../disk/disk';
 import type { ShardLocation } from '../index/index-record';
 import { IndexMerge } from '../index/rebuild-index';
-import type { IndexChange, ShardIndex } from '../index/shard-index';
+import type { IndexChange, IndexState, ShardIndex } from '../index/shard-index';
 import type { Finding } from '../scrubber/findings';
 import type { RecordEntry, SegmentKind } from '../segment/segment-format';
 import {
@@ -95,15 +95,14 @@ class Recovery {
     const names = (await context.disk.list(SEGMENT_DIRECTORY))
       .map(parseSegmentName)
       .filter((name) => name !== null);
-    const state = index.readState();
-    const sequence = index.readSequence();
+    const { state, sequence } = readMarks(index);
     const isSameBoot = state?.bootId === bootId;
     const isOurs = state?.diskId === context.diskId && sequence !== null;
     const isTrusted = isOurs && (state.isClean || isSameBoot);
     const expected = state?.isClean === true ? state : null;
     this.#maxSequence = sequence ?? 0;
 
-    let census = isTrusted ? await this.#keepIndex(names, expected) : null;
+    let census = isTrusted ? await this.#keepReadableIndex(names, expected) : null;
     const isIndexRebuilt = census === null;
     if (census === null) {
       if (isOurs) logger.warn({ diskId: context.diskId }, 'shard index is rebuilt from segments');
@@ -118,6 +117,20 @@ class Recovery {
       isIndexRebuilt,
       findings: [...this.#findings.values()],
     };
+  }
+
+  /** Null also when LevelDB cannot read its own files (V3). */
+  async #keepReadableIndex(
+    names: readonly SegmentFileName[],
+    expected: { readonly shardCount: number; readonly liveBytes: number } | null,
+  ): Promise<IndexCensus | null> {
+    try {
+      await this.#options.index.verify();
+      return await this.#keepIndex(names, expected);
+    } catch (error) {
+      if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+      return null;
+    }
   }
 
   /** Checks the index against the files (V2); null when it must be rebuilt (V3). */
@@ -173,7 +186,9 @@ class Recovery {
       numbers.has(number) ? this.#unsealed.has(number) : wasTrusted,
     );
     const findings: IndexChange[] = [];
-    for await (const finding of index.findings()) findings.push({ kind: 'putFinding', ...finding });
+    await asFarAsReadable(index.findings(), (finding) => {
+      findings.push({ kind: 'putFinding', ...finding });
+    });
     await index.reset();
     await index.apply(findings);
 
@@ -194,9 +209,9 @@ class Recovery {
   /** Entries of the old index that point where no footer vouches for the records. */
   async #acknowledgedIn(isDoubtful: (segment: number) => boolean): Promise<ShardLocation[]> {
     const acknowledged: ShardLocation[] = [];
-    for await (const location of this.#options.index.entries()) {
+    await asFarAsReadable(this.#options.index.entries(), (location) => {
       if (location !== null && isDoubtful(location.segment)) acknowledged.push(location);
-    }
+    });
     return acknowledged;
   }
 
@@ -358,6 +373,28 @@ class Recovery {
     } finally {
       await file.close();
     }
+  }
+}
+
+/** Null for what the index does not know, or cannot tell any more. */
+function readMarks(index: ShardIndex): {
+  readonly state: IndexState | null;
+  readonly sequence: number | null;
+} {
+  try {
+    return { state: index.readState(), sequence: index.readSequence() };
+  } catch (error) {
+    if (!hasCode(error, 'STATE_CORRUPT')) throw error;
+    return { state: null, sequence: null };
+  }
+}
+
+/** What a damaged index still says is worth keeping; where it ends, the segments speak alone. */
+async function asFarAsReadable<T>(items: AsyncIterable<T>, use: (item: T) => void): Promise<void> {
+  try {
+    for await (const item of items) use(item);
+  } catch (error) {
+    if (!hasCode(error, 'STATE_CORRUPT')) throw error;
   }
 }
 

@@ -15,7 +15,7 @@ import { GroupSync } from '../disk/group-sync';
 import type { IndexBackend } from '../index/index-backend';
 import type { ShardLocation } from '../index/index-record';
 import type { IndexChange } from '../index/shard-index';
-import { ShardIndex } from '../index/shard-index';
+import { ShardIndex, unlessDamaged } from '../index/shard-index';
 import type { Finding } from '../scrubber/findings';
 import { Findings } from '../scrubber/findings';
 import type { ScrubSource } from '../scrubber/scrubber';
@@ -72,6 +72,8 @@ export interface SegmentStoreOptions {
   readonly segmentBytesMax: number;
   /** A larger shard gets a segment of its own. */
   readonly ownSegmentAboveBytes: number;
+  /** The index cannot be written any more; another store over the same disk makes it again. */
+  readonly onIndexDamaged?: () => void;
 }
 
 const FENCED_MARKER_PATH = 'fenced';
@@ -316,7 +318,8 @@ export class SegmentStore implements ShardStore, ScrubSource {
     await this.#compaction;
     await this.#log.close().catch(() => undefined);
     await this.#table.close();
-    await this.#writeState(this.#health.state !== 'fenced');
+    // A damaged index is rebuilt by the next start, whatever it says of itself.
+    await this.#writeState(this.#health.state !== 'fenced').catch(unlessDamaged);
     await this.#index.close();
   }
 
@@ -607,7 +610,10 @@ export class SegmentStore implements ShardStore, ScrubSource {
     try {
       await this.#index.apply(changes, sequence);
     } catch (error) {
-      throw this.#health.fence('index write failed', error);
+      if (!hasCode(error, 'STATE_CORRUPT')) throw this.#health.fence('index write failed', error);
+      // Not the disk but a file of LevelDB: a start makes the index again from the segments.
+      this.#options.onIndexDamaged?.();
+      throw new StoreError('UNAVAILABLE', { reason: 'the index is being rebuilt' }, error);
     }
   }
 
