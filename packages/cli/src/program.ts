@@ -2,7 +2,7 @@ import { Command } from 'commander';
 
 import { bucketCommand } from './commands/bucket';
 import { devCommand } from './commands/dev';
-import type { CliContext } from './commands/dev';
+import type { CliContext } from './cli-context';
 import { explainCommand } from './commands/explain';
 import { gameDayCommand } from './commands/game-day';
 import { planCommand } from './commands/plan';

@@ -5,7 +5,7 @@ import { OUTAGE_POLICY_CONFIGURATION } from '@azimuth/proto';
 
 import { runAgainstCluster } from '../cluster-access';
 import type { ClusterLocation } from '../cluster-access';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 /** `azimuth bucket`: what S3 has no operation for. */
 export function bucketCommand(context: CliContext): Command {

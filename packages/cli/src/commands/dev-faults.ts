@@ -4,7 +4,7 @@ import type { Faults } from '@azimuth/common';
 
 import { sendControl } from '../dev/control-socket';
 import type { LinkRule } from '../dev/link-rule';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 interface TargetFlags {
   readonly data: string;

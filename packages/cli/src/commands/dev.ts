@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path';
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { hasCode, StoreError } from '@azimuth/common';
-import type { Clock, Random } from '@azimuth/common';
 
+import type { CliContext } from '../cli-context';
 import { CONTROL_ACTIONS, sendControl } from '../dev/control-socket';
 import type { ControlAction } from '../dev/control-socket';
 import { DevCluster } from '../dev/dev-cluster';
@@ -12,16 +12,6 @@ import { REGION_PORT_STEP, STORAGE_PER_ZONE_MAX, ZONES_MAX } from '../dev/dev-la
 import type { DevRole } from '../dev/dev-layout';
 import { SERVICE_ROLES } from '../role-process';
 import { faultCommand, linkCommand } from './dev-faults';
-
-/** What the commands need of the process they run in. */
-export interface CliContext {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** This program, as Node runs it. */
-  readonly main: string;
-  readonly print: (line: string) => void;
-}
 
 const INDEX_GROUPS_MAX = 64;
 

@@ -6,7 +6,7 @@ import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { explain, explainVersions } from '../object-explanation';
 import { renderBucket, renderExplanation, renderVersions } from '../output/explanation-text';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 interface ExplainFlags extends ClusterLocation {
   readonly json: boolean;

@@ -15,7 +15,7 @@ import { S3Session } from '../game-day/s3-session';
 import type { S3Call } from '../game-day/s3-session';
 import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
 import type { Scenario } from '../game-day/scenario';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 const CLIENTS = 8;
 const SETUP_TIMEOUT_MS = 10_000;

@@ -16,7 +16,7 @@ import {
 import type { LayoutPlan, PlanRequest } from '../layout-plan';
 import { renderPlan } from '../output/plan-text';
 import { fetchMetrics, measureRepairSpeed } from '../repair-speed';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 

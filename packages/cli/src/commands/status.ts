@@ -8,7 +8,7 @@ import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
 import { collectRepairs } from '../repair-answers';
 import { renderStatus } from '../output/status-text';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const PARALLEL_MAX = 8;

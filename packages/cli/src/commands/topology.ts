@@ -14,7 +14,7 @@ import {
   requireMap,
   resolveName,
 } from '../topology-change';
-import type { CliContext } from './dev';
+import type { CliContext } from '../cli-context';
 
 interface TopologyFlags extends ClusterLocation {
   readonly dryRun: boolean;

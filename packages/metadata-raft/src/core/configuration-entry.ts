@@ -1,14 +1,7 @@
 import { assert } from '@azimuth/common';
 
-import type { NodeId } from './message';
+import type { ConfigurationRecord } from './message';
 import type { Configuration } from './quorum';
-
-/** A {@link Configuration} as it is stored and sent: sorted, so that equal ones are equal bytes. */
-export interface ConfigurationRecord {
-  readonly voters: readonly NodeId[];
-  readonly outgoing: readonly NodeId[] | null;
-  readonly learners: readonly NodeId[];
-}
 
 /**
  * The first byte of an entry that changes the configuration. No MessagePack value begins with it,

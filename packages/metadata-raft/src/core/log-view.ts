@@ -1,9 +1,8 @@
 import { assert } from '@azimuth/common';
 
-import type { ConfigurationRecord } from './configuration-entry';
 import { configurationOf } from './configuration-entry';
 import { ConfigurationLog } from './configuration-log';
-import type { Entry, LogIndex, Term } from './message';
+import type { ConfigurationRecord, Entry, LogIndex, Term } from './message';
 import type { Configuration } from './quorum';
 import type { SnapshotMark } from './ready';
 

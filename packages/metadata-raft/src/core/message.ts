@@ -1,10 +1,15 @@
-import type { ConfigurationRecord } from './configuration-entry';
-
 /** A Raft term; safe integer, 0 before the first election. */
 export type Term = number;
 /** A position in the log; 1-based, 0 = none, as in the paper. */
 export type LogIndex = number;
 export type NodeId = string;
+
+/** The members of a group as they are stored and sent: sorted, so that equal ones are equal bytes. */
+export interface ConfigurationRecord {
+  readonly voters: readonly NodeId[];
+  readonly outgoing: readonly NodeId[] | null;
+  readonly learners: readonly NodeId[];
+}
 
 /** One log entry. Empty `data` is the no-op that a leader writes at the start of its term. */
 export interface Entry {

@@ -3,14 +3,13 @@ import type { Random } from '@azimuth/common';
 
 import type { RaftConfig } from './config';
 import { assertRaftConfig } from './config';
-import type { ConfigurationRecord } from './configuration-entry';
 import { configurationRecord, isConfigurationEntry } from './configuration-entry';
 import { campaign, canTransferTo, checkQuorum } from './election';
 import type { TransferRefusal } from './election';
 import type { LogReader } from './log-view';
 import { LogView } from './log-view';
 import type { MembershipTarget } from './membership';
-import type { Entry, LogIndex, Message, NodeId, Term } from './message';
+import type { ConfigurationRecord, Entry, LogIndex, Message, NodeId, Term } from './message';
 import type { Configuration } from './quorum';
 import type { RaftState, Role } from './raft-state';
 import { createRaftState, isDamaged } from './raft-state';

@@ -1,5 +1,4 @@
-import type { ConfigurationRecord } from './configuration-entry';
-import type { Entry, LogIndex, Message, NodeId, Term } from './message';
+import type { ConfigurationRecord, Entry, LogIndex, Message, NodeId, Term } from './message';
 
 /** What must survive a crash beside the log (paper, figure 2). */
 export interface HardState {

@@ -3,10 +3,9 @@ import type { Clock, Logger, Random } from '@azimuth/common';
 
 import { DEFAULT_RAFT_CONFIG } from '../core/config';
 import type { RaftConfig } from '../core/config';
-import type { ConfigurationRecord } from '../core/configuration-entry';
 import { configurationOf, configurationRecord } from '../core/configuration-entry';
 import { staticConfiguration } from '../core/membership';
-import type { Message, NodeId } from '../core/message';
+import type { ConfigurationRecord, Message, NodeId } from '../core/message';
 import { RaftNode } from '../core/raft-node';
 import type { SnapshotMark } from '../core/ready';
 import type { LogDisk } from '../log/log-disk';

@@ -1,10 +1,9 @@
 import { StoreError, assert, hasCode, required } from '@azimuth/common';
 import type { Clock, Logger } from '@azimuth/common';
 
-import type { ConfigurationRecord } from '../core/configuration-entry';
 import { isConfigurationEntry } from '../core/configuration-entry';
 import type { MembershipTarget } from '../core/membership';
-import type { Entry, LogIndex, Message, NodeId } from '../core/message';
+import type { ConfigurationRecord, Entry, LogIndex, Message, NodeId } from '../core/message';
 import type { RaftMembership, RaftNode } from '../core/raft-node';
 import { MembershipChange } from './membership-change';
 import type { SnapshotMark } from '../core/ready';
@@ -212,7 +211,7 @@ export class DriverGroup implements RaftGroup {
 
   /** `write` is durable. */
   async written(write: GroupWrite | null): Promise<void> {
-    const { host, node } = this.#require();
+    const { node } = this.#require();
     node.advance();
     const compaction = this.#compactionMark;
     if (compaction !== null && write?.snapshot === compaction.mark) {

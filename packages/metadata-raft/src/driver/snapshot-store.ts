@@ -1,8 +1,7 @@
 import { StoreError } from '@azimuth/common';
 import { crc32c } from '@node-rs/crc32';
 
-import type { ConfigurationRecord } from '../core/configuration-entry';
-import type { LogIndex, Term } from '../core/message';
+import type { ConfigurationRecord, LogIndex, Term } from '../core/message';
 import type { SnapshotMark } from '../core/ready';
 import type { LogDisk, LogFile } from '../log/log-disk';
 

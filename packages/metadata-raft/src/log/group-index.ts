@@ -1,7 +1,6 @@
 import { StoreError, assert } from '@azimuth/common';
 
-import type { Entry, LogIndex, Term } from '../core/message';
-import type { ConfigurationRecord } from '../core/configuration-entry';
+import type { ConfigurationRecord, Entry, LogIndex, Term } from '../core/message';
 import type { HardState, SnapshotMark } from '../core/ready';
 
 import type { GroupLog, StartMark } from './log-storage';

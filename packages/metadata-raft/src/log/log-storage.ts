@@ -1,6 +1,5 @@
-import type { ConfigurationRecord } from '../core/configuration-entry';
 import type { LogReader } from '../core/log-view';
-import type { Entry } from '../core/message';
+import type { ConfigurationRecord, Entry } from '../core/message';
 import type { HardState, SnapshotMark } from '../core/ready';
 
 /** What one group wants to be durable: the persistent part of a `Ready`. */

@@ -1,8 +1,7 @@
 import { StoreError, assert } from '@azimuth/common';
 import { crc32c } from '@node-rs/crc32';
 
-import type { ConfigurationRecord } from '../core/configuration-entry';
-import type { LogIndex, NodeId, Term } from '../core/message';
+import type { ConfigurationRecord, LogIndex, NodeId, Term } from '../core/message';
 
 import type { LogDisk, LogFile } from './log-disk';
 

@@ -1,5 +1,4 @@
-import type { ConfigurationRecord } from '../core/configuration-entry';
-import type { LogIndex, Message, NodeId, Term } from '../core/message';
+import type { ConfigurationRecord, LogIndex, Message, NodeId, Term } from '../core/message';
 
 export interface GroupMessage {
   readonly group: string;

@@ -1,6 +1,6 @@
 import { STATE_FILE_NAME } from '../../src/log/state-storage';
 import { Wal } from '../../src/log/wal';
-import { contents, entry, write } from './log-storage-suite';
+import { contents, entry, MEMBERS, write } from './log-storage-suite';
 import { RamDisk } from './ram-disk';
 
 const SEGMENT = 'wal-000001-0000000001';
@@ -35,7 +35,7 @@ describe('a log that is verified while it is in use', () => {
     const wal = await openWritten(disk);
     disk.flipLive(SEGMENT, 100);
     expect(await wal.verify(noPace)).toBe(false);
-    const snapshot = (index: number) => ({ index, term: 1, configuration: null });
+    const snapshot = (index: number) => ({ index, term: 1, configuration: MEMBERS });
     await wal.write([
       write([], { snapshot: snapshot(3) }),
       write([], { group: 'index-0', snapshot: snapshot(1) }),
