@@ -17,7 +17,7 @@ import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
 import type { Scenario } from '../game-day/scenario';
 import type { CliContext } from '../cli-context';
 
-const CLIENTS = 8;
+const CLIENTS = 16;
 const SETUP_TIMEOUT_MS = 10_000;
 
 interface GameDayFlags {

@@ -6,8 +6,12 @@ export interface KeyLimits {
   readonly unansweredWritesMax: number;
 }
 
+/** So many at the same time, and the search of a key takes too long. */
+const IN_FLIGHT_OF_KEY_MAX = 8;
+
 export interface KeyInUse {
   readonly name: string;
+  inFlight: number;
   operations: number;
   unansweredWrites: number;
   /** What the clients saw last, for conditions that have a chance. */
@@ -31,13 +35,28 @@ export class KeysInUse {
     this.#keys = Array.from({ length: count }, () => this.#newKey());
   }
 
-  pick(): KeyInUse {
-    const slot = this.#random.below(this.#keys.length);
-    const known = this.#keys[slot];
-    const key = known !== undefined && this.#isUsable(known) ? known : this.#newKey();
-    this.#keys[slot] = key;
+  /** Runs the action on some key that not too many others use just now. */
+  async use(action: (key: KeyInUse) => Promise<void>): Promise<void> {
+    const key = this.#pick();
     key.operations += 1;
-    return key;
+    key.inFlight += 1;
+    try {
+      await action(key);
+    } finally {
+      key.inFlight -= 1;
+    }
+  }
+
+  #pick(): KeyInUse {
+    const first = this.#random.below(this.#keys.length);
+    for (let step = 0; step < this.#keys.length; step += 1) {
+      const slot = (first + step) % this.#keys.length;
+      const known = this.#keys[slot];
+      const key = known !== undefined && this.#isUsable(known) ? known : this.#newKey();
+      this.#keys[slot] = key;
+      if (key.inFlight < IN_FLIGHT_OF_KEY_MAX) return key;
+    }
+    return this.#newKey();
   }
 
   #isUsable({ operations, unansweredWrites }: KeyInUse): boolean {
@@ -48,6 +67,6 @@ export class KeysInUse {
   #newKey(): KeyInUse {
     this.#keyCount += 1;
     const name = `${this.#prefix}-${String(this.#keyCount).padStart(6, '0')}`;
-    return { name, operations: 0, unansweredWrites: 0, lastEtag: null, versions: [] };
+    return { name, inFlight: 0, operations: 0, unansweredWrites: 0, lastEtag: null, versions: [] };
   }
 }

@@ -77,18 +77,18 @@ export class Workload {
     const rival = (): S3Session | null =>
       random.next() < 0.5 ? (sessions[random.below(sessions.length)] ?? null) : null;
     return [
-      [22, 'write', (session) => objects.put(session, keys.pick())],
-      [2, 'write', (session) => objects.copy(session, keys.pick(), keys.pick())],
-      [2, 'write', (session) => objects.putInParts(session, keys.pick(), rival())],
-      [7, 'write', (session) => objects.delete(session, keys.pick())],
-      [24, 'read', (session) => this.#get(session, keys, 'GET')],
-      [18, 'read', (session) => this.#get(session, keys, 'HEAD')],
+      [22, 'write', (session) => keys.use((key) => objects.put(session, key))],
+      [2, 'write', (session) => keys.use((a) => keys.use((b) => objects.copy(session, a, b)))],
+      [2, 'write', (session) => keys.use((key) => objects.putInParts(session, key, rival()))],
+      [7, 'write', (session) => keys.use((key) => objects.delete(session, key))],
+      [24, 'read', (session) => keys.use((key) => objects.get(session, key.name, 'GET', key))],
+      [18, 'read', (session) => keys.use((key) => objects.get(session, key.name, 'HEAD', key))],
       [3, 'read', (session) => objects.list(session)],
-      [5, 'write', (session) => versions.put(session, versioned.pick())],
-      [3, 'write', (session) => versions.delete(session, versioned.pick())],
-      [2, 'write', (session) => versions.deleteVersion(session, versioned.pick())],
-      [6, 'read', (session) => this.#getCurrent(session, versioned)],
-      [6, 'read', (session) => versions.getVersion(session, versioned.pick())],
+      [5, 'write', (session) => versioned.use((key) => versions.put(session, key))],
+      [3, 'write', (session) => versioned.use((key) => versions.delete(session, key))],
+      [2, 'write', (session) => versioned.use((key) => versions.deleteVersion(session, key))],
+      [6, 'read', (session) => versioned.use((key) => versions.get(session, key.name, key))],
+      [6, 'read', (session) => versioned.use((key) => versions.getVersion(session, key))],
     ];
   }
 
@@ -118,15 +118,5 @@ export class Workload {
       if (dice < 0) return share;
     }
     return this.#shares[0] as Share;
-  }
-
-  #get(session: S3Session, keys: KeysInUse, method: 'GET' | 'HEAD'): Promise<void> {
-    const key = keys.pick();
-    return this.#objects.get(session, key.name, method, key);
-  }
-
-  #getCurrent(session: S3Session, keys: KeysInUse): Promise<void> {
-    const key = keys.pick();
-    return this.#versions.get(session, key.name, key);
   }
 }
