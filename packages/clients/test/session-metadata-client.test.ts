@@ -111,6 +111,24 @@ describe('SessionMetadataClient', () => {
     expect(proposed()).toHaveLength(1);
   });
 
+  it('tells at which index an answer holds, but not after an attempt that may have been applied', async () => {
+    const told: (number | null)[] = [];
+    const options = { timeoutMs: 10_000, onLogIndex: (index: number | null) => told.push(index) };
+    const args = { bucketId: 'b', isFenced: true, mark: 1 };
+    const answer: Answer = { ok: true, result: null, logIndex: 12 };
+    const refusal: Answer = { ok: false, code: 'BUCKET_FENCED', detail: {}, logIndex: 13 };
+    const { client, proposed } = connect({ a: () => answer });
+    await client.index('index-0', 'FenceBucket', args, options);
+    expect(proposed()[0]?.wantsIndex).toBe(true);
+    const refused = connect({ a: () => refusal }).client;
+    await expect(refused.index('index-0', 'FenceBucket', args, options)).rejects.toThrow();
+    // A command that was applied before answers again what it answered then, at another index.
+    const retried = connect({ a: () => gone(true), b: () => answer }).client;
+    await retried.index('index-0', 'FenceBucket', args, options);
+    await fence(client);
+    expect(told).toEqual([12, 13, null]);
+  });
+
   it('F3: issues a refused command again in the time of the cluster, under another id', async () => {
     const nowMs = 1_900_000_000_000;
     const { client, proposed } = connect({
