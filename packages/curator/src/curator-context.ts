@@ -3,6 +3,7 @@ import type { Clock, Logger, Pace, Random, Semaphore } from '@azimuth/common';
 import type { Codec } from '@azimuth/erasure';
 
 import type { CuratorMetrics } from './curator-metrics';
+import type { RepairProgress } from './repair-progress';
 import type { StorageControl } from './storage-control';
 import type { Throttle } from './throttle';
 
@@ -36,8 +37,11 @@ export interface CuratorContext {
   readonly throttle: Throttle;
   /** Bounds what repair moves in the whole cluster. */
   readonly repairPace: Pace;
+  readonly progress: RepairProgress;
   /** Of this curator. */
   readonly zone: string;
+  /** Its name, as the holder of the lease. */
+  readonly holder: string;
   /** Bounds the stripes in the codec's memory. */
   readonly rebuilds: Semaphore;
   readonly settings: CuratorSettings;

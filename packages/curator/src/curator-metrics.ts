@@ -18,6 +18,10 @@ export interface CuratorMetrics {
   readonly backfillsFinished: Counter;
   readonly outboxEntries: Gauge<'kind'>;
   readonly missingShards: Gauge;
+  readonly repairShardsToDo: Gauge;
+  readonly repairBytesToDo: Gauge;
+  readonly groupsUnproven: Gauge;
+  readonly blobsAtRisk: Gauge<'losses_left'>;
 }
 
 export function createCuratorMetrics(registry: Registry): CuratorMetrics {
@@ -28,6 +32,8 @@ export function createCuratorMetrics(registry: Registry): CuratorMetrics {
     labelNames: readonly Label[] = [],
   ): Counter<Label> =>
     new Counter({ name: `azimuth_curator_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string): Gauge =>
+    new Gauge({ name: `azimuth_${name}`, help, registers });
   return {
     isLeader: new Gauge({
       name: 'azimuth_curator_is_leader',
@@ -57,6 +63,18 @@ export function createCuratorMetrics(registry: Registry): CuratorMetrics {
       name: 'azimuth_outbox_entries',
       help: 'Follow-up work that waits, by kind.',
       labelNames: ['kind'],
+      registers,
+    }),
+    repairShardsToDo: gauge('repair_shards_to_do', 'Shards that wait for repair.'),
+    repairBytesToDo: gauge('repair_bytes_to_do', 'Bytes of the shards that wait for repair.'),
+    groupsUnproven: gauge(
+      'repair_groups_unproven',
+      'Placement groups not read back since something of them was missing.',
+    ),
+    blobsAtRisk: new Gauge({
+      name: 'azimuth_blobs_at_risk',
+      help: 'Blobs that lack shards, by the node losses that they still survive.',
+      labelNames: ['losses_left'],
       registers,
     }),
     missingShards: new Gauge({

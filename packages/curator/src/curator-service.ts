@@ -13,6 +13,7 @@ import type { CuratorContext } from './curator-context';
 import { createCuratorMetrics } from './curator-metrics';
 import { Lease } from './lease';
 import { WINDOW_BYTES } from './rebuild-shards';
+import { RepairProgress } from './repair-progress';
 import type { StorageControl } from './storage-control';
 import { Throttle } from './throttle';
 
@@ -60,7 +61,9 @@ export async function startCurator(
       bytesPerSecond: config.repairBytesPerSecond,
       operationsPerSecond: config.repairOperationsPerSecond,
     }),
+    progress: new RepairProgress(),
     zone: config.zone,
+    holder: config.nodeId,
     rebuilds: new Semaphore(
       Math.max(1, Math.floor(config.arenaBytes / rebuildBytes)),
       REBUILDS_WAITING_MAX,

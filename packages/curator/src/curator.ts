@@ -10,10 +10,12 @@ import { CensusSchedule, takeCensus } from './tasks/census';
 import { collectGarbage } from './tasks/collect-garbage';
 import { collectOrphans, OrphanCandidates } from './tasks/collect-orphans';
 import { finishBucketDeletions } from './tasks/finish-bucket-deletion';
+import { proveGroups } from './tasks/prove-groups';
 import { repairOutbox } from './tasks/repair-outbox';
 import { collectStrays } from './tasks/collect-strays';
 import { confirmDrainedDisks } from './tasks/leaving-disks';
 import { reportFindings } from './tasks/report-findings';
+import { ProgressReporter } from './tasks/report-progress';
 import { restripeOutbox } from './tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from './tasks/retire-groups';
 
@@ -76,8 +78,12 @@ function createTasks(context: CuratorContext): readonly Task[] {
   const strayTours = new CensusSchedule(context.settings.censusIntervalMs);
   const candidates = new OrphanCandidates();
   const sealed = new SealedGroups();
+  const reporter = new ProgressReporter();
+  context.progress.forget();
   return [
     { name: 'repair', intervalMs: 1_000, run: (c) => repairOutbox(c, repairs) },
+    { name: 'proof', intervalMs: 2_000, run: proveGroups },
+    { name: 'progress', intervalMs: 2_000, run: (c) => reporter.report(c) },
     { name: 'backfill', intervalMs: 500, run: runBackfills },
     { name: 'drained', intervalMs: 2_000, run: confirmDrainedDisks },
     { name: 'strays', intervalMs: 60_000, run: (c) => runStrayTours(c, strayTours) },

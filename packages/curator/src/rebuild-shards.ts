@@ -59,6 +59,7 @@ export async function rebuildShards(
     proven.add(address.shardIndex);
     context.metrics.shardsRebuilt.inc();
     context.metrics.bytesRebuilt.inc(attributesOf(blob).shardSizeBytes);
+    context.progress.rebuilt(blob.pgId, attributesOf(blob).shardSizeBytes);
   }
   if (failures.length > 0) throw failures[0];
   return proven;

@@ -12,11 +12,20 @@ import { createCodec, encodeShards, reconstructShards } from '@azimuth/erasure';
 import { isDiskReadable, stripeLayout } from '@azimuth/placement';
 import type { ClusterMap, DiskState, NodeState, PlacementGroup, Profile } from '@azimuth/placement';
 import { newBlobId } from '@azimuth/proto';
-import type { BlobRef, BlobWitness, BucketRecord, OutboxEntry, OutboxKind } from '@azimuth/proto';
+import type {
+  BlobRef,
+  BlobWitness,
+  BucketRecord,
+  OutboxEntry,
+  OutboxKind,
+  RepairRecord,
+  RepairReport,
+} from '@azimuth/proto';
 import { Registry } from 'prom-client';
 
 import type { CuratorContext, CuratorSettings } from '../src/curator-context';
 import { createCuratorMetrics } from '../src/curator-metrics';
+import { RepairProgress } from '../src/repair-progress';
 import type {
   RebuildOutcome,
   ShardFinding,
@@ -61,6 +70,8 @@ export class FakeCluster {
   readonly findings: (ShardFinding & { diskId: string })[] = [];
   /** False: as storage nodes that do not know how to rebuild. */
   nodesRebuild = true;
+  readonly progress = new RepairProgress();
+  repairRecord: RepairRecord | null = null;
   nowMs = START_MS;
   gate: Gate = () => undefined;
   readonly random = seededRandom(7);
@@ -203,7 +214,9 @@ export class FakeCluster {
       metrics: createCuratorMetrics(new Registry()),
       throttle: new Throttle(clock, 0),
       repairPace: new Pace(clock, { bytesPerSecond: 1e12, operationsPerSecond: 1e9 }),
+      progress: this.progress,
       zone: 'a',
+      holder: 'curator-1',
       rebuilds: new Semaphore(4, 1_000),
       settings: {
         garbageGraceMs: 600_000,
@@ -465,6 +478,12 @@ export class FakeCluster {
       }),
       AbortUpload: ({ group, bucketId }: { group: string; bucketId: string }) => {
         this.uploads.delete(`${group}/${bucketId}`);
+        return null;
+      },
+      GetRepair: () => this.repairRecord,
+      ReportRepair: ({ report }: { report: RepairReport }) => {
+        const { censusRequestedMs = 0 } = this.repairRecord ?? {};
+        this.repairRecord = { reportedMs: this.nowMs, report, censusRequestedMs };
         return null;
       },
       ListBuckets: () => ({ buckets: this.buckets, isTruncated: false }),

@@ -7,7 +7,7 @@ import { CensusSchedule, takeCensus } from '../src/tasks/census';
 import { collectGarbage } from '../src/tasks/collect-garbage';
 import { collectOrphans, OrphanCandidates } from '../src/tasks/collect-orphans';
 import { finishBucketDeletions } from '../src/tasks/finish-bucket-deletion';
-import { orderByRisk, repairOutbox } from '../src/tasks/repair-outbox';
+import { repairOutbox } from '../src/tasks/repair-outbox';
 import { reportFindings } from '../src/tasks/report-findings';
 import { restripeOutbox } from '../src/tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from '../src/tasks/retire-groups';
@@ -133,20 +133,6 @@ describe.each([
     await repairOutbox(cluster.context(), retries());
     expect(cluster.outbox).toEqual([]);
     expect(cluster.shard('n2d0', blob, 1)).toBeUndefined();
-  });
-
-  it('takes the blob that survives the fewest losses first', () => {
-    const [a, b, c] = [1, 2, 3].map(() => cluster.putBlob(LARGE_BYTES, 1));
-    const entries = [
-      cluster.addEntry('repair', a!, [0]),
-      cluster.addEntry('repair', b!, [2, 4]),
-      cluster.addEntry('repair', c!, [1]),
-    ];
-    const order = orderByRisk(cluster.map, entries).map(({ blob }) => blob.blobId);
-    expect(order).toEqual([b, a, c].map((blob) => blob!.blobId));
-    cluster.setNode('n0', 'down');
-    const out = orderByRisk(cluster.map, entries).map(({ blob }) => blob.blobId);
-    expect(out).toEqual([b, c, a].map((blob) => blob!.blobId));
   });
 
   it('ends right after a crash at any of its calls', async () => {

@@ -27,6 +27,7 @@ export type {
   RootQueryName,
   VersionPosition,
 } from './records/commands';
+export type { CensusRecord, RepairRecord, RepairReport } from './records/repair-records';
 export { IDENTITY_KINDS, identityName } from './records/identity-records';
 export type {
   AccessKeyRecord,

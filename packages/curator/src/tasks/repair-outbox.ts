@@ -1,75 +1,93 @@
 import { hasCode, mapLimited } from '@azimuth/common';
-import { isDiskReadable, isDiskWritable } from '@azimuth/placement';
+import { isDiskWritable } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
 import type { OutboxEntry } from '@azimuth/proto';
 
+import { attributesOf } from '../blob-shards';
 import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
 import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox';
 import { rebuildShards } from '../rebuild-shards';
+import { RepairBacklog } from '../repair-progress';
 import type { RetrySchedule } from '../retry-schedule';
+import { LEVEL_UNREADABLE, riskLevel } from '../risk-level';
+import { RiskQueue } from '../risk-queue';
 
 const REPAIRS_IN_PARALLEL = 8;
-/** Entries sorted by risk at a time; a tour goes over the whole outbox all the same. */
-const BATCH_ENTRIES_MAX = 2_000;
+/** Of one tour; what is riskier than the rest is kept. */
+const QUEUE_ENTRIES_MAX = 20_000;
+const CHUNK_ENTRIES = 200;
+/** Then the outboxes are read again: something riskier may have come. */
+const TOUR_MS = 30_000;
+
+interface QueuedEntry {
+  readonly indexGroup: string;
+  readonly entry: OutboxEntry;
+}
 
 /**
- * Works off the repair outbox of every index group: rebuilds what an entry lists, and acknowledges
- * it only when every listed shard is proven intact on the disk of its slot (R3). What lies on
- * disks that are out stays for later. Most at risk first.
+ * Works off the repair outboxes of all index groups: rebuilds what an entry lists, and acknowledges
+ * it only when every listed shard is proven intact on the disk of its slot (R3). What lies on disks
+ * that are out stays for later. Most at risk first, over the whole cluster.
  */
 export async function repairOutbox(context: CuratorContext, retries: RetrySchedule): Promise<void> {
-  for (const group of indexGroups(context)) {
-    let afterId: string | null = null;
-    let isTruncated = true;
-    while (isTruncated) {
-      const batch: OutboxEntry[] = [];
-      while (isTruncated && batch.length < BATCH_ENTRIES_MAX) {
-        const page = await listOutbox(context, group, 'repair', afterId);
-        batch.push(...page.entries);
-        afterId = page.entries.at(-1)?.id ?? afterId;
-        isTruncated = page.isTruncated && page.entries.length > 0;
-      }
-      await repairBatch(context, group, batch, retries);
+  const { clock, progress } = context;
+  const map = context.view.map();
+  const backlog = new RepairBacklog();
+  const queue = new RiskQueue<QueuedEntry>(QUEUE_ENTRIES_MAX, ({ entry }) => entry.createdMs);
+  for (const indexGroup of indexGroups(context)) {
+    for await (const entry of repairEntries(context, indexGroup)) {
+      const { blob, shardIndexes } = entry;
+      const level = riskLevel(map, entry);
+      const lossesLeft = level === LEVEL_UNREADABLE ? 0 : level;
+      const { shardSizeBytes } = attributesOf(blob);
+      backlog.add(blob.pgId, lossesLeft, shardIndexes.length, shardSizeBytes);
+      if (retries.isDue(entry.id) && canProgress(map, entry)) queue.add({ indexGroup, entry }, level);
     }
+  }
+  progress.toured(backlog);
+  const endMs = clock.monotonicMs() + TOUR_MS;
+  for (const chunk of queue.drain(CHUNK_ENTRIES)) {
+    await repairChunk(context, chunk, retries);
+    if (clock.monotonicMs() > endMs) return;
   }
 }
 
-async function repairBatch(
+/** Oldest first. */
+async function* repairEntries(
   context: CuratorContext,
-  group: string,
-  batch: readonly OutboxEntry[],
-  retries: RetrySchedule,
-): Promise<void> {
-  const map = context.view.map();
-  const due = batch.filter((entry) => retries.isDue(entry.id) && canProgress(map, entry));
-  if (due.length === 0) return;
-  const resolved = await resolveBlobs(
-    context,
-    due.map(({ blob }) => blob.blobId),
-  );
-  const obsolete = due.filter(({ blob }) => isUnreferenced(resolved, blob.blobId));
-  await acknowledge(context, group, obsolete);
-  const wanted = due.filter((entry) => !obsolete.includes(entry));
-  await mapLimited(orderByRisk(map, wanted), REPAIRS_IN_PARALLEL, (entry) =>
-    repairEntry(context, group, entry, retries),
-  );
+  indexGroup: string,
+): AsyncGenerator<OutboxEntry> {
+  let afterId: string | null = null;
+  for (;;) {
+    const page: OutboxPage = await listOutbox(context, indexGroup, 'repair', afterId);
+    yield* page.entries;
+    afterId = page.entries.at(-1)?.id ?? afterId;
+    if (!page.isTruncated || page.entries.length === 0) return;
+  }
 }
 
-/** Fewest further losses that the blob survives first; then oldest. Pure. */
-export function orderByRisk(map: ClusterMap, entries: readonly OutboxEntry[]): OutboxEntry[] {
-  const spare = (entry: OutboxEntry): number => {
-    const group = map.groups.get(entry.blob.pgId);
-    const missing = new Set(entry.shardIndexes);
-    group?.slots.forEach((diskId, slot) => {
-      if (!isDiskReadable(map, diskId)) missing.add(slot);
-    });
-    return entry.blob.profile.m - missing.size;
-  };
-  return entries
-    .map((entry) => ({ entry, spare: spare(entry) }))
-    .sort((a, b) => a.spare - b.spare || a.entry.createdMs - b.entry.createdMs)
-    .map(({ entry }) => entry);
+type OutboxPage = Awaited<ReturnType<typeof listOutbox>>;
+
+async function repairChunk(
+  context: CuratorContext,
+  chunk: readonly QueuedEntry[],
+  retries: RetrySchedule,
+): Promise<void> {
+  const blobIds = chunk.map(({ entry }) => entry.blob.blobId);
+  const resolved = await resolveBlobs(context, blobIds);
+  const isObsolete = ({ entry }: QueuedEntry): boolean =>
+    isUnreferenced(resolved, entry.blob.blobId);
+  for (const indexGroup of indexGroups(context)) {
+    const obsolete = chunk
+      .filter((queued) => queued.indexGroup === indexGroup && isObsolete(queued))
+      .map(({ entry }) => entry);
+    await acknowledge(context, indexGroup, obsolete);
+  }
+  const wanted = chunk.filter((queued) => !isObsolete(queued));
+  await mapLimited(wanted, REPAIRS_IN_PARALLEL, ({ indexGroup, entry }) =>
+    repairEntry(context, indexGroup, entry, retries),
+  );
 }
 
 /** Whether any listed shard has a disk that takes writes now. Pure. */

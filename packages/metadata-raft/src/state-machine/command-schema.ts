@@ -177,6 +177,21 @@ const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
   AddZone: z.object({ zone: name }),
   RemoveZone: z.object({ zone: name }),
   AcquireLease: z.object({ name, holder: name, ttlMs: z.number().int().min(1).max(3_600_000) }),
+  ReportRepair: z.object({
+    report: z.object({
+      holder: name,
+      ...{ shardsToDo: count, bytesToDo: count, bytesPerSecond: count, groupsUnproven: count },
+      blobsAtRisk: z.array(count).max(32),
+      census: z
+        .object({
+          ...{ startedMs: count, finishedMs: count.nullable() },
+          ...{ groupsTotal: count, groupsDone: count, blobs: count, shards: count },
+          shardsMissing: count,
+        })
+        .nullable(),
+    }),
+  }),
+  RequestCensus: z.object({}),
 };
 
 const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {

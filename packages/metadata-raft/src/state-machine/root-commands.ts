@@ -23,6 +23,7 @@ import {
 } from './bucket-configurations';
 import { commitIdentities } from './commit-identities';
 import { registerNode } from './register-node';
+import { reportRepair, requestCensus } from './repair-record';
 import { RootState } from './root-state';
 import {
   addZone,
@@ -69,6 +70,8 @@ export class RootCommandSet implements CommandSet {
     AddZone: (args, context) => addZone(this.state, args, context),
     RemoveZone: (args, context) => removeZone(this.state, args, context),
     AcquireLease: (args, context) => this.#acquireLease(args, context),
+    ReportRepair: (args, context) => reportRepair(this.state, args, context),
+    RequestCensus: (_args, context) => requestCensus(this.state, context),
   };
 
   constructor(records: CheckedStore, counters: Counters) {

@@ -9,6 +9,7 @@ import type {
   WatchResult,
 } from '@azimuth/proto';
 
+import { REPAIR_RECORD } from './repair-record';
 import type { RootCommandSet } from './root-commands';
 import type { RootState } from './root-state';
 
@@ -25,6 +26,7 @@ const HANDLERS: Handlers = {
   GetBucket: (state, { name }) => state.get('bucket', name),
   ListBuckets: listBuckets,
   GetLease: (state, { name }) => state.get('lease', name),
+  GetRepair: (state) => state.get('repair', REPAIR_RECORD),
 };
 
 /** @throws StoreError INVALID_ARGUMENT */

@@ -8,7 +8,7 @@ import type {
   StorageNodeEntry,
 } from '@azimuth/placement';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
-import type { BucketRecord, IdentityEntry, LeaseRecord } from '@azimuth/proto';
+import type { BucketRecord, IdentityEntry, LeaseRecord, RepairRecord } from '@azimuth/proto';
 
 import type { CheckedStore } from './checked-store';
 import type { Counters } from './counters';
@@ -22,6 +22,7 @@ interface RootRecords {
   readonly group: PlacementGroup;
   readonly bucket: BucketRecord;
   readonly lease: LeaseRecord;
+  readonly repair: RepairRecord;
   /** Named by `intentKey`. */
   readonly intent: Intent;
   /** Named `kind/name`. */
@@ -37,6 +38,7 @@ const LETTERS: Readonly<Record<RootKind, string>> = {
   group: 'G',
   bucket: 'B',
   lease: 'L',
+  repair: 'P',
   intent: 'T',
   identity: 'I',
 };
@@ -58,6 +60,7 @@ export class RootState {
     group: new Map(),
     bucket: new Map(),
     lease: new Map(),
+    repair: new Map(),
     intent: new Map(),
     identity: new Map(),
   };
@@ -153,8 +156,8 @@ export class RootState {
   }
 
   #changed(kind: RootKind, name: string, index: number): void {
-    // Leases are nobody's business but their holder's.
-    if (kind === 'lease') return;
+    // Leases are nobody's business but their holder's; how repair goes is asked for.
+    if (kind === 'lease' || kind === 'repair') return;
     this.#map = null;
     this.counters.mapVersion = index;
     this.#watchLog.add(index, kind, name);

@@ -27,6 +27,7 @@ import type {
   VersioningState,
   WritePrecondition,
 } from './object-records';
+import type { RepairRecord, RepairReport } from './repair-records';
 
 /**
  * The replicated commands and the queries of the metadata groups, as maps from name to arguments
@@ -205,6 +206,10 @@ export interface RootCommands {
     { readonly name: string; readonly holder: string; readonly ttlMs: number },
     LeaseRecord
   >;
+  /** What `azimuth status` says of repair; from the curator that holds the lease. */
+  readonly ReportRepair: Of<{ readonly report: RepairReport }, null>;
+  /** Asks the curator for a census of every group; answers the leader's time. */
+  readonly RequestCensus: Of<Record<string, never>, { readonly requestedMs: number }>;
 }
 
 export interface IndexCommands {
@@ -372,6 +377,7 @@ export interface RootQueries {
     { readonly buckets: readonly BucketRecord[]; readonly isTruncated: boolean }
   >;
   readonly GetLease: Of<{ readonly name: string }, LeaseRecord | null>;
+  readonly GetRepair: Of<Record<string, never>, RepairRecord | null>;
 }
 
 export interface IndexQueries {
