@@ -1,6 +1,6 @@
 import { intentsOf, isDiskReadable, isGroupWhole } from '@azimuth/placement';
 import type { ClusterMap, DiskId, PlacementGroup } from '@azimuth/placement';
-import type { IndexQueries, MetadataFinding, MetadataStatus } from '@azimuth/proto';
+import type { IndexQueries, MetadataFinding, MetadataStatus, RepairRecord } from '@azimuth/proto';
 
 import { byRaftGroup, durabilityStatement } from './durability-statement';
 import type { DurabilityStatement, RepairAnswers } from './durability-statement';
@@ -16,6 +16,8 @@ export interface ClusterAnswers {
   /** Shards on disks that cannot be read now, by counting what their groups hold elsewhere. */
   readonly unreadableShards: number | null;
   readonly repairs: RepairAnswers | null;
+  /** How far repair is; null when nobody says. */
+  readonly repair: RepairRecord | null;
 }
 
 export interface ClusterStatus {
@@ -37,6 +39,7 @@ export interface ClusterStatus {
   readonly findings: readonly (MetadataFinding & { readonly nodeId: string })[];
   /** Replicas that abstain until they have again what they lost. */
   readonly damagedReplicas: readonly { readonly nodeId: string; readonly group: string }[];
+  readonly repair: RepairRecord | null;
   /** Shards to rebuild, corrupt, or on disks that cannot be read; null when that is not known. */
   readonly shardsMissing: number | null;
 }
@@ -136,6 +139,7 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
         .filter(({ integrity }) => integrity?.isDamaged === true)
         .map(({ group }) => ({ nodeId, group })),
     ),
+    repair: answers.repair,
     shardsMissing: isKnown
       ? sum((counts) => counts.missingShards) + answers.unreadableShards + corrupt
       : null,

@@ -6,6 +6,7 @@ import type { CliContext } from './cli-context';
 import { explainCommand } from './commands/explain';
 import { gameDayCommand } from './commands/game-day';
 import { planCommand } from './commands/plan';
+import { repairCommand } from './commands/repair';
 import { statusCommand } from './commands/status';
 import { topologyCommand } from './commands/topology';
 import { runRoleProcess, SERVICE_ROLES } from './role-process';
@@ -35,6 +36,7 @@ export function createProgram(context: CliContext): Command {
     program.addCommand(topologyCommand(scope, context));
   }
   program.addCommand(bucketCommand(context));
+  program.addCommand(repairCommand(context));
   for (const role of SERVICE_ROLES) program.addCommand(roleCommand(role, context));
   return program;
 }

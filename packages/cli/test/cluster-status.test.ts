@@ -77,6 +77,7 @@ function answers(more: Partial<ClusterAnswers> = {}): ClusterAnswers {
     outboxes: [{ group: 'index-0', counts: OUTBOX }],
     unreadableShards: 0,
     repairs: { entries: [], total: 0, objects: new Map() },
+    repair: null,
     ...more,
   };
 }
@@ -85,7 +86,7 @@ describe('azimuth status', () => {
   it('adds up what waits for repair and what lies on disks that cannot be read', () => {
     const status = summarizeCluster(answers({ unreadableShards: 40 }));
     expect(status.shardsMissing).toBe(42);
-    expect(renderStatus(status).at(-1)).toBe('42 shards missing');
+    expect(renderStatus(status, 0).at(-1)).toBe('42 shards missing');
   });
 
   it('counts shards that a scrub tour found corrupt', () => {
@@ -108,7 +109,7 @@ describe('azimuth status', () => {
   ])('never says zero when it cannot know: %s', (_what, more) => {
     const status = summarizeCluster(answers(more));
     expect(status.shardsMissing).toBeNull();
-    expect(renderStatus(status).at(-1)).toContain('unknown');
+    expect(renderStatus(status, 0).at(-1)).toContain('unknown');
   });
 
   it('takes a leader of an old term for none', () => {
@@ -144,7 +145,7 @@ describe('azimuth status', () => {
     const disk = { ...map.disks.get('disk-b')!, drainedMs: 1 };
     const drained = { ...map, disks: new Map([...map.disks, ['disk-b', disk]]) };
     expect(intents(drained)).toEqual([null, 'drained', null]);
-    const lines = renderStatus(summarizeCluster(answers({ map: drained })));
+    const lines = renderStatus(summarizeCluster(answers({ map: drained })), 0);
     expect(lines.join()).toContain('online, drained');
   });
 

@@ -22,6 +22,10 @@ export class RepairBacklog {
   }
 }
 
+function isProven(report: RepairReport | null): boolean {
+  return report?.groupsUnproven === 0 && report.census?.finishedMs != null;
+}
+
 /**
  * How far repair is. A group is unproven from when something of it was missing until a census has
  * read back every shard of it. What the last curator knew comes from the root group; when it left
@@ -62,14 +66,13 @@ export class RepairProgress {
 
   /** Takes over what the root group knows; `pgIds` are all groups. */
   restore(record: RepairRecord | null, pgIds: Iterable<number>): void {
-    const requestedMs = record?.censusRequestedMs ?? 0;
-    const report = record?.report ?? null;
+    const { report = null, censusRequestedMs = 0 } = record ?? {};
     const isNew = !this.#isRestored;
     if (isNew) this.#census = report?.census ?? null;
-    const isProven = report?.groupsUnproven === 0 && this.#census?.finishedMs != null;
-    const isAsked = requestedMs > Math.max(this.#censusRequestedMs, this.#census?.startedMs ?? 0);
-    if (isAsked || (isNew && !isProven)) for (const pgId of pgIds) this.#unproven.add(pgId);
-    this.#censusRequestedMs = Math.max(this.#censusRequestedMs, requestedMs);
+    const startedMs = this.#census?.startedMs ?? 0;
+    const isAsked = censusRequestedMs > Math.max(this.#censusRequestedMs, startedMs);
+    if (isAsked || (isNew && !isProven(report))) for (const pgId of pgIds) this.doubt(pgId);
+    this.#censusRequestedMs = Math.max(this.#censusRequestedMs, censusRequestedMs);
     this.#isRestored = true;
   }
 

@@ -32,7 +32,9 @@ export function statusCommand(context: CliContext): Command {
     .action((flags: StatusFlags) =>
       runAgainstCluster(flags, context, async (cluster) => {
         const status = await collectStatus(cluster);
-        const lines = flags.json ? [JSON.stringify(status)] : renderStatus(status);
+        const lines = flags.json
+          ? [JSON.stringify(status)]
+          : renderStatus(status, context.clock.wallMs());
         for (const line of lines) context.print(line);
         if (status.shardsMissing === null) process.exitCode = 2;
       }),
@@ -47,7 +49,7 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     cluster.metadata.status(options).catch(() => []),
   ]);
   const groups = Array.from({ length: map?.settings.indexGroups ?? 0 }, (_, i) => `index-${i}`);
-  const [outboxes, unreadableShards, repairs] = await Promise.all([
+  const [outboxes, unreadableShards, repairs, repair] = await Promise.all([
     Promise.all(
       groups.map(async (group) => ({
         group,
@@ -58,11 +60,12 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     ),
     map === null ? null : countUnreadableShards(cluster, map),
     collectRepairs(cluster, groups, ANSWER_TIMEOUT_MS),
+    cluster.metadata.queryRoot('GetRepair', {}, options).catch(() => null),
   ]);
   const metadataNodes = cluster.metadataPeers.map(({ nodeId, zone }) => ({ nodeId, zone }));
   return summarizeCluster({
     ...{ map, metadataNodes, statuses },
-    ...{ outboxes, unreadableShards, repairs },
+    ...{ outboxes, unreadableShards, repairs, repair },
   });
 }
 

@@ -1,9 +1,10 @@
 import type { ClusterStatus } from '../cluster-status';
 import { renderDurability } from './durability-text';
+import { renderRepair } from './repair-text';
 import { renderBytes, renderTable } from './table';
 
 /** `azimuth status` for people. The last line is `<N> shards missing`, also for scripts. */
-export function renderStatus(status: ClusterStatus): string[] {
+export function renderStatus(status: ClusterStatus, nowMs: number): string[] {
   const { whole, degraded, reduced } = status.placementGroups;
   const { repairEntries, garbageEntries, restripeEntries } = status.backlog;
   return [
@@ -55,6 +56,7 @@ export function renderStatus(status: ClusterStatus): string[] {
     `placement groups: ${whole} whole, ${degraded} degraded, ${reduced} reduced`,
     `backlog: ${repairEntries} blobs to repair, ${restripeEntries} to re-stripe, ` +
       `${garbageEntries} to collect`,
+    ...renderRepair(status.repair, nowMs),
     status.shardsMissing === null
       ? 'shards missing: unknown, a part of the cluster does not answer'
       : `${status.shardsMissing} shards missing`,

@@ -49,11 +49,7 @@ function hasAllDisks(map: ClusterMap, group: PlacementGroup): boolean {
 }
 
 /** Reading a group back while it is being repaired would only find what is known. */
-function isReady(
-  { progress }: CuratorContext,
-  map: ClusterMap,
-  group: PlacementGroup,
-): boolean {
+function isReady({ progress }: CuratorContext, map: ClusterMap, group: PlacementGroup): boolean {
   const { backlog } = progress;
   const isWaiting = backlog === null || backlog.groups.has(group.pgId);
   return !isWaiting && group.backfill === null && hasAllDisks(map, group);

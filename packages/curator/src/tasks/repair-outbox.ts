@@ -42,7 +42,8 @@ export async function repairOutbox(context: CuratorContext, retries: RetrySchedu
       const lossesLeft = level === LEVEL_UNREADABLE ? 0 : level;
       const { shardSizeBytes } = attributesOf(blob);
       backlog.add(blob.pgId, lossesLeft, shardIndexes.length, shardSizeBytes);
-      if (retries.isDue(entry.id) && canProgress(map, entry)) queue.add({ indexGroup, entry }, level);
+      if (retries.isDue(entry.id) && canProgress(map, entry))
+        queue.add({ indexGroup, entry }, level);
     }
   }
   progress.toured(backlog);

@@ -203,6 +203,28 @@ describe('root state machine', () => {
     expect(await acquire('y')).toMatchObject({ result: { holder: 'y', epoch: 2 } });
   });
 
+  it('what the curator says of repair, and what was asked of it, leave each other alone', async () => {
+    const driver = await openCluster();
+    const counts = { shardsToDo: 3, bytesToDo: 9, bytesPerSecond: 1, groupsUnproven: 2 };
+    const report = { census: null, blobsAtRisk: [0, 1], ...counts, holder: 'c' };
+    const { version } = driver.watch(0);
+    expect(await driver.query('GetRepair', {})).toBeNull();
+    await driver.run('ReportRepair', { report });
+    const reportedMs = driver.nowMs;
+    driver.nowMs += 5;
+    await driver.run('RequestCensus', {});
+    expect(await driver.query('GetRepair', {})).toEqual({
+      ...{ reportedMs, report, censusRequestedMs: driver.nowMs },
+    });
+    driver.nowMs += 5;
+    await driver.run('ReportRepair', { report: { ...report, shardsToDo: 0 } });
+    expect(await driver.query('GetRepair', {})).toMatchObject({
+      ...{ reportedMs: driver.nowMs, report: { shardsToDo: 0 } },
+      censusRequestedMs: driver.nowMs - 5,
+    });
+    expect(driver.watch(version).kind).toBe('unchanged');
+  });
+
   it('deltas of the watch rebuild what a full document says, also after a restart', async () => {
     const store = new MemoryKeyValueStore();
     const driver = await openCluster(store);
