@@ -152,6 +152,13 @@ describe('planMoves for nodes that are down', () => {
 describe('zone+1: 5+4 on nine nodes', () => {
   const zonePlus = { erasureProfile: { k: 5, m: 4 }, survive: 'zone+1' as const };
   const map = rest(buildMap(nodesOf('aaabbbccc'), zonePlus));
+  /** Two disks a node: a slot can go beside another one of its group. */
+  const full = rest(
+    buildMap(
+      nodesOf('aaabbbccc').map((node) => ({ ...node, disks: ['online', 'online'] as const })),
+      zonePlus,
+    ),
+  );
   const erasure = (at: ClusterMap): PlacementGroup[] =>
     [...at.groups.values()].filter(({ profile }) => kindOfProfile(profile) === 'erasure');
 
@@ -202,26 +209,28 @@ describe('zone+1: 5+4 on nine nodes', () => {
   });
 
   it('puts a lost shard beside another one rather than nowhere, and spreads again when it can', () => {
-    const twoDisks = buildMap(
-      nodesOf('aaabbbccc').map((node) => ({ ...node, disks: ['online', 'online'] as const })),
-      zonePlus,
-    );
-    const full = rest(twoDisks);
     const lost = withStates(full, { disks: { n0d0: 'lost', n0d1: 'lost' } });
     const crowded = rest(lost);
     expect(slotsOn(crowded, 'n0')).toBe(0);
     expect(erasure(crowded).some((g) => nodesBesideDomain(crowded, g.profile, g.slots) < 1)).toBe(
       true,
     );
-    const returned = rest(withStates(crowded, { disks: { n0d0: 'online', n0d1: 'online' } }));
+    const back = withStates(crowded, { disks: { n0d0: 'online', n0d1: 'online' } });
+    for (const { reason } of planGroups(back, options).backfill) {
+      expect(reason).toMatch(/survives less than is promised/);
+    }
+    const returned = rest(back);
     for (const group of erasure(returned)) {
       expect(nodesBesideDomain(returned, group.profile, group.slots)).toBeGreaterThanOrEqual(1);
     }
   });
 
   it('does not drain a node when that would break the promise, and says so', () => {
-    const forecast = forecastTopology(map, { scope: 'node', name: 'n0', kind: 'drain' }, new Map());
-    expect(forecast.problems.join()).toMatch(/no disk can take 12 slots of 12 groups/);
+    const change = { scope: 'node', name: 'n0', kind: 'drain' } as const;
+    for (const cluster of [map, full]) {
+      const { problems } = forecastTopology(cluster, change, new Map());
+      expect(problems.join()).toMatch(/no disk can take \d+ slots of \d+ groups/);
+    }
   });
 });
 
@@ -306,6 +315,19 @@ describe('even use of disks of many sizes', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('even use of zones of many sizes', () => {
+  it('puts no second copy into a zone, however much room there is', () => {
+    const nodes = nodesOf('aabbcc').map((node) =>
+      node.zone === 'c' ? { ...node, capacityBytes: 8e12 } : node,
+    );
+    const map = rest(buildMap(nodes));
+    for (const group of map.groups.values()) {
+      const zones = group.slots.map((diskId) => map.disks.get(diskId)!.zone);
+      expect(new Set(zones).size).toBe(3);
+    }
   });
 });
 
