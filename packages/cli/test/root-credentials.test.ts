@@ -2,7 +2,7 @@ import { systemRandom } from '@azimuth/common';
 
 import { checkCredentials, generateCredentials } from '../src/dev/root-credentials';
 
-describe('root credentials (pitfall 9: no default secrets)', () => {
+describe('root credentials (no default secrets)', () => {
   it.each([
     '',
     'short',

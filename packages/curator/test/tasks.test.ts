@@ -92,6 +92,21 @@ describe.each([
     expect(cluster.outbox).toEqual([]);
   });
 
+  it('keeps the entry when what was written does not verify (R3)', async () => {
+    const blob = cluster.putBlob(LARGE_BYTES, 1);
+    lose(blob, 0);
+    cluster.gate = (call) => {
+      const written = cluster.shard('n0d0', blob, 0);
+      if (call === 'verifyShards' && written !== undefined) written.isCorrupt = true;
+    };
+    await repairOutbox(cluster.context(), retries());
+    expect(cluster.outbox).toHaveLength(1);
+    cluster.gate = () => undefined;
+    await repairOutbox(cluster.context(), retries());
+    expect(cluster.intactSlots(blob, LARGE_BYTES)).toEqual(ALL);
+    expect(cluster.outbox).toEqual([]);
+  });
+
   it('goes through shards that are longer than a window', async () => {
     const blob = cluster.putBlob(HUGE_BYTES, 1);
     lose(blob, 0, 5);
@@ -407,6 +422,23 @@ describe('garbage', () => {
     await collectGarbage(cluster.context());
     expect(cluster.outbox).toEqual([]);
     expect(cluster.shardsOf(blob.blobId)).toHaveLength(1);
+  });
+
+  it('keeps the entry when one deletion of many fails, and ends the next time', async () => {
+    const blob = cluster.putBlob(LARGE_BYTES, 1, { isReferenced: false });
+    cluster.addEntry('garbage', blob);
+    cluster.nowMs += GRACE_MS;
+    let deletions = 0;
+    cluster.gate = (call) => {
+      if (call === 'deleteShard') deletions += 1;
+      if (call === 'deleteShard' && deletions === 3) throw new StoreError('TIMEOUT');
+    };
+    await collectGarbage(cluster.context());
+    expect(cluster.shardsOf(blob.blobId)).toHaveLength(1);
+    expect(cluster.outbox).toHaveLength(1);
+    await collectGarbage(cluster.context());
+    expect(cluster.shardsOf(blob.blobId)).toEqual([]);
+    expect(cluster.outbox).toEqual([]);
   });
 
   it('keeps the entry of a group that this view does not know', async () => {

@@ -198,7 +198,7 @@ describe('SessionClient and serveSession', () => {
     frozen.close();
   });
 
-  it('notices within seconds that a connected peer no longer answers', async () => {
+  it('pitfall 29: notices within seconds that a connected peer no longer answers', async () => {
     const server = await serve((body) => Promise.resolve(body));
     const pairs: [Socket, Socket][] = [];
     const proxy = createServer((inside) => {

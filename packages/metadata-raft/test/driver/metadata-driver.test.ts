@@ -121,6 +121,25 @@ describe('metadata driver over real files', () => {
     await eventually(() => follower.machine.registers.has('many'));
   });
 
+  it('pitfall 30: a wall clock that jumps by an hour fires no timer', async () => {
+    let jumps = 0;
+    const clock = {
+      ...systemClock,
+      wallMs: () => {
+        jumps += 1;
+        return systemClock.wallMs() + (jumps % 2 === 0 ? -3_600_000 : 3_600_000);
+      },
+    };
+    for (const id of VOTERS) await cluster.start(id, { clock });
+    const leader = await cluster.leader();
+    const { term } = leader.group.status();
+    for (let round = 0; round < 20; round += 1) {
+      await leader.group.propose(write(`key-${round}`, '1'));
+      await leader.group.readIndex();
+    }
+    expect(leader.group.status()).toMatchObject({ role: 'leader', term });
+  });
+
   it('refuses proposals and reads on a follower and names the leader', async () => {
     for (const id of VOTERS) await cluster.start(id);
     const leader = await cluster.leader();

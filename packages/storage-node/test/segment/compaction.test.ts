@@ -68,6 +68,28 @@ describe('compaction', () => {
     await reopened.close();
   });
 
+  it('C2: a tombstone outlives its segment while an older one may hold the shard', async () => {
+    const machine = simMachine(2);
+    const store = await openStore(machine, SMALL);
+    const shardsOf = (count: number): ShardFixture[] =>
+      Array.from({ length: count }, () => makeShard(random, { sizeBytes: 10_000 }));
+    const [deleted, ...kept] = shardsOf(10) as [ShardFixture, ...ShardFixture[]];
+    const shortLived = shardsOf(10);
+    for (const shard of [deleted, ...kept]) await putShard(store, shard);
+    // The tombstone lies among shards that die, behind a segment that stays.
+    await store.delete(deleted.id);
+    for (const shard of shortLived) await putShard(store, shard);
+    for (const shard of shortLived) await store.delete(shard.id);
+    await compactAll(store);
+    expect(machine.disk.paths()).toContain('segments/shared-000000000001.segment');
+    expect(machine.disk.paths()).not.toContain('segments/shared-000000000002.segment');
+    await store.close();
+    await machine.indexBackend.destroy();
+    const reopened = await openStore(machine, SMALL);
+    await expectContent(reopened, kept, [deleted, ...shortLived]);
+    await reopened.close();
+  });
+
   it('C3: keeps every shard when the power fails at any point of it', async () => {
     for (let operation = 1; operation < 60; operation += 3) {
       const { machine, store, kept, gone } = await filled();

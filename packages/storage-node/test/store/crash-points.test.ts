@@ -128,6 +128,26 @@ describe('crash points', () => {
     expect(points).toBeGreaterThan(30);
   });
 
+  it('does not believe an index of which a power cut has lost a part', async () => {
+    const machine = simMachine(3);
+    const client = makeClient(seededRandom(3));
+    const store = await openStore(machine, SMALL);
+    for (const shard of client.shards) {
+      await putShard(store, shard);
+      client.knowledge.set(shard, 'stored');
+    }
+    machine.disk.inject({ atOperation: 1, kind: 'crash' });
+    await store.close().catch(() => undefined);
+    machine.disk.powerLoss();
+    machine.bootId = 'boot-2';
+    const database = await machine.indexBackend.open();
+    const lost = Buffer.from(client.shards[0]?.id.blobId ?? '', 'hex');
+    for (const key of await database.keys().all()) if (key.includes(lost)) await database.del(key);
+    const reopened = await openStore(machine, SMALL);
+    await check(reopened, client);
+    await reopened.close();
+  });
+
   it('survives random crashes in a row (40 seeds)', async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
       try {
