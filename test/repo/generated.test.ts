@@ -31,6 +31,7 @@ describe('generated files', () => {
   it.each([
     ['the erasure kernel (npm run build:kernel)', 'build-kernel.ts'],
     ['docs/s3-compatibility.md', 'gen-s3-compatibility.ts'],
+    ['docs/raft-pitfalls.md, with a test for each', 'gen-raft-pitfalls.ts'],
   ])('are current: %s', (_what, script) => {
     const run = (): Buffer =>
       execFileSync(process.execPath, [TSX, join(ROOT, 'scripts', script), '--check'], {
