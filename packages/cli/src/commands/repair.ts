@@ -2,10 +2,10 @@ import { Command } from 'commander';
 import { StoreError } from '@azimuth/common';
 import type { RepairRecord } from '@azimuth/proto';
 
+import type { CliContext } from '../cli-context';
 import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { renderRepair } from '../output/repair-text';
-import type { CliContext } from './dev';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const POLL_MS = 1_000;
