@@ -105,8 +105,8 @@ export function removeNode(
 
 /**
  * A disk is forgotten when it is gone and nothing can be missing: it was proven to be empty, or it
- * is lost, or an operator said that it will not return; that no slot is on it means that every shard
- * of it was proven on another disk. One that is there would register again with its node.
+ * is lost, or an operator said that it will not return; that no slot is on it means that every
+ * shard of it was proven on another disk. One that is there would register again with its node.
  */
 function requireRemovable(state: RootState, disk: DiskEntry): void {
   const { diskId } = disk;
