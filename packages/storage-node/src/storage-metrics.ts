@@ -136,6 +136,16 @@ function registerDiskGauges(registry: Registry, disks: ReadonlyMap<string, Serve
     ({ scrubber }) => scrubber.progress.scrubbedBytes,
   );
   gauge(
+    'scrub_tour_size_bytes',
+    'Bytes that the scrub tour had to verify when it began.',
+    ({ scrubber }) => scrubber.progress.tourBytes,
+  );
+  gauge(
+    'scrub_last_pass_seconds',
+    'When the last whole scrub tour ended, in Unix time; 0 before the first of this process.',
+    ({ scrubber }) => (scrubber.progress.lastPassMs ?? 0) / 1_000,
+  );
+  gauge(
     'scrub_tours_completed',
     'Scrub tours completed since the start of the process.',
     ({ scrubber }) => scrubber.progress.toursCompleted,

@@ -14,12 +14,18 @@ export interface ScrubSource {
 export interface ScrubProgress {
   readonly tourStartedMs: number;
   readonly scrubbedBytes: number;
+  /** What the tour had to read when it began. */
+  readonly tourBytes: number;
   readonly toursCompleted: number;
+  /** When the last whole tour ended, by the wall clock; null before the first of this process. */
+  readonly lastPassMs: number | null;
 }
 
 /** A wait after a failure, so that a broken disk is not read in a loop. */
 const FAILURE_PAUSE_MS = 10_000;
 const REST_STEP_MS = 3_600_000;
+/** The rate is made for the period; what takes so much longer is a disk that cannot keep up. */
+const LATE_FACTOR = 1.1;
 
 /** Reads every live shard of a disk again and again, in the background, at a bounded rate. */
 export class Scrubber {
@@ -31,7 +37,9 @@ export class Scrubber {
   #running: Promise<void> | null = null;
   #tour: ScrubTour | null = null;
   #tourStartedMs = 0;
+  #tourBytes = 0;
   #toursCompleted = 0;
+  #lastPassMs: number | null = null;
 
   constructor(
     source: ScrubSource,
@@ -47,7 +55,9 @@ export class Scrubber {
     return {
       tourStartedMs: this.#tourStartedMs,
       scrubbedBytes: this.#tour?.scrubbedBytes ?? 0,
+      tourBytes: this.#tourBytes,
       toursCompleted: this.#toursCompleted,
+      lastPassMs: this.#lastPassMs,
     };
   }
 
@@ -68,6 +78,8 @@ export class Scrubber {
     const tour = new ScrubTour(this.#pace, this.#clock.monotonicMs(), totalBytes);
     this.#tour = tour;
     this.#tourStartedMs = this.#clock.wallMs();
+    this.#tourBytes = totalBytes;
+    const startedMs = this.#clock.monotonicMs();
     for (;;) {
       const segment = tour.next(this.#source.scrubSegments());
       if (segment === null) break;
@@ -77,6 +89,11 @@ export class Scrubber {
       });
     }
     this.#toursCompleted += 1;
+    this.#lastPassMs = this.#clock.wallMs();
+    const tookMs = this.#clock.monotonicMs() - startedMs;
+    if (tookMs <= LATE_FACTOR * this.#pace.periodMs) return;
+    const { diskId } = this.#source;
+    this.#logger.warn({ diskId, tookMs, periodMs: this.#pace.periodMs }, 'scrub tour was late');
   }
 
   async #run(): Promise<void> {

@@ -46,6 +46,8 @@ interface OpenSegmentFile {
 export class SegmentTable {
   readonly #disk: Disk;
   readonly #segments = new Map<number, Segment>();
+  /** Ascending by number; null when it has to be made again. */
+  #sorted: readonly Segment[] | null = null;
   /** In order of last use. */
   readonly #files = new Map<number, OpenSegmentFile>();
   readonly #openFilesMax: number;
@@ -70,6 +72,7 @@ export class SegmentTable {
 
   add(segment: Segment): void {
     this.#segments.set(segment.number, segment);
+    this.#sorted = null;
     this.#usedBytes += segment.sizeBytes;
     this.#nextNumber = Math.max(this.#nextNumber, segment.number + 1);
   }
@@ -83,8 +86,10 @@ export class SegmentTable {
   }
 
   /** Ascending by number. */
-  all(): Segment[] {
-    return [...this.#segments.values()].sort((a, b) => a.number - b.number);
+  all(): readonly Segment[] {
+    // Asked for every second, and a disk has many thousands.
+    this.#sorted ??= [...this.#segments.values()].sort((a, b) => a.number - b.number);
+    return this.#sorted;
   }
 
   resize(segment: Segment, sizeBytes: number): void {
@@ -142,6 +147,7 @@ export class SegmentTable {
   /** Removes a segment whose records are all dead, in a durable way, or superseded. */
   async remove(segment: Segment): Promise<void> {
     this.#segments.delete(segment.number);
+    this.#sorted = null;
     this.#usedBytes -= segment.sizeBytes;
     const opened = this.#files.get(segment.number);
     if (opened !== undefined) this.#drop(segment.number, opened);
