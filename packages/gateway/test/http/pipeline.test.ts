@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 
-import { StoreError } from '@azimuth/common';
+import { StoreError, systemClock } from '@azimuth/common';
+import type { Clock } from '@azimuth/common';
 
 import { S3Error } from '../../src/s3/s3-error';
 
@@ -178,6 +179,41 @@ describe('a request', () => {
     await busy.close();
 
     expect([answer.status, answer.code]).toEqual([503, 'SlowDown']);
+  });
+});
+
+describe('a gateway that is cut off from the metadata', () => {
+  it('ends reads that wait in vain and lets their clients go elsewhere', async () => {
+    let viewAgeMs = 0;
+    const waiting = operation(
+      'GetObject',
+      'none',
+      ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new StoreError('CANCELLED')));
+        }),
+    );
+    let nowMs = 1_000;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const cutOff = await startTestGateway({
+      ...{ clock, operations: [waiting], viewAgeMs: () => viewAgeMs },
+    });
+    try {
+      const head = { method: 'GET', target: '/bucket/key' };
+      const request = { ...head, headers: { host: cutOff.host }, payloadHash: sha256('') };
+      const answer = send(cutOff, { ...head, headers: signHeaders(request, signer()) });
+      while (cutOff.pipeline.requestsInFlight === 0) await systemClock.sleep(5);
+      nowMs += 10_000;
+      cutOff.pipeline.endStuckRequests();
+      // As long as its view is current somebody may answer yet.
+      expect(cutOff.pipeline.requestsInFlight).toBe(1);
+      viewAgeMs = 3_500;
+      cutOff.pipeline.endStuckRequests();
+      const { status, headers } = await answer;
+      expect([status, headers['connection']]).toEqual([503, 'close']);
+    } finally {
+      await cutOff.close();
+    }
   });
 });
 

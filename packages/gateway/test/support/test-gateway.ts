@@ -110,6 +110,8 @@ export interface TestGatewayOptions {
   readonly headersTimeoutMs?: number;
   readonly connectionsPerAddressMax?: number;
   readonly drainMs?: number;
+  /** How old the view of the cluster is; 0 unless given. */
+  readonly viewAgeMs?: () => number;
 }
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -122,7 +124,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     secretKey: SECRET_KEY,
     principal: clusterRootPrincipal('test'),
   };
-  const view = viewOfEveryBucket(credential.principal.canonicalId);
+  const view = viewOfEveryBucket(credential.principal.canonicalId, options.viewAgeMs);
   const authenticator = new Authenticator(singleCredentialStore(credential), REGION);
   const pipeline = new Pipeline({
     operations: new Map(
@@ -176,7 +178,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
 }
 
 /** Every bucket exists and belongs to the one account. */
-function viewOfEveryBucket(owner: string): ClusterView {
+function viewOfEveryBucket(owner: string, ageMs = (): number => 0): ClusterView {
   const identities = IdentityTable.of(0, []);
   const bucket = (name: string): Promise<BucketRecord> =>
     Promise.resolve({
@@ -189,7 +191,7 @@ function viewOfEveryBucket(owner: string): ClusterView {
       deletingSinceMs: null,
       deletionMark: 0,
     });
-  return { bucket, identities: () => identities, ageMs: () => 0 } as unknown as ClusterView;
+  return { bucket, identities: () => identities, ageMs } as unknown as ClusterView;
 }
 
 export interface Answer {
