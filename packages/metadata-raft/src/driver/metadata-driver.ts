@@ -67,7 +67,7 @@ export interface MetadataDriverOptions {
 
 const TICK_MS = 100;
 const TICKS_PER_CHECKPOINT = 5;
-const COMPACTION_BYTES_MIN = 32 * 1024 * 1024;
+const COMPACTION_BYTES_MIN = 64 * 1024 * 1024;
 const TRAILING_ENTRIES = 4096;
 
 /**

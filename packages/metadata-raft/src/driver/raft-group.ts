@@ -40,6 +40,12 @@ interface Running {
   readonly log: GroupLog;
 }
 
+/**
+ * A snapshot costs CPU by record and the log room by byte, and a record of a snapshot stands for a
+ * body that is in the log alone. So the log may be several times as long as the snapshot; what all
+ * logs may take together is bounded by the log storage.
+ */
+const LOG_BYTES_PER_SNAPSHOT_BYTE = 4;
 const APPLY_BYTES_MAX = 1024 * 1024;
 /** A follower applies so many entries at a time, or what there is at a tick. */
 const FOLLOWER_APPLY_ENTRIES = 64;
@@ -433,7 +439,8 @@ export class DriverGroup implements RaftGroup {
     // An idle group has its snapshot already, but old entries behind it hold on to their segment.
     if (this.#isCompactionForced && lastApplied > log.snapshotIndex()) return true;
     if (lastApplied <= (this.#snapshot?.index ?? 0)) return false;
-    const dueBytes = Math.max(host.compactionBytesMin, this.#snapshot?.sizeBytes ?? 0);
+    const snapshotBytes = this.#snapshot?.sizeBytes ?? 0;
+    const dueBytes = Math.max(host.compactionBytesMin, LOG_BYTES_PER_SNAPSHOT_BYTE * snapshotBytes);
     return this.#isCompactionForced || log.sizeBytes() > dueBytes;
   }
 

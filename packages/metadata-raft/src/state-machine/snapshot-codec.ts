@@ -28,6 +28,8 @@ const TRAILER_MARK = 0xffff_ffff;
 const TRAILER_BYTES = 12;
 const LENGTHS_BYTES = 8;
 const REFERENCE_BIT = 0x8000_0000;
+const COVERED_FIELDS_BYTES = 12;
+const COVERED_BYTES = 16 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const RECORDS_PER_READ = 1_000;
 const RECORD_BYTES_MAX = 64 * 1024 * 1024;
@@ -76,7 +78,6 @@ async function* chunksOfView(view: FrozenView, index: number): AsyncGenerator<Bu
       const pairs: readonly StoredPair[] = await view.next(RECORDS_PER_READ);
       if (pairs.length === 0) break;
       for (const [key, value] of pairs) {
-        if (Buffer.isBuffer(value)) verifiedContent(key, value);
         encoder.add(key, value);
         if (encoder.isChunkFull) yield encoder.take();
       }
@@ -89,43 +90,83 @@ async function* chunksOfView(view: FrozenView, index: number): AsyncGenerator<Bu
   }
 }
 
+/** Collects records in one buffer a chunk, and what the checksum covers in another. */
 class SnapshotEncoder {
-  #pieces: Buffer[] = [HEADER];
-  #pieceBytes = HEADER.length;
+  #chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  #chunkBytes = HEADER.copy(this.#chunk);
+  #covered = Buffer.allocUnsafe(COVERED_BYTES);
+  #coveredBytes = 0;
   #checksum = 0;
   #count = 0;
 
   get isChunkFull(): boolean {
-    return this.#pieceBytes >= CHUNK_BYTES;
+    return this.#chunkBytes >= CHUNK_BYTES;
   }
 
+  /** @throws StoreError STATE_CORRUPT when a value is not as its checksum says. */
   add(key: Buffer, value: Buffer | ValueReference): void {
     const isInline = Buffer.isBuffer(value);
     const sizeBytes = isInline ? value.length : value.sizeBytes;
     const stored = isInline ? value : encodeReference(value);
-    this.#checksum = chain(this.#checksum, key, sizeBytes, wordOf(value));
-    const lengths = Buffer.allocUnsafe(LENGTHS_BYTES);
-    lengths.writeUInt32BE(key.length, 0);
-    lengths.writeUInt32BE((isInline ? sizeBytes : sizeBytes | REFERENCE_BIT) >>> 0, 4);
-    this.#pieces.push(lengths, key, stored);
-    this.#pieceBytes += LENGTHS_BYTES + key.length + stored.length;
+    const at = this.#room(LENGTHS_BYTES + key.length + stored.length);
+    const chunk = this.#chunk;
+    chunk.writeUInt32BE(key.length, at);
+    chunk.writeUInt32BE((isInline ? sizeBytes : sizeBytes | REFERENCE_BIT) >>> 0, at + 4);
+    const valueAt = at + LENGTHS_BYTES + key.copy(chunk, at + LENGTHS_BYTES);
+    stored.copy(chunk, valueAt);
+    if (isInline) verify(chunk.subarray(at + LENGTHS_BYTES, valueAt + sizeBytes), key);
+    this.#cover(key, sizeBytes, wordOf(value));
     this.#count += 1;
   }
 
   take(): Buffer {
-    const chunk = Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    const chunk = this.#chunk.subarray(0, this.#chunkBytes);
+    this.#chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.#chunkBytes = 0;
     return chunk;
   }
 
   trailer(): Buffer {
+    this.#flush();
     const trailer = Buffer.allocUnsafe(TRAILER_BYTES);
     trailer.writeUInt32BE(TRAILER_MARK, 0);
     trailer.writeUInt32BE(this.#count, 4);
     trailer.writeUInt32BE(this.#checksum, 8);
     return trailer;
   }
+
+  /** Where so many bytes may be written; the last record of a chunk may make it longer. */
+  #room(sizeBytes: number): number {
+    const at = this.#chunkBytes;
+    this.#chunkBytes += sizeBytes;
+    if (this.#chunkBytes > this.#chunk.length) {
+      const larger = Buffer.allocUnsafe(this.#chunkBytes);
+      this.#chunk.copy(larger, 0, 0, at);
+      this.#chunk = larger;
+    }
+    return at;
+  }
+
+  #cover(key: Buffer, sizeBytes: number, word: number): void {
+    if (this.#coveredBytes + COVERED_FIELDS_BYTES + key.length > COVERED_BYTES) this.#flush();
+    if (COVERED_FIELDS_BYTES + key.length > COVERED_BYTES) {
+      this.#checksum = chain(this.#checksum, key, sizeBytes, word);
+      return;
+    }
+    this.#coveredBytes = writeCovered(this.#covered, this.#coveredBytes, key, sizeBytes, word);
+  }
+
+  #flush(): void {
+    this.#checksum = crc32c(this.#covered.subarray(0, this.#coveredBytes), this.#checksum);
+    this.#coveredBytes = 0;
+  }
+}
+
+/** The bytes are a key and its value, of which the last four are a checksum over all before. */
+function verify(bytes: Buffer, key: Buffer): void {
+  const end = bytes.length - 4;
+  const isSound = end >= key.length && crc32c(bytes.subarray(0, end)) === bytes.readUInt32LE(end);
+  if (!isSound) throw new StoreError('STATE_CORRUPT', { record: key.toString('latin1', 0, 1) });
 }
 
 /** The checksum that a value carries. */
@@ -134,12 +175,23 @@ function wordOf(value: Buffer | ValueReference): number {
 }
 
 function chain(checksum: number, key: Buffer, sizeBytes: number, word: number): number {
-  const bytes = Buffer.allocUnsafe(12 + key.length);
-  bytes.writeUInt32BE(key.length, 0);
-  bytes.writeUInt32BE(sizeBytes, 4);
-  bytes.writeUInt32LE(word, 8);
-  key.copy(bytes, 12);
+  const bytes = Buffer.allocUnsafe(COVERED_FIELDS_BYTES + key.length);
+  writeCovered(bytes, 0, key, sizeBytes, word);
   return crc32c(bytes, checksum);
+}
+
+/** What the checksum of a snapshot covers of a record. Answers where it ends. */
+function writeCovered(
+  target: Buffer,
+  at: number,
+  key: Buffer,
+  sizeBytes: number,
+  word: number,
+): number {
+  target.writeUInt32BE(key.length, at);
+  target.writeUInt32BE(sizeBytes, at + 4);
+  target.writeUInt32LE(word, at + 8);
+  return at + COVERED_FIELDS_BYTES + key.copy(target, at + COVERED_FIELDS_BYTES);
 }
 
 /**
