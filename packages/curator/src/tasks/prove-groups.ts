@@ -17,7 +17,8 @@ const VERIFY_SHARDS_MAX = 200;
 /**
  * The census after which repair is done: reads back every shard, on the disk of its slot, of each
  * group of which something was missing since the last one. It begins when the groups have all their
- * disks and no repair waits for them; what it finds becomes repair work, and the group is read again.
+ * disks and no repair waits for them; what it finds becomes repair work, and the group is read
+ * again.
  */
 export async function proveGroups(context: CuratorContext): Promise<void> {
   const { progress, view } = context;
