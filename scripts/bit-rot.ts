@@ -1,6 +1,6 @@
 /**
- * Flips bytes, one at a time, in every kind of file that a storage node and a metadata node keep, and
- * tells what became of each.
+ * Flips bytes, one at a time, in every kind of file that a storage node and a metadata node keep,
+ * and tells what became of each.
  *
  * Usage: npm run bit-rot -- [--flips N] [--seed N] [--time-limit SECONDS]
  *
