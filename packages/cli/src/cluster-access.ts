@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createClusterView, createMetadataClient } from '@azimuth/clients';
-import type { ClusterView, MetadataClient } from '@azimuth/clients';
+import type { ClusterView, MetadataAdministration } from '@azimuth/clients';
 import { NODE_CONFIG_SHAPE, parseConfig, silentLogger, StoreError } from '@azimuth/common';
 import type { Clock, MetadataPeer, Random } from '@azimuth/common';
 import type { ClusterMap } from '@azimuth/placement';
@@ -31,7 +31,7 @@ export interface ClusterLocation {
 
 /** The cluster as the `admin` identity reaches it. */
 export interface ClusterAccess {
-  readonly metadata: MetadataClient;
+  readonly metadata: MetadataAdministration;
   readonly view: ClusterView;
   readonly storage: StorageInspector;
   readonly metadataPeers: readonly MetadataPeer[];

@@ -1,3 +1,4 @@
+import { StoreError } from '@azimuth/common';
 import { Command } from 'commander';
 
 import { bucketCommand } from './commands/bucket';
@@ -5,6 +6,7 @@ import { devCommand } from './commands/dev';
 import type { CliContext } from './cli-context';
 import { explainCommand } from './commands/explain';
 import { gameDayCommand } from './commands/game-day';
+import { addMetadataCommands } from './commands/metadata';
 import { planCommand } from './commands/plan';
 import { repairCommand } from './commands/repair';
 import { statusCommand } from './commands/status';
@@ -44,19 +46,22 @@ export function createProgram(context: CliContext): Command {
 function roleCommand(role: ServiceRole, context: CliContext): Command {
   const command = new Command(role)
     .description(ROLE_SUMMARY[role])
-    .requiredOption('--config <file>', 'settings as a JSON file; AZIMUTH_* variables win over it')
+    .option('--config <file>', 'settings as a JSON file; AZIMUTH_* variables win over it')
     .option('--exit-with-parent', 'close when standard input ends', false);
   if (role === 'gateway') addGatewayOptions(command);
-  return command.action(({ config, exitWithParent, ...flags }: RoleFlags) =>
-    runRoleProcess({
+  // A required option would be required of the commands below the role too.
+  if (role === 'metadata') addMetadataCommands(command, context);
+  return command.action(({ config, exitWithParent, ...flags }: RoleFlags) => {
+    if (config === undefined) throw new StoreError('INVALID_ARGUMENT', { hint: '--config FILE' });
+    return runRoleProcess({
       role,
       configFile: config,
       flags: settingsOf(flags),
       env: context.env,
       exitWithParent,
       schedule: (delayMs, callback) => context.clock.schedule(delayMs, callback),
-    }),
-  );
+    });
+  });
 }
 
 /** They win over the file and the environment. */
@@ -72,7 +77,7 @@ function addGatewayOptions(command: Command): void {
 }
 
 interface RoleFlags {
-  readonly config: string;
+  readonly config?: string;
   readonly exitWithParent: boolean;
   readonly httpsPort?: string;
   readonly httpsCertificate?: string;

@@ -3,7 +3,11 @@ export { CUT_OFF_AGE_MS, WATCH_AGE_MAX_MS } from './cluster-view';
 export { IdentityTable } from './identity-table';
 export type { CallOptions, MetadataClient } from './metadata-client';
 export { createMetadataClient } from './session-metadata-client';
-export type { MetadataClientOptions, WatchingMetadataClient } from './session-metadata-client';
+export type {
+  MetadataAdministration,
+  MetadataClientOptions,
+  WatchingMetadataClient,
+} from './session-metadata-client';
 export { createClusterView } from './watched-cluster-view';
 export type { ClosableClusterView, ClusterViewOptions } from './watched-cluster-view';
 export { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from './storage-client';

@@ -2,13 +2,22 @@ import { assert } from '@azimuth/common';
 
 /** Who leads which group, as far as answers have told. */
 export class LeaderTable {
-  readonly #nodeIds: readonly string[];
+  #nodeIds: readonly string[];
   readonly #leaders = new Map<string, string>();
   #next = 0;
 
   constructor(nodeIds: readonly string[]) {
     assert(nodeIds.length > 0, 'no metadata nodes');
     this.#nodeIds = nodeIds;
+  }
+
+  /** The nodes are others now. */
+  setNodes(nodeIds: readonly string[]): void {
+    assert(nodeIds.length > 0, 'no metadata nodes');
+    this.#nodeIds = nodeIds;
+    for (const [group, nodeId] of this.#leaders) {
+      if (!nodeIds.includes(nodeId)) this.#leaders.delete(group);
+    }
   }
 
   set(group: string, nodeId: string): void {

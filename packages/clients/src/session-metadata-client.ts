@@ -1,5 +1,5 @@
 import { backoffMs, hasCode, isStoreErrorCode, required, StoreError } from '@azimuth/common';
-import type { Clock, Logger, MetadataPeer, Random } from '@azimuth/common';
+import type { Clock, ErrorDetail, Logger, Random } from '@azimuth/common';
 import { COMMAND_VERSION, decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
   BlobWitness,
@@ -9,6 +9,9 @@ import type {
   IndexCommands,
   IndexQueries,
   IndexQueryName,
+  MetadataIntent,
+  MetadataIntentResult,
+  MetadataNodeEntry,
   MetadataStatus,
   NodeHeartbeat,
   RootCommandName,
@@ -22,8 +25,10 @@ import type {
 import { SessionClient } from '@azimuth/rpc';
 import type { TlsMaterial } from '@azimuth/rpc';
 
-import { LeaderTable } from './leader-table';
+import type { LeaderTable } from './leader-table';
 import type { CallOptions, MetadataClient } from './metadata-client';
+import { SessionTable } from './session-table';
+import type { NodeAddress } from './session-table';
 
 const TIMEOUT_MS = 10_000;
 /** A leader that says nothing for this long may be dead: another node is asked. */
@@ -40,7 +45,8 @@ const NODE_FAILURES = [
 ] as const;
 
 export interface MetadataClientOptions {
-  readonly peers: readonly MetadataPeer[];
+  /** Where to start; the cluster tells of the others. */
+  readonly peers: readonly NodeAddress[];
   readonly tls: TlsMaterial;
   readonly clusterId: string;
   readonly clock: Clock;
@@ -56,6 +62,24 @@ export interface WatchingMetadataClient extends MetadataClient {
   watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult>;
 }
 
+/** What the metadata nodes and operators ask of each other. */
+export interface MetadataAdministration extends WatchingMetadataClient {
+  /** Takes over who the metadata nodes are. */
+  follow(nodes: readonly MetadataNodeEntry[] | undefined): void;
+  /** Moves the lead of `group`; resolves when the old leader has let go. */
+  lead(group: string, target: string, options?: CallOptions): Promise<void>;
+  /** Changes who belongs to a group. @throws StoreError as `RaftGroup.changeMembership` */
+  changeMembers(request: MembersRequest, options?: CallOptions): Promise<void>;
+  /** @throws StoreError INVALID_ARGUMENT (`reason`) what would cost a quorum */
+  intend(
+    intent: MetadataIntent,
+    isDryRun: boolean,
+    options?: CallOptions,
+  ): Promise<MetadataIntentResult>;
+}
+
+export type MembersRequest = Omit<Extract<SessionRequest, { kind: 'members' }>, 'kind'>;
+
 /** Sends one request body to one node; {@link SessionClient} but for tests. */
 export interface MetadataSession {
   call(body: Buffer, timeoutMs: number): Promise<Buffer>;
@@ -63,18 +87,18 @@ export interface MetadataSession {
 }
 
 /** The metadata client over one session to each metadata node. */
-export function createMetadataClient(options: MetadataClientOptions): WatchingMetadataClient {
+export function createMetadataClient(options: MetadataClientOptions): MetadataAdministration {
   const { tls, clusterId, clock, random } = options;
-  const sessions = new Map<string, MetadataSession>();
-  for (const { nodeId, host, port } of options.peers) {
+  const open = ({ nodeId, host, port }: NodeAddress): MetadataSession => {
     const peer = {
       ...{ host, port, tls, clusterId },
       expectedRole: 'metadata' as const,
       expectedNodeId: nodeId,
     };
-    sessions.set(nodeId, new SessionClient(peer, { clock, random }));
-  }
-  return new SessionMetadataClient(sessions, options);
+    return new SessionClient(peer, { clock, random });
+  };
+  const sessions = new Map(options.peers.map((peer) => [peer.nodeId, open(peer)]));
+  return new SessionMetadataClient(sessions, { ...options, open });
 }
 
 /** What one request needs over its attempts. */
@@ -97,8 +121,8 @@ type Verdict = 'hop' | 'retry';
  *    same id comes; at the deadline an uncertain command ends as OUTCOME_UNKNOWN.
  * F3 Only a command that certainly was not applied may be issued again under another id.
  */
-export class SessionMetadataClient implements WatchingMetadataClient {
-  readonly #sessions: ReadonlyMap<string, MetadataSession>;
+export class SessionMetadataClient implements MetadataAdministration {
+  readonly #sessions: SessionTable;
   readonly #leaders: LeaderTable;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -107,10 +131,13 @@ export class SessionMetadataClient implements WatchingMetadataClient {
 
   constructor(
     sessions: ReadonlyMap<string, MetadataSession>,
-    options: Pick<MetadataClientOptions, 'clock' | 'random'>,
+    options: Pick<MetadataClientOptions, 'clock' | 'random'> & {
+      /** Reaches nodes that are not among `sessions`; without it there are no others. */
+      readonly open?: (address: NodeAddress) => MetadataSession;
+    },
   ) {
-    this.#sessions = sessions;
-    this.#leaders = new LeaderTable([...sessions.keys()]);
+    this.#sessions = new SessionTable(sessions, options.open ?? null, options.clock);
+    this.#leaders = this.#sessions.leaders;
     this.#clock = options.clock;
     this.#random = options.random;
   }
@@ -149,12 +176,38 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     return this.#ask(group, { kind: 'query', group, name, args }, options);
   }
 
-  heartbeat(heartbeat: NodeHeartbeat, options?: CallOptions): Promise<HeartbeatResult> {
-    return this.#ask('root', { kind: 'heartbeat', heartbeat }, options);
+  async heartbeat(heartbeat: NodeHeartbeat, options?: CallOptions): Promise<HeartbeatResult> {
+    const request = { kind: 'heartbeat' as const, heartbeat };
+    const result = await this.#ask<HeartbeatResult>('root', request, options);
+    this.follow(result.metadataNodes);
+    return result;
   }
 
-  watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult> {
-    return this.#ask('root', { kind: 'watch', ...request }, options, request.waitMs);
+  async watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult> {
+    const asked = { kind: 'watch' as const, ...request };
+    const result = await this.#ask<WatchResult>('root', asked, options, request.waitMs);
+    if (result.kind !== 'unchanged') this.follow(result.map.metadataNodes);
+    return result;
+  }
+
+  follow(nodes: readonly MetadataNodeEntry[] | undefined): void {
+    this.#sessions.follow(nodes);
+  }
+
+  async lead(group: string, target: string, options?: CallOptions): Promise<void> {
+    await this.#ask(group, { kind: 'lead', group, target }, options);
+  }
+
+  async changeMembers(request: MembersRequest, options?: CallOptions): Promise<void> {
+    await this.#ask(request.group, { kind: 'members', ...request }, options);
+  }
+
+  intend(
+    intent: MetadataIntent,
+    isDryRun: boolean,
+    options?: CallOptions,
+  ): Promise<MetadataIntentResult> {
+    return this.#ask('root', { kind: 'intent', intent, isDryRun }, options);
   }
 
   async witnessBlobs(
@@ -171,7 +224,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
   }
 
   close(): Promise<void> {
-    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.close();
     return Promise.resolve();
   }
 
@@ -180,7 +233,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     const body = encodeRecord(request);
     const timeoutMs = options?.timeoutMs ?? STATUS_TIMEOUT_MS;
     const answers = await Promise.allSettled(
-      [...this.#sessions.values()].map((session) => session.call(body, timeoutMs)),
+      this.#sessions.all().map((session) => session.call(body, timeoutMs)),
     );
     return answers
       .filter((answer) => answer.status === 'fulfilled')
@@ -275,7 +328,7 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     if (code === 'NOT_LEADER') {
       attempts.note(nodeId, error, false);
       const { leader } = response.detail;
-      const isKnown = typeof leader === 'string' && this.#sessions.has(leader);
+      const isKnown = typeof leader === 'string' && this.#isReachable(leader, response.detail);
       if (!isKnown || attempts.failed.has(leader)) {
         this.#leaders.forget(request.group, nodeId);
         return 'retry';
@@ -288,6 +341,13 @@ export class SessionMetadataClient implements WatchingMetadataClient {
     this.#leaders.forget(request.group, nodeId);
     attempts.note(nodeId, error, code === 'OUTCOME_UNKNOWN');
     return 'retry';
+  }
+
+  /** A leader that joined after our settings were written comes with its address. */
+  #isReachable(nodeId: string, { host, port }: ErrorDetail): boolean {
+    if (this.#sessions.get(nodeId) !== undefined) return true;
+    if (typeof host !== 'string' || typeof port !== 'number') return false;
+    return this.#sessions.learn({ nodeId, host, port });
   }
 
   /** Our clock is far from the cluster's: the command is issued again in the cluster's time (F3). */

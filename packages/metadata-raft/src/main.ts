@@ -28,8 +28,8 @@ const metadataConfigSchema = z.object({
   ...NODE_CONFIG_SHAPE,
   rpcPort: portSchema,
   dataDirectory: z.string().min(1),
-  /** `rejoin` for a node whose disk was replaced: see docs/on-disk-format.md. */
-  whenEmpty: z.enum(['bootstrap', 'rejoin']).default('bootstrap'),
+  /** `join` for one that a running cluster will take in; `rejoin` for a node whose disk was replaced: see docs/on-disk-format.md. */
+  whenEmpty: z.enum(['bootstrap', 'rejoin', 'join']).default('bootstrap'),
   region: z.string().min(1).default('us-east-1'),
   zones: z.array(z.string().min(1)).min(1),
   indexGroups: z.number().int().min(1).max(64).default(1),

@@ -44,6 +44,13 @@ export type {
   UserRecord,
 } from './records/identity-records';
 export type {
+  GroupMembership,
+  MetadataIntent,
+  MetadataIntentResult,
+  MetadataNodeAddress,
+  MetadataNodeEntry,
+} from './records/metadata-records';
+export type {
   BlobOwner,
   BlobRef,
   ChecksumAlgorithm,

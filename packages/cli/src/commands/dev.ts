@@ -73,7 +73,7 @@ export function devCommand(context: CliContext): Command {
     )
     .option(
       '--index-groups <count>',
-      'Raft groups for object metadata; fixed at the first start (default: 1)',
+      'Raft groups for object metadata; fixed at the first start (default: 1; one a zone from nine storage nodes on)',
       integer(1, INDEX_GROUPS_MAX),
     )
     .option('--access-key <key>', 'root access key (default: made at the first start and kept)')

@@ -15,6 +15,8 @@ import type { RootCredentials } from './root-credentials';
 const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 const SHAPE_DEFAULT: DevShape = { zones: 3, storagePerZone: 2, indexGroups: 1 };
+/** From so many storage nodes on, one group would be the bottleneck: there is one a zone. */
+const STORAGE_NODES_OF_MANY_GROUPS = 9;
 export const ADMIN_NODE_ID = 'admin';
 
 /** What a region's directory remembers between starts, in `DIR/<region>/region.json`. */
@@ -44,7 +46,7 @@ export async function openRegionState(
   const state: RegionState = {
     ...generateCredentials(sources.random),
     clusterId: sources.random.bytes(16).toString('hex'),
-    shape: { ...SHAPE_DEFAULT, ...requested.shape },
+    shape: defaultShape(requested.shape),
     isFormed: false,
     ...kept,
     ...requested.credentials,
@@ -61,6 +63,12 @@ export async function openRegionState(
 export function markRegionFormed(directory: string): void {
   const path = statePath(directory);
   writeJsonAtomically(path, { ...readState(path), isFormed: true }, PRIVATE_FILE);
+}
+
+function defaultShape(requested: Partial<DevShape>): DevShape {
+  const { zones, storagePerZone } = { ...SHAPE_DEFAULT, ...requested };
+  const isMany = zones * storagePerZone >= STORAGE_NODES_OF_MANY_GROUPS;
+  return { zones, storagePerZone, indexGroups: isMany ? zones : 1, ...requested };
 }
 
 function statePath(directory: string): string {

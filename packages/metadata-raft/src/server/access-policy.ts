@@ -33,6 +33,10 @@ export function checkAccess(request: SessionRequest, peer: PeerIdentity): void {
   if (request.kind === 'heartbeat') {
     const isSelf = peer.role === 'storage' && request.heartbeat.nodeId === peer.nodeId;
     if (!isSelf) throw new StoreError('PERMISSION_DENIED', { request: 'heartbeat' });
+  } else if (request.kind === 'lead' || request.kind === 'members') {
+    requireRole(request.kind, 'metadata', peer);
+  } else if (request.kind === 'intent') {
+    requireRole(request.kind, 'admin', peer);
   } else if (request.kind === 'propose') {
     checkCommandAccess(request.command.name, request.command.args, peer);
   } else if (request.kind === 'watch') {
@@ -45,6 +49,10 @@ export function checkAccess(request: SessionRequest, peer: PeerIdentity): void {
   }
 }
 
+function requireRole(request: string, role: Role, peer: PeerIdentity): void {
+  if (peer.role !== role) throw new StoreError('PERMISSION_DENIED', { request, role: peer.role });
+}
+
 function checkCommandAccess(name: string, args: unknown, peer: PeerIdentity): void {
   const allowed = ALLOWED[peer.role];
   if (allowed !== undefined && !allowed.has(name)) {
@@ -52,6 +60,13 @@ function checkCommandAccess(name: string, args: unknown, peer: PeerIdentity): vo
   }
   if (name === 'CommitIdentities' && peer.role !== 'gateway') {
     throw new StoreError('PERMISSION_DENIED', { command: name, role: peer.role });
+  }
+  if (name === 'ChangeMetadataNodes' || name === 'RegisterMetadataNode') {
+    const { nodeId } = args as { nodeId?: string };
+    const isSelf = name === 'RegisterMetadataNode' && nodeId === peer.nodeId;
+    if (peer.role !== 'metadata' || !isSelf) {
+      throw new StoreError('PERMISSION_DENIED', { command: name, role: peer.role });
+    }
   }
   if (name !== 'RegisterNode') return;
   const { node } = args as { node?: { nodeId?: string; zone?: string } };

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 
-import type { Clock, FaultSource, Logger, Random, StoreError } from '@azimuth/common';
+import { createMetadataClient } from '@azimuth/clients';
+import type { MetadataAdministration } from '@azimuth/clients';
+import type { Clock, FaultSource, Logger, MetadataPeer, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
-import type { MetadataStatus } from '@azimuth/proto';
 import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rpc';
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
@@ -19,13 +20,16 @@ import { LevelKeyValueStore } from '../state-machine/level-key-value-store';
 import { RootCommandSet } from '../state-machine/root-commands';
 import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
-import type { RaftPeer } from '../transport/rpc-transport';
+import type { RpcTransport } from '../transport/rpc-transport';
 import { Controller } from './controller';
 import type { FindingsLog } from './findings-log';
 import { GroupEndpoint } from './group-endpoint';
 import { IntegrityGuard } from './integrity-guard';
-import { meaningOfEmptyLog, statusOf } from './lost-log';
+import { meaningOfEmptyLog } from './lost-log';
+import { MetadataSteward } from './metadata-steward';
 import { NodeMonitor } from './node-monitor';
+import { PeerBook } from './peer-book';
+import { NodeRegistration } from './node-registration';
 import { SessionService } from './session-service';
 
 /** For the index groups together: the most that LevelDB collects before it writes a table. */
@@ -41,8 +45,9 @@ export interface MetadataNodeOptions {
   readonly host: string;
   readonly rpcPort: number;
   readonly dataDirectory: string;
-  readonly whenEmpty: 'bootstrap' | 'rejoin';
-  readonly peers: readonly RaftPeer[];
+  readonly whenEmpty: 'bootstrap' | 'rejoin' | 'join';
+  /** Who founds the cluster, or of whom this node hears who is there now. */
+  readonly peers: readonly MetadataPeer[];
   readonly settings: ClusterSettings;
   readonly heartbeatTimeoutMs: number;
   /** Another one than at the last start says that unsynced writes are lost. */
@@ -64,6 +69,13 @@ export interface MetadataNodeOptions {
 
 type Machine<T extends CommandSet> = GroupStateMachine<T>;
 
+/** How a node reaches the others. */
+interface Network {
+  readonly book: PeerBook;
+  readonly transport: RpcTransport;
+  readonly client: MetadataAdministration;
+}
+
 /** One metadata node: all its groups, the service over them, and the control loop. */
 export class MetadataNode {
   readonly root: GroupEndpoint<RootCommandSet>;
@@ -72,14 +84,18 @@ export class MetadataNode {
   readonly #driver: MetadataDriver;
   readonly #controller: Controller;
   readonly guard: IntegrityGuard;
-  readonly #peers: readonly SessionClient[];
+  readonly #steward: MetadataSteward;
+  readonly #registration: NodeRegistration;
   readonly #options: MetadataNodeOptions;
+  readonly #network: Network;
   #server: RpcServer | null = null;
   #isFatal = false;
+  #isClosed = false;
 
   private constructor(
     options: MetadataNodeOptions,
     driver: MetadataDriver,
+    network: Network,
     machines: {
       readonly root: Machine<RootCommandSet>;
       readonly indexes: ReadonlyMap<string, Machine<IndexCommandSet>>;
@@ -88,12 +104,27 @@ export class MetadataNode {
     const { clock, random, logger } = options;
     this.#options = options;
     this.#driver = driver;
+    this.#network = network;
     const endpoint = <T extends CommandSet>(name: string, machine: Machine<T>): GroupEndpoint<T> =>
       new GroupEndpoint({ name, machine, group: driver.addGroup(name, machine), clock, random });
     this.root = endpoint('root', machines.root);
     this.indexes = new Map(
       [...machines.indexes].map(([name, machine]) => [name, endpoint(name, machine)]),
     );
+    const { client } = network;
+    this.#steward = new MetadataSteward({
+      ...{ root: this.root, client, clock, logger },
+      groupCount: 1 + this.indexes.size,
+      founders: () =>
+        options.peers.map(({ nodeId, zone, host, port }) => ({
+          ...{ nodeId, zone, host, port, incarnation: null },
+          ...{ state: 'voter' as const, mayLead: true },
+        })),
+    });
+    this.#registration = new NodeRegistration({
+      ...{ client, clock, logger, isRejoining: options.whenEmpty === 'rejoin' },
+      onRefused: (error) => this.fail(error),
+    });
     const monitor = new NodeMonitor(options.heartbeatTimeoutMs / 2);
     this.service = new SessionService({
       nodeId: options.nodeId,
@@ -104,16 +135,17 @@ export class MetadataNode {
       clock,
       logger,
       findings: options.findings,
+      onIntent: (request) => this.#steward.onIntent(request),
       onCorrupt: (group, error) => this.#rebuild(group, error),
     });
-    this.#peers = openPeerSessions(options);
     this.guard = new IntegrityGuard({
       nodeId: options.nodeId,
       endpoints: this.endpoints(),
       driver,
       periodMs: options.scrubPeriodMs,
       findings: options.findings,
-      askPeers: () => askAll(this.#peers),
+      askPeers: async () =>
+        (await client.status()).filter(({ nodeId }) => nodeId !== options.nodeId),
       onCorrupt: (group, error) => this.#rebuild(group, error),
       clock,
       logger,
@@ -147,7 +179,9 @@ export class MetadataNode {
       );
       indexes.set(name, machine);
     }
-    const transport = createRpcTransport(options);
+    const book = new PeerBook(dataDirectory, options.peers);
+    const transport = createRpcTransport({ ...options, peers: book.peers });
+    const client = createMetadataClient({ ...options, peers: book.peers });
     const { faults } = options;
     const fileDisk = await openFileLogDisk(join(dataDirectory, 'log'));
     const disk = faults === null ? fileDisk : faultyLogDisk(fileDisk, { faults, clock });
@@ -163,14 +197,20 @@ export class MetadataNode {
       onFinding: (finding) => options.findings.add(finding),
       onFatal: (error) => node?.fail(error),
     });
-    node = new MetadataNode(options, driver, { root, indexes });
+    const network = { book, transport, client };
+    node = new MetadataNode(options, driver, network, { root, indexes });
     await driver.start();
     node.#server = await startRpcServer({ ...options, port: options.rpcPort }, [
-      node.#registration(),
+      node.#serviceRegistration(),
       transport.registration,
     ]);
     node.#controller.start();
     node.guard.start();
+    node.#steward.start();
+    node.#followPeers();
+    const { nodeId, zone, host } = options;
+    const { incarnation } = driver;
+    node.#registration.start({ nodeId, zone, host, port: node.rpcPort, incarnation });
     return node;
   }
 
@@ -203,9 +243,12 @@ export class MetadataNode {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#registration.close();
+    await this.#steward.close();
     await this.#controller.close();
     await this.guard.close();
-    for (const session of this.#peers) session.close();
+    await this.#network.client.close();
     await this.#server?.close();
     await this.#driver.close();
     for (const { machine } of this.endpoints()) await machine.close();
@@ -217,7 +260,21 @@ export class MetadataNode {
     this.fail(error);
   }
 
-  #registration(): Registration {
+  /** Talks to the metadata nodes that `root` names, from each of its changes on. */
+  #followPeers(): void {
+    if (this.#isClosed) return;
+    const { book, transport, client } = this.#network;
+    const { state, watchLog } = this.root.commands;
+    const nodes = state.metadataNodes();
+    if (book.follow(nodes)) {
+      transport.setPeers(book.peers);
+      this.#options.logger.info({ peers: book.peers }, 'metadata nodes are others now');
+    }
+    client.follow(nodes);
+    watchLog.onChange(() => this.#followPeers());
+  }
+
+  #serviceRegistration(): Registration {
     const { logger } = this.#options;
     return {
       service: metadataService,
@@ -238,10 +295,10 @@ async function askPeers(
   options: MetadataNodeOptions,
   disk: LogDisk,
 ): Promise<MetadataNodeOptions['whenEmpty']> {
-  const { logger, whenEmpty } = options;
+  const { logger, nodeId, whenEmpty } = options;
   const sessions = openPeerSessions(options);
   try {
-    const meaning = await meaningOfEmptyLog(whenEmpty, disk, sessions);
+    const meaning = await meaningOfEmptyLog({ nodeId, whenEmpty }, disk, sessions);
     if (meaning !== whenEmpty) {
       logger.warn({}, 'the log is gone but the cluster has one; abstaining until repaired');
     }
@@ -260,14 +317,6 @@ function openPeerSessions(options: MetadataNodeOptions): SessionClient[] {
       const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };
       return new SessionClient({ ...address, expectedNodeId }, { clock, random });
     });
-}
-
-/** The answers of those that answer. */
-async function askAll(sessions: readonly SessionClient[]): Promise<MetadataStatus[]> {
-  const answers = await Promise.allSettled(sessions.map((session) => statusOf(session)));
-  return answers.flatMap((answer) =>
-    answer.status === 'fulfilled' && answer.value !== null ? [answer.value] : [],
-  );
 }
 
 async function openMachine<T extends CommandSet>(

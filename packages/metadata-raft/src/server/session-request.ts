@@ -7,6 +7,22 @@ const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const TEXT_LENGTH_MAX = 256;
 const text = z.string().max(TEXT_LENGTH_MAX);
 
+const NODES_MAX = 32;
+const nodeIds = z.array(text).max(NODES_MAX);
+const address = z.object({
+  ...{ nodeId: text.min(1), zone: text.min(1), host: text.min(1) },
+  port: z.number().int().min(1).max(65_535),
+});
+const intent = z.discriminatedUnion('kind', [
+  z.object({
+    ...{ kind: z.literal('change'), add: z.array(address).max(NODES_MAX), remove: nodeIds },
+  }),
+  z.object({
+    ...{ kind: z.literal('lead'), nodeId: text.nullable(), zone: text.nullable() },
+    mayLead: z.boolean(),
+  }),
+]);
+
 const requestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('propose'), group: text, command: z.looseObject({ name: text }) }),
   z.object({ kind: z.literal('query'), group: text, name: text, args: z.looseObject({}) }),
@@ -36,6 +52,12 @@ const requestSchema = z.discriminatedUnion('kind', [
     blobIds: z.array(z.string().regex(/^[0-9a-f]{32}$/)).max(1_000),
   }),
   z.object({ kind: z.literal('status') }),
+  z.object({ kind: z.literal('lead'), group: text, target: text }),
+  z.object({
+    ...{ kind: z.literal('members'), group: text, expectedIndex: count },
+    ...{ voters: nodeIds, learners: nodeIds },
+  }),
+  z.object({ kind: z.literal('intent'), intent, isDryRun: z.boolean() }),
 ]);
 
 /**

@@ -3,8 +3,10 @@ import type { Clock, Logger } from '@azimuth/common';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
   BlobWitness,
+  GroupMembership,
   HeartbeatResult,
   IndexQueryName,
+  MetadataIntentResult,
   MetadataStatus,
   RootCommandName,
   RootQueryName,
@@ -14,6 +16,7 @@ import type {
 } from '@azimuth/proto';
 import type { PeerIdentity } from '@azimuth/rpc';
 
+import type { RaftMembership } from '../core/raft-node';
 import type { IndexCommandSet } from '../state-machine/index-commands';
 import { queryIndex } from '../state-machine/index-queries';
 import type { RootCommandSet } from '../state-machine/root-commands';
@@ -62,6 +65,8 @@ export interface SessionServiceOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly findings: FindingsLog;
+  /** What an operator wants of the metadata nodes; on the root leader. */
+  readonly onIntent: (request: RequestOf<'intent'>) => Promise<MetadataIntentResult>;
   /** Called when a read found a corrupt record: the replica is of no use any more. */
   readonly onCorrupt: (group: string, error: StoreError) => void;
 }
@@ -77,6 +82,9 @@ export class SessionService {
   constructor(options: SessionServiceOptions) {
     this.#options = options;
     this.#watchers = new WatcherProgress(options.clock);
+    options.root.group.onLeadershipChange(({ role }) => {
+      if (role === 'leader') this.#watchers.lead();
+    });
   }
 
   get inFlight(): { readonly requests: number; readonly watches: number } {
@@ -118,7 +126,20 @@ export class SessionService {
         return encodeAnswer(this.#witness(request));
       case 'status':
         return encodeAnswer(this.status());
+      case 'lead':
+        await this.#endpoint(request.group).group.transferLeadership(request.target);
+        return encodeAnswer(null);
+      case 'members':
+        await this.#changeMembers(request);
+        return encodeAnswer(null);
+      case 'intent':
+        return encodeAnswer(await this.#options.onIntent(request));
     }
+  }
+
+  #changeMembers(request: RequestOf<'members'>): Promise<void> {
+    const { group, voters, learners, expectedIndex } = request;
+    return this.#endpoint(group).group.changeMembership({ voters, learners }, expectedIndex);
   }
 
   async #propose({ group, command, wantsIndex }: RequestOf<'propose'>): Promise<Buffer> {
@@ -249,7 +270,10 @@ export class SessionService {
     if (!root.isLeader) throw root.notLeader();
     monitor.hear(heartbeat, clock.monotonicMs());
     const node = root.commands.state.get('node', heartbeat.nodeId);
-    return { isRegistered: node?.incarnation === heartbeat.incarnation };
+    return {
+      isRegistered: node?.incarnation === heartbeat.incarnation,
+      metadataNodes: root.commands.state.metadataNodes(),
+    };
   }
 
   status(): MetadataStatus {
@@ -257,8 +281,11 @@ export class SessionService {
     const nowMs = clock.monotonicMs();
     const groups = [root, ...indexes.values()].map((endpoint) => {
       const { role, term, leader, commitIndex, lastApplied } = endpoint.group.status();
-      const integrity = integrityOf(endpoint);
-      return { group: endpoint.name, role, term, leader, commitIndex, lastApplied, integrity };
+      return {
+        ...{ group: endpoint.name, role, term, leader, commitIndex, lastApplied },
+        membership: membershipOf(endpoint.group.membership()),
+        integrity: integrityOf(endpoint),
+      };
     });
     const storage = !root.isLeader
       ? []
@@ -266,7 +293,8 @@ export class SessionService {
           ...heartbeat,
           ageMs: Math.round(nowMs - lastSeenMs),
         }));
-    return { nodeId, zone, groups, storage, findings: findings.list };
+    const metadataNodes = root.commands.state.metadataNodes();
+    return { nodeId, zone, groups, storage, metadataNodes, findings: findings.list };
   }
 
   #endpoint(group: string): GroupEndpoint<RootCommandSet> | GroupEndpoint<IndexCommandSet> {
@@ -276,14 +304,29 @@ export class SessionService {
     return endpoint;
   }
 
+  /** Where a leader is whom the asker may never have heard of. */
+  #addressOf(error: StoreError): { readonly host?: string; readonly port?: number } {
+    const { leader } = error.detail;
+    if (error.code !== 'NOT_LEADER' || typeof leader !== 'string') return {};
+    const node = this.#options.root.commands.state.get('metadata', leader);
+    return node === null ? {} : { host: node.host, port: node.port };
+  }
+
   #encodeFailure(error: unknown): Buffer {
     if (error instanceof StoreError) {
-      const { code, detail } = error;
+      const { code } = error;
+      const detail = { ...error.detail, ...this.#addressOf(error) };
       return encodeRecord({ ok: false, code, detail } satisfies SessionResponse);
     }
     this.#options.logger.error({ error }, 'request failed unexpectedly');
     return encodeRecord({ ok: false, code: 'INTERNAL', detail: {} } satisfies SessionResponse);
   }
+}
+
+function membershipOf(membership: RaftMembership): GroupMembership {
+  const { configuration, configurationIndex, isSettled, members } = membership;
+  const { voters, learners } = configuration;
+  return { configurationIndex, voters, learners, isSettled, members };
 }
 
 function isInitialized(commands: RootCommandSet): boolean {

@@ -3,6 +3,8 @@ import type { Clock } from '@azimuth/common';
 /** Who did not ask for this long is gone, or has found another leader. */
 const WATCHER_SILENCE_MS_MAX = 3_000;
 const SETTLE_MS_MAX = 1_000;
+/** A watcher asks again after a second at most. */
+const GATHER_MS = 1_250;
 
 interface Progress {
   readonly since: number;
@@ -22,13 +24,14 @@ interface Waiting {
  *
  * W1 Nobody is waited for longer than SETTLE_MS_MAX: a watcher that is cut off delays one change,
  *    and is forgotten then until it asks again. One whose session ends is forgotten at once.
- * W2 A leader that was just elected knows no watchers and waits for none. They come to it by
- *    themselves, and what they hold has an age that is bounded in any case.
+ * W2 A leader that was just elected knows no watchers yet. It waits for the time in which all that
+ *    can reach it ask, before it takes those that did for all there are.
  */
 export class WatcherProgress {
   readonly #clock: Clock;
   readonly #watchers = new Map<object, Progress>();
   readonly #waiting = new Set<Waiting>();
+  #gatheredMs = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,8 +54,19 @@ export class WatcherProgress {
     if (this.#watchers.delete(watcher)) this.#release(watcher, Infinity);
   }
 
+  /** This node leads from now on. */
+  lead(): void {
+    this.#gatheredMs = this.#clock.monotonicMs() + GATHER_MS;
+  }
+
   /** Resolves when everyone who asked lately has taken `version`, at the latest as W1 says. */
-  settled(version: number): Promise<void> {
+  async settled(version: number): Promise<void> {
+    const waitMs = this.#gatheredMs - this.#clock.monotonicMs();
+    if (waitMs > 0) await this.#clock.sleep(waitMs);
+    await this.#allBehind(version);
+  }
+
+  #allBehind(version: number): Promise<void> {
     this.#forgetSilent(this.#clock.monotonicMs());
     const behind = new Set<object>();
     for (const [watcher, { since }] of this.#watchers) if (since < version) behind.add(watcher);

@@ -126,6 +126,17 @@ const group = z.object({
   slots: z.array(name).max(SHARDS_PER_BLOB_MAX),
   isReduced: z.boolean(),
 });
+const METADATA_NODES_MAX = 32;
+const metadataAddress = {
+  ...{ nodeId: name, zone: name, host: name },
+  port: z.number().int().min(1).max(65_535),
+};
+const metadataNode = z.object({
+  ...metadataAddress,
+  incarnation: name.nullable(),
+  state: z.enum(['voter', 'joining', 'leaving']),
+  mayLead: z.boolean(),
+});
 const intentScope = z.enum(['disk', 'node', 'zone']);
 const intentKind = z.enum(['drain', 'replace', 'retire', 'maintenance']);
 /** Far more than anyone changes at a time; each is in every answer to a first watch. */
@@ -176,6 +187,16 @@ const ROOT_ARGS: Readonly<Record<RootCommandName, z.ZodType>> = {
   RemoveNode: z.object({ nodeId: name }),
   AddZone: z.object({ zone: name }),
   RemoveZone: z.object({ zone: name }),
+  ChangeMetadataNodes: z.object({
+    expected: z.array(metadataNode).max(METADATA_NODES_MAX),
+    put: z.array(metadataNode).max(METADATA_NODES_MAX),
+    remove: z.array(name).max(METADATA_NODES_MAX),
+  }),
+  RegisterMetadataNode: z.object({
+    ...metadataAddress,
+    incarnation: name,
+    isRejoining: z.boolean(),
+  }),
   AcquireLease: z.object({ name, holder: name, ttlMs: z.number().int().min(1).max(3_600_000) }),
   ReportRepair: z.object({
     report: z.object({

@@ -22,6 +22,7 @@ import {
   sizeBytesOf,
 } from './bucket-configurations';
 import { commitIdentities } from './commit-identities';
+import { changeMetadataNodes, registerMetadataNode } from './metadata-nodes';
 import { registerNode } from './register-node';
 import { reportRepair, requestCensus } from './repair-record';
 import { RootState } from './root-state';
@@ -69,6 +70,8 @@ export class RootCommandSet implements CommandSet {
     RemoveNode: (args, context) => removeNode(this.state, args, context),
     AddZone: (args, context) => addZone(this.state, args, context),
     RemoveZone: (args, context) => removeZone(this.state, args, context),
+    ChangeMetadataNodes: (args, context) => changeMetadataNodes(this.state, args, context),
+    RegisterMetadataNode: (args, context) => registerMetadataNode(this.state, args, context),
     AcquireLease: (args, context) => this.#acquireLease(args, context),
     ReportRepair: (args, context) => reportRepair(this.state, args, context),
     RequestCensus: (_args, context) => requestCensus(this.state, context),

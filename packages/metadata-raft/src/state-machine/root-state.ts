@@ -8,7 +8,13 @@ import type {
   StorageNodeEntry,
 } from '@azimuth/placement';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
-import type { BucketRecord, IdentityEntry, LeaseRecord, RepairRecord } from '@azimuth/proto';
+import type {
+  BucketRecord,
+  IdentityEntry,
+  LeaseRecord,
+  MetadataNodeEntry,
+  RepairRecord,
+} from '@azimuth/proto';
 
 import type { CheckedStore } from './checked-store';
 import type { Counters } from './counters';
@@ -23,6 +29,7 @@ interface RootRecords {
   readonly bucket: BucketRecord;
   readonly lease: LeaseRecord;
   readonly repair: RepairRecord;
+  readonly metadata: MetadataNodeEntry;
   /** Named by `intentKey`. */
   readonly intent: Intent;
   /** Named `kind/name`. */
@@ -39,6 +46,7 @@ const LETTERS: Readonly<Record<RootKind, string>> = {
   bucket: 'B',
   lease: 'L',
   repair: 'P',
+  metadata: 'M',
   intent: 'T',
   identity: 'I',
 };
@@ -61,6 +69,7 @@ export class RootState {
     bucket: new Map(),
     lease: new Map(),
     repair: new Map(),
+    metadata: new Map(),
     intent: new Map(),
     identity: new Map(),
   };
@@ -100,6 +109,11 @@ export class RootState {
     if (!this.#mirror[kind].delete(name)) return;
     this.#records.delete(rootKey(kind, name));
     this.#changed(kind, name, index);
+  }
+
+  /** By name. */
+  metadataNodes(): MetadataNodeEntry[] {
+    return [...this.#mirror.metadata.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }
 
   settings(): ClusterSettings | null {

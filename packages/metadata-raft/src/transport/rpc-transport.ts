@@ -35,6 +35,8 @@ export interface RpcTransportOptions {
 export interface RpcTransport extends RaftTransport {
   /** To be served by the node's RPC server. */
   readonly registration: Registration;
+  /** The other nodes are these now. What was on its way to one that is gone is dropped. */
+  setPeers(peers: readonly RaftPeer[]): void;
 }
 
 /** Raft over one stream a peer and direction. Only metadata nodes that are peers may call. */
@@ -42,15 +44,30 @@ export function createRpcTransport(options: RpcTransportOptions): RpcTransport {
   const { clock, random, logger, tls, clusterId } = options;
   let receiver: TransportReceiver | null = null;
   const streams = new Map<NodeId, PeerStream>();
-  for (const { nodeId, host, port } of options.peers) {
-    if (nodeId === options.nodeId) continue;
-    const address: PeerAddress = {
-      ...{ host, port, tls, clusterId },
-      expectedRole: 'metadata',
-      expectedNodeId: nodeId,
-    };
-    streams.set(nodeId, new PeerStream({ address, clock, random, logger }));
-  }
+  const known = new Map<NodeId, RaftPeer>();
+  const setPeers = (peers: readonly RaftPeer[]): void => {
+    const others = new Map(peers.map((peer) => [peer.nodeId, peer]));
+    others.delete(options.nodeId);
+    for (const [nodeId, { host, port }] of known) {
+      const peer = others.get(nodeId);
+      if (peer?.host === host && peer.port === port) continue;
+      streams.get(nodeId)?.close();
+      streams.delete(nodeId);
+      known.delete(nodeId);
+    }
+    for (const [nodeId, peer] of others) {
+      if (known.has(nodeId)) continue;
+      const { host, port } = peer;
+      const address: PeerAddress = {
+        ...{ host, port, tls, clusterId },
+        expectedRole: 'metadata',
+        expectedNodeId: nodeId,
+      };
+      streams.set(nodeId, new PeerStream({ address, clock, random, logger }));
+      known.set(nodeId, peer);
+    }
+  };
+  setPeers(options.peers);
   const requireSender = (call: object): { sender: NodeId; to: TransportReceiver } => {
     const sender = peerOf(call).nodeId;
     if (!streams.has(sender)) throw new StoreError('PERMISSION_DENIED', { nodeId: sender });
@@ -59,6 +76,7 @@ export function createRpcTransport(options: RpcTransportOptions): RpcTransport {
   };
   return {
     registration: makeRegistration(requireSender, logger),
+    setPeers,
     start: (to) => {
       receiver = to;
     },

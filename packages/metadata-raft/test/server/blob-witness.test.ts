@@ -50,7 +50,8 @@ function serviceOver(machine: IndexMachine, corrupt: string[] = []): SessionServ
   return new SessionService({
     nodeId: 'm2',
     zone: 'b',
-    root: index as never,
+    root: { group: FOLLOWER } as never,
+    onIntent: () => Promise.reject(new StoreError('UNAVAILABLE')),
     indexes: new Map([['index-0', index]]),
     monitor: new NodeMonitor(1_000),
     clock: systemClock,

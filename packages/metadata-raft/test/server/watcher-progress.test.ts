@@ -121,4 +121,18 @@ describe('changes settle', () => {
     }
     expect(progress.size).toBeLessThanOrEqual(4);
   });
+
+  it('under a new leader not before those who watch can have come to it (W2)', async () => {
+    const { clock, progress, settle } = begin();
+    progress.lead();
+    const change = settle(7);
+    await clock.runUntil(900);
+    const late = {};
+    progress.hear(late, 5);
+    await clock.runUntil(1_300);
+    expect(change.atMs).toBeNull();
+    progress.hear(late, 7);
+    await clock.runUntil(1_310);
+    expect(change.atMs).not.toBeNull();
+  });
 });

@@ -1,3 +1,4 @@
+import type { MetadataNodeAddress, MetadataNodeEntry } from './metadata-records';
 import type {
   ClusterSettings,
   DiskEntry,
@@ -201,6 +202,26 @@ export interface RootCommands {
   readonly AddZone: Of<{ readonly zone: string }, null>;
   /** Errors: INVALID_ARGUMENT unless the zone is drained or retired and has no nodes left. */
   readonly RemoveZone: Of<{ readonly zone: string }, null>;
+  /**
+   * Changes who the metadata nodes are. `expected` is all of them as the author saw them. Errors:
+   * PRECONDITION_FAILED when another change came first.
+   */
+  readonly ChangeMetadataNodes: Of<
+    {
+      readonly expected: readonly MetadataNodeEntry[];
+      readonly put: readonly MetadataNodeEntry[];
+      readonly remove: readonly string[];
+    },
+    null
+  >;
+  /**
+   * A metadata node started over the log `incarnation`. Errors: NOT_FOUND for a node that nobody
+   * added; ALREADY_EXISTS when it had another log, unless `isRejoining` says that an operator knows.
+   */
+  readonly RegisterMetadataNode: Of<
+    MetadataNodeAddress & { readonly incarnation: string; readonly isRejoining: boolean },
+    null
+  >;
   /** Takes or renews a lease; answers who holds it now. */
   readonly AcquireLease: Of<
     { readonly name: string; readonly holder: string; readonly ttlMs: number },

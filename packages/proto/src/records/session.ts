@@ -4,6 +4,7 @@ import type { ErrorDetail } from '@azimuth/common';
 import type { BucketRecord } from './bucket-records';
 import type { Command } from './commands';
 import type { IdentityEntry, IdentityKind } from './identity-records';
+import type { GroupMembership, MetadataIntent, MetadataNodeEntry } from './metadata-records';
 
 /**
  * What travels in the frames of `azimuth.metadata.v1.Metadata/Session`, encoded by `codec.ts`.
@@ -37,7 +38,18 @@ export type SessionRequest =
   | { readonly kind: 'heartbeat'; readonly heartbeat: NodeHeartbeat }
   /** Answered by every node from its own replica as it is: see {@link BlobWitness}. */
   | { readonly kind: 'witness'; readonly group: string; readonly blobIds: readonly string[] }
-  | { readonly kind: 'status' };
+  | { readonly kind: 'status' }
+  /** From the root leader to the leader of `group`. */
+  | { readonly kind: 'lead'; readonly group: string; readonly target: string }
+  | {
+      readonly kind: 'members';
+      readonly group: string;
+      readonly expectedIndex: number;
+      readonly voters: readonly string[];
+      readonly learners: readonly string[];
+    }
+  /** From an operator to the root leader. */
+  | { readonly kind: 'intent'; readonly intent: MetadataIntent; readonly isDryRun: boolean };
 
 export type SessionResponse =
   | { readonly ok: true; readonly result: unknown; readonly logIndex?: LogIndexOfAnswer }
@@ -93,6 +105,8 @@ export interface NodeHeartbeat {
 /** The answer to a heartbeat: a node the map does not know in this incarnation registers again. */
 export interface HeartbeatResult {
   readonly isRegistered: boolean;
+  /** Absent in the answers of older nodes. */
+  readonly metadataNodes?: readonly MetadataNodeEntry[];
 }
 
 /**
@@ -112,6 +126,8 @@ export interface ClusterMapDocument {
   readonly groups: readonly (ClusterMap['groups'] extends ReadonlyMap<number, infer G>
     ? G
     : never)[];
+  /** All of them, in documents and in deltas; absent in the answers of older nodes. */
+  readonly metadataNodes?: readonly MetadataNodeEntry[];
   /** Absent in the answers of nodes that know of none. */
   readonly intents?: readonly Intent[];
   readonly buckets: readonly BucketRecord[];
@@ -126,6 +142,7 @@ export interface ClusterMapDelta {
   readonly disks: ClusterMapDocument['disks'];
   readonly groups: ClusterMapDocument['groups'];
   readonly removedGroups: readonly number[];
+  readonly metadataNodes?: readonly MetadataNodeEntry[];
   readonly intents?: readonly Intent[];
   /** Keys. */
   readonly removedIntents?: readonly string[];
@@ -177,9 +194,13 @@ export interface MetadataStatus {
     readonly lastApplied: number;
     /** Absent from nodes of before it was there. */
     readonly integrity?: ReplicaIntegrity;
+    /** Absent as above. */
+    readonly membership?: GroupMembership;
   }[];
   /** Damage of its own that the node found since its process started, newest last. */
   readonly findings?: readonly MetadataFinding[];
+  /** As this replica of `root` has them: perhaps not the newest. Absent as above. */
+  readonly metadataNodes?: readonly MetadataNodeEntry[];
   /** Only on the root leader: last heartbeat of each node and its statistics. */
   readonly storage: readonly (NodeHeartbeat & { readonly ageMs: number })[];
 }

@@ -1,0 +1,158 @@
+import type { MetadataNodeEntry } from '@azimuth/proto';
+import fc from 'fast-check';
+
+import { planIntent } from '../../src/server/metadata-intent';
+import { planMetadata } from '../../src/server/metadata-plan';
+import type { GroupView, MetadataPlanInput } from '../../src/server/metadata-plan';
+
+const node = (nodeId: string, more: Partial<MetadataNodeEntry> = {}): MetadataNodeEntry => ({
+  ...{ nodeId, zone: nodeId.slice(0, 1), host: 'h', port: 1, incarnation: `log of ${nodeId}` },
+  ...{ state: 'voter', mayLead: true, ...more },
+});
+
+const view = (
+  group: string,
+  leader: string,
+  voters: readonly string[],
+  learners: readonly string[] = [],
+  behind: Readonly<Record<string, number>> = {},
+): GroupView => ({
+  ...{ group, leader, commitIndex: 10_000 },
+  membership: {
+    ...{ configurationIndex: 7, voters, learners, isSettled: true },
+    members: [...voters, ...learners].map((nodeId) => ({
+      ...{ nodeId, isAlive: true, matchIndex: 10_000 - (behind[nodeId] ?? 0) },
+    })),
+  },
+});
+
+const input = (
+  nodes: readonly MetadataNodeEntry[],
+  groups: readonly GroupView[],
+  isSteady = false,
+): MetadataPlanInput => ({ nodes, groups, groupCount: groups.length, isSteady });
+
+describe('the plan of metadata nodes', () => {
+  const replacing = [node('a1', { state: 'leaving' }), node('b1'), node('c1')];
+  const joining = node('a2', { state: 'joining' });
+
+  it('brings each group from learner to joint change to the end of the record (P1, P2)', () => {
+    const nodes = [...replacing, joining];
+    const old = ['a1', 'b1', 'c1'];
+    const fresh = input(nodes, [view('root', 'b1', old), view('index-0', 'b1', old, ['a2'])]);
+    expect(planMetadata(fresh)).toMatchObject([
+      { kind: 'members', group: 'root', voters: old, learners: ['a2'], expectedIndex: 7 },
+      { kind: 'members', group: 'index-0', voters: ['b1', 'c1', 'a2'], learners: [] },
+    ]);
+    const late = view('root', 'b1', old, ['a2'], { a2: 5_000 });
+    expect(planMetadata(input(nodes, [late]))).toEqual([]);
+    const done = view('root', 'b1', ['b1', 'c1', 'a2']);
+    expect(planMetadata(input(nodes, [done]))).toMatchObject([
+      { kind: 'nodes', put: [{ nodeId: 'a2', state: 'voter' }], remove: ['a1'] },
+    ]);
+    // A group that nobody leads may not be there yet.
+    expect(planMetadata({ ...input(nodes, [done]), groupCount: 2 })).toEqual([]);
+  });
+
+  it('pitfall 17: waits for a node that never said which log it has', () => {
+    const silent = [...replacing, node('a2', { state: 'joining', incarnation: null })];
+    expect(planMetadata(input(silent, [view('root', 'b1', ['a1', 'b1', 'c1'])]))).toEqual([]);
+  });
+
+  it('takes no step while a group is in a change', () => {
+    const busy = view('root', 'b1', ['a1', 'b1', 'c1']);
+    const membership = { ...busy.membership, isSettled: false };
+    expect(planMetadata(input([...replacing, joining], [{ ...busy, membership }]))).toEqual([]);
+  });
+
+  it('moves leaders at once away from where they shall not be (P3)', () => {
+    const nodes = [node('a1', { mayLead: false }), node('b1'), node('c1')];
+    const voters = ['a1', 'b1', 'c1'];
+    const groups = [view('root', 'a1', voters), view('index-0', 'b1', voters)];
+    expect(planMetadata(input(nodes, groups))).toMatchObject([
+      { kind: 'lead', group: 'root', target: 'c1' },
+    ]);
+  });
+
+  it('evens leaders out over zones and nodes, and comes to rest (P3)', () => {
+    const nodes = ['a1', 'a2', 'b1', 'b2', 'c1'].map((nodeId) => node(nodeId));
+    const voters = nodes.map(({ nodeId }) => nodeId);
+    const leaders = fc.array(fc.constantFrom(...voters), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(leaders, (initial) => {
+        let groups = initial.map((leader, n) => view(`index-${n}`, leader, voters));
+        for (let moves = 0; ; moves += 1) {
+          const [step] = planMetadata(input(nodes, groups, true));
+          if (step === undefined) break;
+          expect(moves).toBeLessThan(40);
+          if (step.kind !== 'lead') throw new Error(step.kind);
+          const { group, target } = step;
+          groups = groups.map((each) =>
+            each.group === group ? { ...each, leader: target } : each,
+          );
+        }
+        const counts = voters.map((id) => groups.filter(({ leader }) => leader === id).length);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+        expect(planMetadata(input(nodes, groups, false))).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe('the intent of an operator', () => {
+  const nodes = [node('a1'), node('b1'), node('c1')];
+  const zones = ['a', 'b', 'c'];
+  const all = new Set(['a1', 'b1', 'c1']);
+  const address = (nodeId: string) => ({ nodeId, zone: nodeId.slice(0, 1), host: 'h', port: 2 });
+  const change = (add: string[], remove: string[]) =>
+    ({ kind: 'change', add: add.map(address), remove }) as const;
+  const reasonOf = (run: () => unknown): unknown => {
+    try {
+      run();
+      return null;
+    } catch (error) {
+      return (error as { detail: { reason: unknown } }).detail.reason;
+    }
+  };
+
+  it('replaces a dead node, and grows three voters to five at once', () => {
+    const alive = new Set(['b1', 'c1']);
+    expect(planIntent(nodes, change(['a2'], ['a1']), alive, zones).put).toMatchObject([
+      { nodeId: 'a2', state: 'joining', incarnation: null },
+      { nodeId: 'a1', state: 'leaving' },
+    ]);
+    const { lines } = planIntent(nodes, change(['a2', 'b2'], []), all, zones);
+    expect(lines.at(-1)).toBe('3 voters become 5; they tolerate the loss of 2');
+  });
+
+  it('refuses what would lose a quorum, fill one zone, or begin before the last change ended', () => {
+    const refused = (add: string[], remove: string[], alive = all, of = nodes) =>
+      reasonOf(() => planIntent(of, change(add, remove), alive, zones));
+    expect(refused([], ['b1'], new Set(['b1', 'c1']))).toContain('a quorum would be lost');
+    expect(refused(['a2'], ['a1'], new Set(['b1']))).toContain('no majority');
+    expect(refused(['a2'], ['b1'])).toBe('zone a would hold a majority of the voters');
+    expect(refused(['a1'], [])).toContain('a new log needs a new name');
+    expect(refused(['x1'], [])).toBe('there is no zone x');
+    expect(refused([], ['z1'])).toBe('z1 is no metadata node');
+    const busy = [node('a1'), node('b1'), node('c1'), node('a2', { state: 'joining' })];
+    expect(refused(['b2'], [], all, busy)).toBe('a change is in progress: a2 is joining');
+  });
+
+  it('takes back a node that never came, and with it who was to leave', () => {
+    const busy = [
+      ...[node('a1', { state: 'leaving' }), node('b1'), node('c1')],
+      node('a2', { state: 'joining', incarnation: null }),
+    ];
+    expect(planIntent(busy, change([], ['a2']), all, zones)).toMatchObject({
+      put: [{ nodeId: 'a1', state: 'voter' }],
+      remove: ['a2'],
+    });
+  });
+
+  it('leaves somebody to lead', () => {
+    const lead = { kind: 'lead', nodeId: null, zone: 'a', mayLead: false } as const;
+    expect(planIntent(nodes, lead, all, zones).put).toMatchObject([{ nodeId: 'a1' }]);
+    const last = nodes.map((each) => ({ ...each, mayLead: each.nodeId === 'a1' }));
+    expect(reasonOf(() => planIntent(last, lead, all, zones))).toContain('may lead');
+  });
+});
