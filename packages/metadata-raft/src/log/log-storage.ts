@@ -61,7 +61,10 @@ export interface LogStorage {
    * damaged one goes as soon as every group is compacted.
    */
   verify(pace: (bytes: number) => Promise<void>): Promise<boolean>;
-  /** Reads terms and votes against their checksums; false when a copy was damaged and is whole again. Not during a write. */
+  /**
+   * Reads terms and votes against their checksums; false when a copy was damaged, which is whole
+   * again then. Not during a write.
+   */
   verifyVotes(): Promise<boolean>;
   /** Groups whose old entries keep the most space from being freed. */
   groupsToCompact(): readonly string[];
