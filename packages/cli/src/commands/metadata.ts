@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { StoreError } from '@azimuth/common';
 import type { MetadataIntent, MetadataNodeAddress, MetadataStatus } from '@azimuth/proto';
 
