@@ -142,7 +142,8 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
 
   /** Digests at indexes that other replicas have, too; the last one is of the state as it is. */
   get digests(): readonly StateMark[] {
-    return [...this.#digests, { index: this.#lastApplied, hash: this.#hash() }];
+    // While a write is on its way the digest is ahead of what is applied.
+    return [...this.#digests, { index: this.#visibleIndex, hash: this.#hash() }];
   }
 
   /** One write for the entries from `first` on, up to where a census has to look at the store. */
