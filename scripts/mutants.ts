@@ -72,7 +72,8 @@ function run(
     timeout: TIMEOUT_MS,
     maxBuffer: 256 * 1024 * 1024,
   });
-  return { isFailed: status !== 0, text: `${stdout}${stderr}` };
+  // A suite that does not end in time has noticed nothing.
+  return { isFailed: status !== 0 && status !== null, text: `${stdout}${stderr}` };
 }
 
 /** The test, the seed or the schedule that failed. */

@@ -175,8 +175,8 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a proposal is answered by another entry at its index',
     file: 'packages/metadata-raft/src/driver/pending-proposals.ts',
-    find: 'if (waiting.term === entry.term) waiting.resolve(result);',
-    replace: 'if (waiting.term > 0) waiting.resolve(result);',
+    find: '    if (waiting.term !== entry.term) {',
+    replace: '    if (waiting.term < 0) {',
     by: [unit('metadata-raft/test/driver'), SIMULATION],
   },
   {
@@ -189,8 +189,8 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
   {
     name: 'apply reads the clock of the replica (pitfall 27)',
     file: 'packages/metadata-raft/src/state-machine/group-state-machine.ts',
-    find: 'this.#nowMs = Math.max(this.#nowMs, entryMs);',
-    replace: 'this.#nowMs = Math.max(this.#nowMs, entryMs, Date.now());',
+    find: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0);',
+    replace: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0, Date.now());',
     by: [unit('metadata-raft/test/state-machine'), SIMULATION],
   },
 ];

@@ -94,6 +94,15 @@ describe('replication', () => {
     node.advance();
   });
 
+  it('commits no further than what the leader sent, although the log is longer (paper, figure 2)', () => {
+    const entries = [1, 1, 1].map((term, at) => ({ term, index: at + 1, data: data('old') }));
+    const follower = loneNode(entries);
+    const empty = { type: 'AppendEntries', from: 'n2', to: 'n1', entries: [] } as const;
+    follower.node.step({ ...empty, term: 2, prevLogIndex: 1, prevLogTerm: 1, leaderCommit: 3 });
+    follower.persist();
+    expect(follower.node.status().commitIndex).toBe(1);
+  });
+
   it('never truncates what is committed, however messages are reordered (pitfall 11)', () => {
     const node = loneNode([]);
     node.node.step(append({ entries: [entry(1, 3), entry(2, 3)], leaderCommit: 2 }));
