@@ -23,6 +23,7 @@ import type { PlacedRule } from '../dev/link-rule';
 
 const PROTECTED_TIMEOUT_MS = 180_000;
 const STATUS_PAUSE_MS = 500;
+const LEADER_TIMEOUT_MS = 15_000;
 const FAULTS_NOTICED_MS = 300;
 
 export interface ClusterUnderTestOptions {
@@ -104,12 +105,19 @@ export class ClusterUnderTest {
     return required(nodes[this.#options.random.below(nodes.length)], role).node;
   }
 
-  /** Where the leader of the root group is. */
+  /** Where the leader of the root group is; on a busy machine it may just be changing. */
   async leadingNode(): Promise<string> {
-    const status = await collectStatus(this.#options.access);
-    const leader = status.raftGroups.find(({ group }) => group === 'root')?.leader ?? null;
-    if (leader === null) throw new StoreError('UNAVAILABLE', { reason: 'no root leader' });
-    return leader;
+    const { clock, access } = this.#options;
+    const deadlineMs = clock.monotonicMs() + LEADER_TIMEOUT_MS;
+    for (;;) {
+      const status = await collectStatus(access);
+      const leader = status.raftGroups.find(({ group }) => group === 'root')?.leader ?? null;
+      if (leader !== null) return leader;
+      if (clock.monotonicMs() > deadlineMs) {
+        throw new StoreError('UNAVAILABLE', { reason: 'no root leader' });
+      }
+      await clock.sleep(STATUS_PAUSE_MS);
+    }
   }
 
   async leadingZone(): Promise<string> {
