@@ -9,8 +9,8 @@ import type { ClusterAccess } from '../cluster-access';
 import { ClusterUnderTest } from '../game-day/cluster-under-test';
 import { hasPassed, renderMarkdown, renderTimeline } from '../game-day/report';
 import type { GameDayReport } from '../game-day/report';
-import { runScenario } from '../game-day/run-scenario';
-import type { ScenarioResult } from '../game-day/run-scenario';
+import { brokenOffResult, runScenario } from '../game-day/run-scenario';
+import type { RunOptions, ScenarioResult } from '../game-day/run-scenario';
 import { S3Session } from '../game-day/s3-session';
 import type { S3Call } from '../game-day/s3-session';
 import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
@@ -69,15 +69,12 @@ async function runGameDay(
   const missing = scenarios.filter(({ name }) => !known.has(name));
   print(`${missing.length} scenarios, seed ${seed}`);
   for (const scenario of missing) {
-    await cluster.waitUntilProtected();
     const bucket = `game-day-${seed}-${results.length}`;
-    const versionedBucket = `${bucket}-versions`;
-    await createBuckets(bucket, versionedBucket, cluster, context);
-    const result = await runScenario(scenario, {
-      ...{ cluster, access, bucket, versionedBucket, clock, random },
+    const result = await runOne(scenario, bucket, {
+      ...{ cluster, access, clock, random },
       clientCount: CLIENTS,
       phaseSeconds: flags.seconds,
-    });
+    }).catch((error: unknown) => brokenOffResult(scenario, error));
     results.push(result);
     printResult(result, context);
     // After each one: a run that is cut off leaves what it has.
@@ -139,6 +136,17 @@ function names(): string {
   return [...SCENARIOS.map(({ name }) => name), ...pairs].join(', ');
 }
 
+async function runOne(
+  scenario: Scenario,
+  bucket: string,
+  options: Omit<RunOptions, 'bucket' | 'versionedBucket'>,
+): Promise<ScenarioResult> {
+  const versionedBucket = `${bucket}-versions`;
+  await options.cluster.waitUntilProtected();
+  await createBuckets(bucket, versionedBucket, options);
+  return runScenario(scenario, { ...options, bucket, versionedBucket });
+}
+
 const ENABLE_VERSIONING =
   '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
   '<Status>Enabled</Status></VersioningConfiguration>';
@@ -146,8 +154,7 @@ const ENABLE_VERSIONING =
 async function createBuckets(
   bucket: string,
   versionedBucket: string,
-  cluster: ClusterUnderTest,
-  { clock }: CliContext,
+  { cluster, clock }: Pick<RunOptions, 'cluster' | 'clock'>,
 ): Promise<void> {
   const { endpoint, name, accessKey, secretKey } = cluster.region();
   const session = new S3Session(

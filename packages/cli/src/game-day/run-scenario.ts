@@ -73,14 +73,17 @@ export async function runScenario(
   );
   const workload = new Workload({ ...options, sessions, history });
   const startMs = clock.monotonicMs();
+  let isHurt = false;
   try {
     workload.start();
     await clock.sleep(phaseSeconds * 1000);
     const faultMs = clock.monotonicMs();
+    isHurt = true;
     await scenario.inject(cluster);
     await clock.sleep(phaseSeconds * 1000);
     const healMs = clock.monotonicMs();
     await scenario.heal(cluster);
+    isHurt = false;
     const healedMs = clock.monotonicMs();
     await clock.sleep(phaseSeconds * 1000);
     await workload.stop();
@@ -120,9 +123,27 @@ export async function runScenario(
       },
     };
   } finally {
+    // The next scenario must not suffer from one that was cut short.
+    if (isHurt) await scenario.heal(cluster).catch(() => undefined);
     await workload.stop();
     for (const session of sessions) session.close();
   }
+}
+
+/** Of a scenario that could not be run to its end, which is a failure. */
+export function brokenOffResult(
+  { name, story, outageMsMax }: Scenario,
+  error: unknown,
+): ScenarioResult {
+  const reason = error instanceof Error ? error.message : String(error);
+  const none = { read: 0, write: 0 };
+  return {
+    ...{ name, story, outageMsMax, seconds: 0, operations: 0, witnessed: 0, keys: 0 },
+    ...{ requests: none, failures: none, failureReasons: {}, outageMs: none },
+    ...{ protectedAfterMs: 0, shardsVerified: 0, undecidedKeys: [] },
+    violations: [`it could not be run to its end: ${reason}`],
+    timeline: { faultAt: 0, healedAt: 0, endAt: 0, failuresAt: [] },
+  };
 }
 
 function endpointOf(cluster: ClusterUnderTest): S3Endpoint {
