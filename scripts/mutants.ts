@@ -120,8 +120,9 @@ function plant(directory: string, { name, file, find, replace }: Mutant): () => 
 function tableOf(results: Readonly<Record<string, Result>>): string {
   const rows = MUTANTS.map(({ name, file }, at) => {
     const result = results[name];
+    const caughtBy = result === undefined ? 'not run' : (result.caughtBy ?? '**none**');
     const found = (result?.firstFailure ?? '').replaceAll('|', '\\|').replaceAll('\\n', ' ');
-    const cells = [at + 1, name, file.replace('packages/', ''), result?.caughtBy ?? '**none**'];
+    const cells = [at + 1, name, file.replace('packages/', ''), caughtBy];
     return `| ${[...cells, found, result?.seconds ?? '', result?.commit ?? ''].join(' | ')} |`;
   });
   const head = '| # | fault | in | caught by | first failure | s | commit |';
