@@ -136,8 +136,8 @@ const control = { region: null } as const;
 
 async function setDelay(isOn: boolean): Promise<void> {
   const zones = [...new Set(storageNodes.map(({ zone }) => zone))];
-  // 1 ms between zones: half of it each way.
-  const rule = { ...HEALTHY_LINK, delayMs: isOn ? 0.5 : 0 };
+  // Each way: timers know no half of it.
+  const rule = { ...HEALTHY_LINK, delayMs: isOn ? 1 : 0 };
   const rules = zones.flatMap((from) =>
     zones.filter((to) => to !== from).map((to) => ({ from, to, rule })),
   );

@@ -58,9 +58,9 @@ export class LinkPipe {
     while (this.#parcels[0] !== undefined && !this.#isBlocked && !to.destroyed) {
       const [parcel] = this.#parcels;
       if (rule().isCut) return;
-      // A timer may be early by a fraction of a millisecond.
+      // Timers count whole milliseconds and may be early by a little of one.
       const waitMs = parcel.dueMs - clock.monotonicMs();
-      if (waitMs > 0.5) {
+      if (waitMs > 0.1) {
         this.#cancelTimer = clock.schedule(waitMs, () => this.deliver());
         return;
       }
