@@ -135,7 +135,7 @@ export const PAIRS: readonly {
   { first: 'clock-step', second: 'power-loss', keepsService: false },
 ];
 
-/** Both at once; both healed at once. */
+/** One right after the other; both healed at once. */
 export function pairOf(first: Scenario, second: Scenario, keepsService: boolean): Scenario {
   return {
     name: `${first.name}+${second.name}`,
@@ -143,7 +143,9 @@ export function pairOf(first: Scenario, second: Scenario, keepsService: boolean)
     outageMsMax: keepsService ? first.outageMsMax : null,
     needs: [...new Set([...first.needs, ...second.needs])],
     async inject(cluster) {
-      await Promise.all([first.inject(cluster), second.inject(cluster)]);
+      // In this order: the second may take away the leader that the first one looks for.
+      await first.inject(cluster);
+      await second.inject(cluster);
     },
     async heal(cluster) {
       await first.heal(cluster);
