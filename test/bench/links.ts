@@ -10,9 +10,9 @@ import { HEALTHY_LINK } from '../../packages/cli/src/dev/link-rule';
 import { BenchClient } from './s3-client';
 
 /**
- * What slow nodes and slow links cost, each measured against the healthy cluster in turns (A B B A):
- * GET with a storage node whose disk takes 200 ms longer, GET with one that is stopped, PUT with
- * 1 ms between zones. For a cluster that `azimuth dev --links --faults` runs in `--data`.
+ * What slow nodes and slow links cost, each measured against the healthy cluster in turns (A B B
+ * A): GET with a storage node whose disk takes 200 ms longer, GET with one that is stopped, PUT
+ * with 1 ms between zones. For a cluster that `azimuth dev --links --faults` runs in `--data`.
  */
 const { values: flags } = parseArgs({
   options: {

@@ -7,7 +7,7 @@ import type { Random } from '@azimuth/common';
 import { DEFAULT_RAFT_CONFIG } from '../../packages/metadata-raft/src/core/config';
 import { createMetadataDriver } from '../../packages/metadata-raft/src/driver/metadata-driver';
 import type { MetadataDriver } from '../../packages/metadata-raft/src/driver/metadata-driver';
-import { openFileLogDisk } from '../../packages/metadata-raft/src/log/file-log-disk';
+import { openFileLogDisk } from '../../packages/metadata-raft/src/disk/file-log-disk';
 import { FindingsLog } from '../../packages/metadata-raft/src/server/findings-log';
 import { GroupEndpoint } from '../../packages/metadata-raft/src/server/group-endpoint';
 import {

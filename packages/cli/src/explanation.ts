@@ -68,8 +68,8 @@ export interface VersionsExplanation {
 }
 
 /**
- * What a bucket survives, with bounded work: `sample` says how much was looked at, and `survives` is
- * said of it. `atLeast` is what everything in the cluster survives, so it holds for the versions
+ * What a bucket survives, with bounded work: `sample` says how much was looked at, and `survives`
+ * is said of it. `atLeast` is what everything in the cluster survives, so it holds for the versions
  * that were not looked at too; null when that is not known.
  */
 export interface BucketExplanation extends LossStatement {

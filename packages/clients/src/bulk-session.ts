@@ -23,8 +23,8 @@ export interface HeldSession extends BulkSessionKey {
 }
 
 /**
- * What the clock of the node says now. Ours may be an hour off: a node whose clock is wrong must not
- * look broken to everybody else.
+ * What the clock of the node says now. Ours may be an hour off: a node whose clock is wrong must
+ * not look broken to everybody else.
  */
 export function nodeTimeMs({ issuedMs, receivedMs }: HeldSession, monotonicMs: number): number {
   return Math.floor(issuedMs + monotonicMs - receivedMs);

@@ -28,7 +28,7 @@ import type { TlsMaterial } from '@azimuth/rpc';
 import type { LeaderTable } from './leader-table';
 import type { CallOptions, MetadataClient } from './metadata-client';
 import { SessionTable } from './session-table';
-import type { NodeAddress } from './session-table';
+import type { MetadataSession, NodeAddress } from './session-table';
 
 const TIMEOUT_MS = 10_000;
 /** A leader that says nothing for this long may be dead: another node is asked. */
@@ -79,12 +79,6 @@ export interface MetadataAdministration extends WatchingMetadataClient {
 }
 
 export type MembersRequest = Omit<Extract<SessionRequest, { kind: 'members' }>, 'kind'>;
-
-/** Sends one request body to one node; {@link SessionClient} but for tests. */
-export interface MetadataSession {
-  call(body: Buffer, timeoutMs: number): Promise<Buffer>;
-  close(): void;
-}
 
 /** The metadata client over one session to each metadata node. */
 export function createMetadataClient(options: MetadataClientOptions): MetadataAdministration {

@@ -2,10 +2,15 @@ import type { Clock } from '@azimuth/common';
 import type { MetadataNodeEntry } from '@azimuth/proto';
 
 import { LeaderTable } from './leader-table';
-import type { MetadataSession } from './session-metadata-client';
 
 /** Requests in flight to a node that left may still be answered for this long. */
 const RETIRED_MS = 30_000;
+
+/** Sends one request body to one node; `SessionClient` but for tests. */
+export interface MetadataSession {
+  call(body: Buffer, timeoutMs: number): Promise<Buffer>;
+  close(): void;
+}
 
 /** Where a metadata node is. */
 export interface NodeAddress {

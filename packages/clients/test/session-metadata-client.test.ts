@@ -4,7 +4,7 @@ import { decodeRecord, encodeRecord } from '@azimuth/proto';
 import type { SessionRequest, SessionResponse } from '@azimuth/proto';
 
 import { SessionMetadataClient } from '../src/session-metadata-client';
-import type { MetadataSession } from '../src/session-metadata-client';
+import type { MetadataSession } from '../src/session-table';
 
 type Answer = SessionResponse | StoreError;
 type Propose = Extract<SessionRequest, { kind: 'propose' }>;

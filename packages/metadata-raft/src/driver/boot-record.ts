@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { StoreError } from '@azimuth/common';
 
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 
 const BOOT_FILE_NAME = 'boot-id';
 const BOOT_ID_BYTES_MAX = 64;

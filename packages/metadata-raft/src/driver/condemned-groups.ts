@@ -1,4 +1,4 @@
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 
 const PREFIX = 'condemned-';
 

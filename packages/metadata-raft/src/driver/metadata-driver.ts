@@ -8,7 +8,7 @@ import { staticConfiguration } from '../core/membership';
 import type { ConfigurationRecord, Message, NodeId } from '../core/message';
 import { RaftNode } from '../core/raft-node';
 import type { SnapshotMark } from '../core/ready';
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import type { GroupLog, GroupWrite, LogStorage } from '../log/log-storage';
 import { Wal } from '../log/wal';
 import type { WalOpening, WalOptions } from '../log/wal';

@@ -3,7 +3,7 @@ import { crc32c } from '@node-rs/crc32';
 
 import type { ConfigurationRecord, LogIndex, Term } from '../core/message';
 import type { SnapshotMark } from '../core/ready';
-import type { LogDisk, LogFile } from '../log/log-disk';
+import type { LogDisk, LogFile } from '../disk/log-disk';
 
 /** The configuration is null in a file that is older than changes of membership. */
 export interface StoredSnapshot extends Omit<SnapshotMark, 'configuration'> {
@@ -21,9 +21,9 @@ const CHUNK_BYTES_MAX = 1024 * 1024;
 /**
  * Snapshot files: `snapshot-<group>-<index>`. Little-endian: magic(8) · last included index u64 ·
  * last included term u64 · length of the configuration u32 · CRC32C of the header u32, the
- * configuration in JSON and its CRC32C u32 (nothing when the length is 0), then chunks of length u32
- * · CRC32C u32 · bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before, ends
- * the file.
+ * configuration in JSON and its CRC32C u32 (nothing when the length is 0), then chunks of length
+ * u32 · CRC32C u32 · bytes; a chunk of length 0, whose CRC covers the CRCs of all chunks before,
+ * ends the file.
  */
 export class SnapshotStore {
   readonly #disk: LogDisk;

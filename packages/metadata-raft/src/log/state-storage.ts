@@ -3,7 +3,7 @@ import { crc32c } from '@node-rs/crc32';
 
 import type { ConfigurationRecord, LogIndex, NodeId, Term } from '../core/message';
 
-import type { LogDisk, LogFile } from './log-disk';
+import type { LogDisk, LogFile } from '../disk/log-disk';
 
 /** What the state file keeps of one group. */
 export interface GroupState {

@@ -1,6 +1,6 @@
 import type { LogIndex } from '../core/message';
 
-import type { LogDisk } from './log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import type { NodeState } from './state-storage';
 import type { FoundRecord, WalSegment } from './wal-segment';
 import {

@@ -3,7 +3,7 @@ import { crc32c } from '@node-rs/crc32';
 
 import type { LogIndex, Term } from '../core/message';
 
-import type { LogFile } from './log-disk';
+import type { LogFile } from '../disk/log-disk';
 
 /** `wal-<epoch>-<number>`, both decimal with leading zeros. */
 export function segmentName(epoch: number, number: number): string {

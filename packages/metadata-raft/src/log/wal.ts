@@ -5,7 +5,7 @@ import type { HardState } from '../core/ready';
 
 import type { LogSlot } from './group-index';
 import { GroupIndex, readEntry } from './group-index';
-import type { LogDisk } from './log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import type { GroupLog, GroupWrite, LogStorage } from './log-storage';
 import type { GroupState, NodeState } from './state-storage';
 import { StateStorage, STATE_FILE_NAME } from './state-storage';

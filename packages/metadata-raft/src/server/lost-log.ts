@@ -2,7 +2,7 @@ import { StoreError } from '@azimuth/common';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
 import type { MetadataStatus, SessionRequest, SessionResponse } from '@azimuth/proto';
 
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import { STATE_FILE_NAME } from '../log/state-storage';
 
 /** What an empty directory means, by the settings. */

@@ -9,10 +9,10 @@ import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rp
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { MetadataDriver } from '../driver/metadata-driver';
-import { faultyLogDisk } from '../log/faulty-log-disk';
+import { faultyLogDisk } from '../disk/faulty-log-disk';
 import type { Finding } from '../driver/state-machine';
-import { openFileLogDisk } from '../log/file-log-disk';
-import type { LogDisk } from '../log/log-disk';
+import { openFileLogDisk } from '../disk/file-log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import { GroupStateMachine } from '../state-machine/group-state-machine';
 import type { CommandSet, CommandSetFactory } from '../state-machine/group-state-machine';
 import { IndexCommandSet } from '../state-machine/index-commands';

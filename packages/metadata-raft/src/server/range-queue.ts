@@ -4,9 +4,9 @@ import { required } from '@azimuth/common';
 const RUNNING_MAX = 4;
 
 /**
- * Lists wait here for their turn, first come first served. Without it a hundred pages that were asked
- * for at once are read at once: their memory adds up, and the event loop comes to ticks and heartbeats
- * only after all of them. How many wait is bounded by the requests in flight.
+ * Lists wait here for their turn, first come first served. Without it a hundred pages that were
+ * asked for at once are read at once: their memory adds up, and the event loop comes to ticks and
+ * heartbeats only after all of them. How many wait is bounded by the requests in flight.
  */
 export class RangeQueue {
   readonly #waiting: (() => void)[] = [];

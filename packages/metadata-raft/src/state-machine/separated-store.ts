@@ -1,6 +1,6 @@
 import { hasCode, StoreError } from '@azimuth/common';
 
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 import type {
   FrozenView,
   KeyRange,

@@ -14,8 +14,8 @@ import { decodeReference, encodeReference, REFERENCE_BYTES } from './value-files
 
 /**
  * A snapshot is a header, then records [key length u32][value length u32][key][value], then a
- * trailer [FFFFFFFF][record count u32][checksum u32]. Values keep the checksum they are stored with,
- * and both sides verify it. Chunks cut this stream anywhere.
+ * trailer [FFFFFFFF][record count u32][checksum u32]. Values keep the checksum they are stored
+ * with, and both sides verify it. Chunks cut this stream anywhere.
  *
  * On the disk where it was made, a value that lies in a value file is a reference to it, and the
  * greatest bit of its length is set; the length is that of the value. The checksum of the trailer

@@ -1,7 +1,7 @@
 import { assert, required, StoreError } from '@azimuth/common';
 import { crc32c } from '@node-rs/crc32';
 
-import type { LogDisk, LogFile } from '../log/log-disk';
+import type { LogDisk, LogFile } from '../disk/log-disk';
 import type { ValueReference } from './key-value-store';
 
 const MAGIC = Buffer.from('AZVALUE1');

@@ -1,12 +1,13 @@
 import { crc32c } from '@node-rs/crc32';
 
-import type { LogDisk } from '../log/log-disk';
+import type { LogDisk } from '../disk/log-disk';
 
 const MAGIC = Buffer.from('AZHOLD01');
 
 /**
- * Which value files the snapshots on this disk refer to: `hold-<index>`, durable before the snapshot
- * up to `index` is. Little-endian: magic(8) · count u32 · file numbers u32 · CRC32C of all before.
+ * Which value files the snapshots on this disk refer to: `hold-<index>`, durable before the
+ * snapshot up to `index` is. Little-endian: magic(8) · count u32 · file numbers u32 · CRC32C of all
+ * before.
  */
 export class ValueHolds {
   readonly #disk: LogDisk;

@@ -8,7 +8,7 @@ import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
 import { createMetadataDriver } from '../../src/driver/metadata-driver';
 import type { MetadataDriver, MetadataDriverOptions } from '../../src/driver/metadata-driver';
 import type { Finding, RaftGroup } from '../../src/driver/state-machine';
-import { openFileLogDisk } from '../../src/log/file-log-disk';
+import { openFileLogDisk } from '../../src/disk/file-log-disk';
 import { MemoryTransportHub } from '../../src/transport/memory-transport';
 import { encodeCommand, RegisterMachine } from './register-machine';
 

@@ -1,6 +1,6 @@
 import { StoreError } from '@azimuth/common';
 
-import type { LogDisk, LogFile } from '../../src/log/log-disk';
+import type { LogDisk, LogFile } from '../../src/disk/log-disk';
 
 /** Files in memory that can be copied, damaged and made to fail. */
 export class RamDisk implements LogDisk {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { seededRandom } from '@azimuth/common';
 import { SimFileDisk, VirtualClock } from '@azimuth/testkit';
 
-import { openFileLogDisk } from '../../src/log/file-log-disk';
-import type { LogDisk } from '../../src/log/log-disk';
+import { openFileLogDisk } from '../../src/disk/file-log-disk';
+import type { LogDisk } from '../../src/disk/log-disk';
 import type { LogStorage } from '../../src/log/log-storage';
 import { MemoryLogStorage } from '../../src/log/memory-log';
 import { Wal } from '../../src/log/wal';

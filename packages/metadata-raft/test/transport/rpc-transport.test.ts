@@ -13,7 +13,7 @@ import type { Role, RpcServer, TlsMaterial } from '@azimuth/rpc';
 import { createMetadataDriver } from '../../src/driver/metadata-driver';
 import type { MetadataDriver } from '../../src/driver/metadata-driver';
 import type { RaftGroup } from '../../src/driver/state-machine';
-import { openFileLogDisk } from '../../src/log/file-log-disk';
+import { openFileLogDisk } from '../../src/disk/file-log-disk';
 import { createRpcTransport } from '../../src/transport/rpc-transport';
 import { encodeCommand, RegisterMachine } from '../driver/register-machine';
 

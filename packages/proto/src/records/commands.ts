@@ -216,7 +216,8 @@ export interface RootCommands {
   >;
   /**
    * A metadata node started over the log `incarnation`. Errors: NOT_FOUND for a node that nobody
-   * added; ALREADY_EXISTS when it had another log, unless `isRejoining` says that an operator knows.
+   * added; ALREADY_EXISTS when it had another log, unless `isRejoining` says that an operator
+   * knows.
    */
   readonly RegisterMetadataNode: Of<
     MetadataNodeAddress & { readonly incarnation: string; readonly isRejoining: boolean },
