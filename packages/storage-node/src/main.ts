@@ -52,6 +52,8 @@ const storageConfigSchema = z.object({
     .min(1)
     .default(14 * DAY_MS),
   scrubFloorBytesPerSecond: bytes.min(1).default(4 * MIB),
+  /** A scrub reads no faster than this, also when it cannot keep its period then; that is told. */
+  scrubCapBytesPerSecond: bytes.min(1).default(64 * MIB),
   /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
   bootId: z.string().min(1).max(64).nullable().default(null),
   /** What repair may read, receive and write here while no client is busy; a tenth when one is. */
@@ -78,6 +80,7 @@ export async function runStorage(sources: ConfigSources): Promise<Service> {
     scrubPace: {
       periodMs: config.scrubPeriodMs,
       floorBytesPerSecond: config.scrubFloorBytesPerSecond,
+      capBytesPerSecond: config.scrubCapBytesPerSecond,
     },
     repair: {
       bytesPerSecond: config.repairBytesPerSecond,

@@ -70,7 +70,9 @@ export class StorageMetrics {
       labelNames: ['from_zone', 'to_zone', 'purpose'],
       registers,
     });
-    registerDiskGauges(this.registry, disks);
+    const gauge = diskGauge(this.registry, disks);
+    registerDiskGauges(gauge);
+    registerScrubGauges(gauge);
   }
 
   onTraffic(traffic: ShardTraffic): void {
@@ -95,9 +97,11 @@ export class StorageMetrics {
   }
 }
 
+type RegisterGauge = (name: string, help: string, read: (disk: ServedDisk) => number) => void;
+
 /** Gauges are read from the stores when somebody asks, so they are never stale. */
-function registerDiskGauges(registry: Registry, disks: ReadonlyMap<string, ServedDisk>): void {
-  const gauge = (name: string, help: string, read: (disk: ServedDisk) => number): void => {
+function diskGauge(registry: Registry, disks: ReadonlyMap<string, ServedDisk>): RegisterGauge {
+  return (name, help, read) => {
     new Gauge({
       name: `azimuth_storage_${name}`,
       help,
@@ -108,6 +112,9 @@ function registerDiskGauges(registry: Registry, disks: ReadonlyMap<string, Serve
       },
     });
   };
+}
+
+function registerDiskGauges(gauge: RegisterGauge): void {
   gauge(
     'disk_capacity_bytes',
     'Size of the disk, or the part given to the node.',
@@ -130,6 +137,9 @@ function registerDiskGauges(registry: Registry, disks: ReadonlyMap<string, Serve
     'Shards known to be damaged and not yet repaired.',
     ({ store }) => store.statistics().corruptShards,
   );
+}
+
+function registerScrubGauges(gauge: RegisterGauge): void {
   gauge(
     'scrub_tour_bytes',
     'Bytes verified by the scrub tour that is under way.',
@@ -137,13 +147,31 @@ function registerDiskGauges(registry: Registry, disks: ReadonlyMap<string, Serve
   );
   gauge(
     'scrub_tour_size_bytes',
-    'Bytes that the scrub tour had to verify when it began.',
+    'Sizes of the segments that the scrub tour has passed or has still to pass.',
     ({ scrubber }) => scrubber.progress.tourBytes,
   );
   gauge(
     'scrub_last_pass_seconds',
-    'When the last whole scrub tour ended, in Unix time; 0 before the first of this process.',
+    'When the last whole scrub tour ended, in Unix time; 0 before the first.',
     ({ scrubber }) => (scrubber.progress.lastPassMs ?? 0) / 1_000,
+  );
+  gauge(
+    'scrub_tour_share',
+    'How much of the scrub tour is done, from 0 to 1.',
+    ({ scrubber }) => scrubber.progress.share,
+  );
+  gauge(
+    'scrub_tour_end_seconds',
+    'When the scrub tour will have ended at its rate of now, or has ended, in Unix time.',
+    ({ scrubber }) => scrubber.progress.expectedEndMs / 1_000,
+  );
+  gauge('scrub_late', '1 when the scrub tour takes longer than its period, or will.', (disk) =>
+    Number(disk.scrubber.progress.isLate),
+  );
+  gauge(
+    'scrub_skipped_segments',
+    'Segments that the scrub tour could not read.',
+    ({ scrubber }) => scrubber.progress.skippedSegments,
   );
   gauge(
     'scrub_tours_completed',

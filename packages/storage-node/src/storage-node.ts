@@ -14,6 +14,7 @@ import { LevelIndexBackend } from './index/index-backend';
 import { NodeMembership } from './node-membership';
 import type { RepairService, RepairSettings } from './repair/repair-service';
 import { startRepairService } from './repair/repair-service';
+import { ScrubPositionFile } from './scrubber/scrub-position';
 import type { ScrubPace } from './scrubber/scrub-tour';
 import { Scrubber } from './scrubber/scrubber';
 import { BulkSessions } from './server/bulk-sessions';
@@ -171,7 +172,8 @@ async function openDisk(
     ownSegmentAboveBytes: settings.ownSegmentAboveBytes,
     ...(wiring.onIndexDamaged === undefined ? {} : { onIndexDamaged: wiring.onIndexDamaged }),
   });
-  const scrubber = new Scrubber(store, { pace: settings.scrubPace, clock, logger });
+  const positions = new ScrubPositionFile(disk);
+  const scrubber = new Scrubber(store, { pace: settings.scrubPace, positions, clock, logger });
   logger.info({ diskId: identity.diskId, path, ...store.statistics() }, 'disk opened');
   return { store, scrubber };
 }

@@ -50,7 +50,7 @@ async function start(changes: Partial<StorageNodeSettings> = {}): Promise<Storag
     segmentBytesMax: 16 * MIB,
     ownSegmentAboveBytes: MIB,
     inFlightBytesMax: 64 * MIB,
-    scrubPace: { periodMs: 3_600_000, floorBytesPerSecond: MIB },
+    scrubPace: { periodMs: 3_600_000, floorBytesPerSecond: MIB, capBytesPerSecond: 64 * MIB },
     repair: {
       bytesPerSecond: 1e12,
       operationsPerSecond: 1e6,

@@ -1,11 +1,10 @@
-import { crc32c } from '@node-rs/crc32';
-
 import type { Random } from '@azimuth/common';
 import { StoreError } from '@azimuth/common';
 import type { DiskId } from '@azimuth/placement';
 
 import type { Disk } from './disk';
 import { isSystemError, readWhole } from './disk';
+import { checksumOf, draftOf, encodeSealed, replaceFile } from './replace-file';
 
 /** Who a disk is. Written once, when the disk is formatted; a reformatted disk is another disk. */
 export interface DiskIdentity {
@@ -19,10 +18,9 @@ export type DiskOwner = Omit<DiskIdentity, 'diskId'>;
 
 export const DISK_FORMAT_VERSION = 1;
 const IDENTITY_PATH = 'disk.json';
-const IDENTITY_DRAFT_PATH = 'disk.json.draft';
 const IDENTITY_BYTES_MAX = 4096;
 /** What an empty file system may hold, or a format that was cut off: nothing that was ever stored. */
-const IGNORED_NAMES = new Set([IDENTITY_DRAFT_PATH, 'lost+found']);
+const IGNORED_NAMES = new Set([draftOf(IDENTITY_PATH), 'lost+found']);
 
 /**
  * Reads the disk's identity, or formats a disk that is empty. A disk that holds anything but has no
@@ -63,12 +61,6 @@ async function readIdentity(disk: Disk): Promise<DiskIdentity | null> {
   return decodeIdentity(bytes);
 }
 
-function encodeIdentity(identity: DiskIdentity): Buffer {
-  const fields = { formatVersion: DISK_FORMAT_VERSION, ...identity };
-  const checksum = crc32c(JSON.stringify(fields)).toString(16).padStart(8, '0');
-  return Buffer.from(`${JSON.stringify({ ...fields, checksum })}\n`);
-}
-
 function decodeIdentity(bytes: Buffer): DiskIdentity {
   let parsed: Partial<Record<string, unknown>>;
   try {
@@ -77,8 +69,7 @@ function decodeIdentity(bytes: Buffer): DiskIdentity {
     throw new StoreError('STATE_CORRUPT', { reason: 'disk.json is not JSON' }, error);
   }
   const { checksum, ...fields } = parsed;
-  const expected = crc32c(JSON.stringify(fields)).toString(16).padStart(8, '0');
-  if (checksum !== expected) {
+  if (checksum !== checksumOf(fields)) {
     throw new StoreError('STATE_CORRUPT', { reason: 'disk.json does not match its checksum' });
   }
   if (fields['formatVersion'] !== DISK_FORMAT_VERSION) {
@@ -98,20 +89,9 @@ function decodeIdentity(bytes: Buffer): DiskIdentity {
 async function format(disk: Disk, owner: DiskOwner, random: Random): Promise<DiskIdentity> {
   const { clusterId, zone, nodeId } = owner;
   const identity = { diskId: random.bytes(16).toString('hex'), clusterId, zone, nodeId };
-  await disk.unlink(IDENTITY_DRAFT_PATH).catch((error: unknown) => {
-    if (!isSystemError(error, 'ENOENT')) throw error;
-  });
-  const file = await disk.open(IDENTITY_DRAFT_PATH, 'create');
-  try {
-    await file.write([encodeIdentity(identity)], 0);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  // The new name appears only with its bytes behind it, and is durable with the directory's own name:
-  // ext4 and XFS both may otherwise keep an empty file, or none, after a power cut.
-  await disk.rename(IDENTITY_DRAFT_PATH, IDENTITY_PATH);
-  await disk.syncDirectory('');
+  const fields = { formatVersion: DISK_FORMAT_VERSION, ...identity };
+  await replaceFile(disk, IDENTITY_PATH, encodeSealed(fields));
+  // The name of the disk's own directory must last as well.
   await disk.syncParent();
   return identity;
 }

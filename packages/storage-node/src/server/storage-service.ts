@@ -129,12 +129,17 @@ function storageHandlers(options: StorageServiceOptions): UntypedServiceImplemen
 }
 
 function diskStatistics({ store, scrubber }: ServedDisk): Record<string, unknown> {
-  const { scrubbedBytes, tourStartedMs } = scrubber.progress;
+  const progress = scrubber.progress;
   return {
     diskId: store.diskId,
     ...store.statistics(),
-    scrubbedBytes,
-    scrubTourStartedMs: Math.floor(tourStartedMs),
+    scrubbedBytes: progress.scrubbedBytes,
+    scrubTourStartedMs: Math.floor(progress.tourStartedMs),
+    scrubTourBytes: progress.tourBytes,
+    scrubShare: progress.share,
+    scrubExpectedEndMs: Math.floor(progress.expectedEndMs),
+    scrubLastPassMs: Math.floor(progress.lastPassMs ?? 0),
+    isScrubLate: progress.isLate,
   };
 }
 

@@ -58,7 +58,7 @@ async function start(bulkMode: BulkMode): Promise<void> {
       ...{ bulkMode, diskPaths: [join(root, nodeId)], lowSpaceBytes: 0 },
       ...{ diskCapacityBytes: 64 * MIB, segmentBytesMax: MIB, ownSegmentAboveBytes: MIB },
       inFlightBytesMax: 16 * MIB,
-      scrubPace: { periodMs: 3_600_000, floorBytesPerSecond: MIB },
+      scrubPace: { periodMs: 3_600_000, floorBytesPerSecond: MIB, capBytesPerSecond: 64 * MIB },
       repair: {
         ...{ bytesPerSecond: 1e12, operationsPerSecond: 1e6, arenaBytes: 16 * MIB },
         crossCheckEveryBytes: 32 * MIB,

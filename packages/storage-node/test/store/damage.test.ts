@@ -2,6 +2,7 @@ import { seededRandom, silentLogger, StoreError, systemClock } from '@azimuth/co
 import { makeShard, naughty, putShard, readShard } from '@azimuth/testkit';
 import type { ShardFixture } from '@azimuth/testkit';
 
+import { ScrubPositionFile } from '../../src/scrubber/scrub-position';
 import { Scrubber } from '../../src/scrubber/scrubber';
 import type { Finding } from '../../src/scrubber/findings';
 import type { SegmentStore } from '../../src/store/segment-store';
@@ -23,8 +24,10 @@ function namesOf(findings: readonly Finding[]): string[] {
 }
 
 async function scrub(store: SegmentStore): Promise<void> {
-  const pace = { periodMs: 1, floorBytesPerSecond: 2 ** 40 };
-  await new Scrubber(store, { pace, clock: systemClock, logger: silentLogger }).runTour();
+  const pace = { periodMs: 1, floorBytesPerSecond: 2 ** 40, capBytesPerSecond: 2 ** 40 };
+  const positions = new ScrubPositionFile(simMachine(1).disk);
+  const shared = { clock: systemClock, logger: silentLogger };
+  await new Scrubber(store, { pace, positions, ...shared }).runTour();
 }
 
 /** Two shards that share a segment, the second one at the offset returned. */

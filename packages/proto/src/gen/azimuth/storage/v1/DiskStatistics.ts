@@ -11,6 +11,11 @@ export interface DiskStatistics {
   'corruptShards'?: (number | string | Long);
   'scrubbedBytes'?: (number | string | Long);
   'scrubTourStartedMs'?: (number | string | Long);
+  'scrubTourBytes'?: (number | string | Long);
+  'scrubShare'?: (number | string);
+  'scrubExpectedEndMs'?: (number | string | Long);
+  'scrubLastPassMs'?: (number | string | Long);
+  'isScrubLate'?: (boolean);
 }
 
 export interface DiskStatistics__Output {
@@ -22,4 +27,9 @@ export interface DiskStatistics__Output {
   'corruptShards': (number);
   'scrubbedBytes': (number);
   'scrubTourStartedMs': (number);
+  'scrubTourBytes': (number);
+  'scrubShare': (number);
+  'scrubExpectedEndMs': (number);
+  'scrubLastPassMs': (number);
+  'isScrubLate': (boolean);
 }
