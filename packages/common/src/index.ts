@@ -21,3 +21,4 @@ export { hasCode, isStoreErrorCode, STORE_ERROR_CODES, StoreError } from './stor
 export type { ErrorDetail, StoreErrorCode } from './store-error';
 export { NODE_CONFIG_SHAPE, portSchema } from './node-config';
 export type { BulkMode, MetadataPeer, Service } from './node-config';
+export { UnsettledStarts } from './unsettled-starts';

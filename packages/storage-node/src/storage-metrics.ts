@@ -18,6 +18,7 @@ export class StorageMetrics {
   readonly #scrubbedBytes: Counter;
   readonly #compactedBytes: Counter;
   readonly #zoneBytes: Counter;
+  readonly #discardedIndexes: Counter;
 
   constructor(disks: ReadonlyMap<string, ServedDisk>) {
     collectDefaultMetrics({ register: this.registry });
@@ -70,6 +71,12 @@ export class StorageMetrics {
       labelNames: ['from_zone', 'to_zone', 'purpose'],
       registers,
     });
+    this.#discardedIndexes = new Counter({
+      name: 'azimuth_storage_discarded_indexes_total',
+      help: 'Shard indexes discarded because starts before had ended without a word.',
+      labelNames: ['disk'],
+      registers,
+    });
     const gauge = diskGauge(this.registry, disks);
     registerDiskGauges(gauge);
     registerScrubGauges(gauge);
@@ -85,6 +92,10 @@ export class StorageMetrics {
 
   onRepairTraffic({ fromZone, toZone, purpose, bytes }: RepairTraffic): void {
     this.#zoneBytes.inc({ from_zone: fromZone, to_zone: toZone, purpose }, bytes);
+  }
+
+  onIndexDiscarded(disk: string): void {
+    this.#discardedIndexes.inc({ disk });
   }
 
   observerOf(disk: string): StoreObserver {

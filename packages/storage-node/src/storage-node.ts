@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { MetadataClient } from '@azimuth/clients';
 import type { BulkMode, Clock, FaultSource, Logger, Random, Service } from '@azimuth/common';
-import { startAdminServer } from '@azimuth/common';
+import { startAdminServer, UnsettledStarts } from '@azimuth/common';
 import type { RpcServer, TlsMaterial } from '@azimuth/rpc';
 import { startRpcServer } from '@azimuth/rpc';
 
@@ -22,7 +22,8 @@ import type { ShardServer } from './server/shard-server';
 import { startShardServer } from './server/shard-server';
 import { storageRegistration } from './server/storage-service';
 import { StorageMetrics } from './storage-metrics';
-import { SegmentStore } from './store/segment-store';
+import { openStoreOf } from './store/open-store';
+import type { SegmentStore, SegmentStoreOptions } from './store/segment-store';
 
 export interface StorageNodeSettings {
   readonly clusterId: string;
@@ -68,6 +69,7 @@ export interface StorageNode extends Service {
 interface RunningDisk {
   readonly store: SegmentStore;
   readonly scrubber: Scrubber;
+  readonly starts: UnsettledStarts;
 }
 
 const MAINTENANCE_INTERVAL_MS = 1000;
@@ -94,7 +96,10 @@ export async function startStorageNode(
     for (const path of settings.diskPaths) {
       const disk = await openDisk(path, settings, wiring, metrics);
       disks.set(disk.store.diskId, disk);
-      closers.push(() => disk.store.close());
+      closers.push(async () => {
+        await disk.store.close();
+        disk.starts.settle();
+      });
     }
     const stores = new Map([...disks].map(([diskId, { store }]) => [diskId, store]));
     const sessions = new BulkSessions(incarnation, clock, random);
@@ -155,7 +160,8 @@ async function openDisk(
   const fileDisk = new FileDisk(path);
   const disk = faults === null ? fileDisk : new FaultyDisk(fileDisk, { faults, clock });
   const identity = await openDiskIdentity(disk, settings, random);
-  const store = await SegmentStore.open({
+  const { diskId } = identity;
+  const options: SegmentStoreOptions = {
     disk,
     identity,
     indexBackend: new LevelIndexBackend(join(path, 'index')),
@@ -163,7 +169,7 @@ async function openDisk(
     clock,
     random,
     logger,
-    observer: metrics.observerOf(identity.diskId),
+    observer: metrics.observerOf(diskId),
     space: {
       lowSpaceBytes: settings.lowSpaceBytes,
       capacityBytes: settings.diskCapacityBytes,
@@ -171,11 +177,13 @@ async function openDisk(
     segmentBytesMax: settings.segmentBytesMax,
     ownSegmentAboveBytes: settings.ownSegmentAboveBytes,
     ...(wiring.onIndexDamaged === undefined ? {} : { onIndexDamaged: wiring.onIndexDamaged }),
-  });
+  };
+  const starts = new UnsettledStarts(join(path, 'index.starts'), { clock, logger });
+  const store = await openStoreOf(options, starts, () => metrics.onIndexDiscarded(diskId));
   const positions = new ScrubPositionFile(disk);
   const scrubber = new Scrubber(store, { pace: settings.scrubPace, positions, clock, logger });
-  logger.info({ diskId: identity.diskId, path, ...store.statistics() }, 'disk opened');
-  return { store, scrubber };
+  logger.info({ diskId, path, ...store.statistics() }, 'disk opened');
+  return { store, scrubber, starts };
 }
 
 function serveShards(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { createMetadataClient } from '@azimuth/clients';
 import type { MetadataAdministration } from '@azimuth/clients';
+import { UnsettledStarts } from '@azimuth/common';
 import type { Clock, FaultSource, Logger, MetadataPeer, Random, StoreError } from '@azimuth/common';
 import type { ClusterSettings } from '@azimuth/placement';
 import { metadataService } from '@azimuth/proto';
@@ -16,7 +17,7 @@ import type { LogDisk } from '../disk/log-disk';
 import { GroupStateMachine } from '../state-machine/group-state-machine';
 import type { CommandSet, CommandSetFactory } from '../state-machine/group-state-machine';
 import { IndexCommandSet } from '../state-machine/index-commands';
-import { LevelKeyValueStore } from '../state-machine/level-key-value-store';
+import { condemnStore, LevelKeyValueStore } from '../state-machine/level-key-value-store';
 import { RootCommandSet } from '../state-machine/root-commands';
 import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
@@ -88,6 +89,7 @@ export class MetadataNode {
   readonly #registration: NodeRegistration;
   readonly #options: MetadataNodeOptions;
   readonly #network: Network;
+  readonly #starts: UnsettledStarts;
   #server: RpcServer | null = null;
   #isFatal = false;
   #isClosed = false;
@@ -100,11 +102,13 @@ export class MetadataNode {
       readonly root: Machine<RootCommandSet>;
       readonly indexes: ReadonlyMap<string, Machine<IndexCommandSet>>;
     },
+    starts: UnsettledStarts,
   ) {
     const { clock, random, logger } = options;
     this.#options = options;
     this.#driver = driver;
     this.#network = network;
+    this.#starts = starts;
     const endpoint = <T extends CommandSet>(name: string, machine: Machine<T>): GroupEndpoint<T> =>
       new GroupEndpoint({ name, machine, group: driver.addGroup(name, machine), clock, random });
     this.root = endpoint('root', machines.root);
@@ -129,11 +133,7 @@ export class MetadataNode {
     this.service = new SessionService({
       nodeId: options.nodeId,
       zone: options.zone,
-      root: this.root,
-      indexes: this.indexes,
-      monitor,
-      clock,
-      logger,
+      ...{ root: this.root, indexes: this.indexes, monitor, clock, logger },
       findings: options.findings,
       onIntent: (request) => this.#steward.onIntent(request),
       onCorrupt: (group, error) => this.#rebuild(group, error),
@@ -163,6 +163,19 @@ export class MetadataNode {
   }
 
   static async start(options: MetadataNodeOptions): Promise<MetadataNode> {
+    const starts = new UnsettledStarts(join(options.dataDirectory, 'state.starts'), options);
+    try {
+      if (starts.begin()) condemnStates(options);
+      const node = await MetadataNode.#open(options, starts);
+      starts.settleLater();
+      return node;
+    } catch (error) {
+      starts.settle();
+      throw error;
+    }
+  }
+
+  static async #open(options: MetadataNodeOptions, starts: UnsettledStarts): Promise<MetadataNode> {
     const { clock, random, logger, dataDirectory, settings } = options;
     const root = await openMachine(
       options,
@@ -198,7 +211,7 @@ export class MetadataNode {
       onFatal: (error) => node?.fail(error),
     });
     const network = { book, transport, client };
-    node = new MetadataNode(options, driver, network, { root, indexes });
+    node = new MetadataNode(options, driver, network, { root, indexes }, starts);
     await driver.start();
     node.#server = await startRpcServer({ ...options, port: options.rpcPort }, [
       node.#serviceRegistration(),
@@ -239,6 +252,7 @@ export class MetadataNode {
   fail(error: unknown): void {
     if (this.#isFatal) return;
     this.#isFatal = true;
+    this.#starts.settle();
     this.#options.onFatal(error);
   }
 
@@ -252,6 +266,7 @@ export class MetadataNode {
     await this.#server?.close();
     await this.#driver.close();
     for (const { machine } of this.endpoints()) await machine.close();
+    this.#starts.settle();
   }
 
   #rebuild(group: string, error: StoreError): void {
@@ -319,6 +334,19 @@ function openPeerSessions(options: MetadataNodeOptions): SessionClient[] {
     });
 }
 
+/** Which store it was that ended the process nobody knows; each is made again from this disk. */
+function condemnStates({ dataDirectory, settings, logger }: MetadataNodeOptions): void {
+  logger.error({}, 'starts ended before they settled; all state is discarded');
+  condemnStore(stateDirectory(dataDirectory, 'root'));
+  for (let group = 0; group < settings.indexGroups; group += 1) {
+    condemnStore(stateDirectory(dataDirectory, `index-${group}`));
+  }
+}
+
+function stateDirectory(dataDirectory: string, group: string): string {
+  return join(dataDirectory, 'state', group);
+}
+
 async function openMachine<T extends CommandSet>(
   { dataDirectory, logger, settings, scrubPeriodMs }: MetadataNodeOptions,
   group: string,
@@ -330,7 +358,7 @@ async function openMachine<T extends CommandSet>(
   const share = Math.floor(INDEX_WRITE_BUFFER_BYTES / settings.indexGroups);
   const writeBufferBytes =
     group === 'root' ? WRITE_BUFFER_BYTES_MIN : Math.max(WRITE_BUFFER_BYTES_MIN, share);
-  const directory = join(dataDirectory, 'state', group);
+  const directory = stateDirectory(dataDirectory, group);
   const level = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
   if (group === 'root') return GroupStateMachine.open(level, create, scrubPeriodMs);
   const disk = await openFileLogDisk(join(dataDirectory, 'values', group));

@@ -96,15 +96,21 @@ export class LevelKeyValueStore implements KeyValueStore {
   }
 
   condemn(): void {
-    const descriptor = openSync(join(this.#directory, CONDEMNED_NAME), 'w');
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-    syncDirectory(this.#directory);
+    condemnStore(this.#directory);
   }
 
   close(): Promise<void> {
     return this.#database.close();
   }
+}
+
+/** Marks what is in `directory` as not to be trusted, durably, whether it is open or not. */
+export function condemnStore(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  const descriptor = openSync(join(directory, CONDEMNED_NAME), 'w');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+  syncDirectory(directory);
 }
 
 class LevelRangeReader implements RangeReader {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { ListVersionsResult, VersionPosition } from '@azimuth/proto';
 
-import { LevelKeyValueStore } from '../../src/state-machine/level-key-value-store';
+import { condemnStore, LevelKeyValueStore } from '../../src/state-machine/level-key-value-store';
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import type { KeyValueStore } from '../../src/state-machine/key-value-store';
 import { SeparatedStore } from '../../src/state-machine/separated-store';
@@ -55,6 +55,18 @@ describe('key-value stores', () => {
     expect(pairs.map(([key, value]) => `${key.toString()}=${value.toString()}`)).toEqual(['a=1']);
     await reader.close();
     await store.close();
+  });
+
+  it('begins anew with a store that was condemned before it was opened', async () => {
+    const a = Buffer.from('a');
+    const store = await openLevel();
+    await store.write([{ key: a, value: Buffer.from('1') }]);
+    await store.close();
+    condemnStore(directory);
+    const again = await openLevel();
+    expect(again.get(a)).toBeUndefined();
+    expect(discarded).toEqual(['condemned']);
+    await again.close();
   });
 
   it.each(stores)('%s: V-14: lists versions of two places in turn', async (_, open) => {
