@@ -3,6 +3,8 @@ import { seededRandom } from '@azimuth/common';
 import { backfillGroup } from '../src/tasks/backfill';
 import { collectStrays } from '../src/tasks/collect-strays';
 import { confirmDrainedDisks } from '../src/tasks/leaving-disks';
+import { repairOutbox } from '../src/tasks/repair-outbox';
+import { RetrySchedule } from '../src/retry-schedule';
 import { crashAfter, FakeCluster } from './fake-cluster';
 
 const LARGE = {
@@ -73,6 +75,22 @@ describe('backfill from a disk that is alive', () => {
       expect(cluster.intactSlots(blob, BYTES)).toEqual(ALL);
       if (isDone) break;
     }
+  });
+});
+
+describe('a blob that a write stored while a slot of it was moving', () => {
+  it('is done only when the shard is where the slot went, though it is intact where it was', async () => {
+    const blob = cluster.putBlob(BYTES, 1);
+    cluster.addEntry('repair', blob, [0]);
+    cluster.setGroup(1, MOVE);
+    const context = cluster.context();
+    await repairOutbox(context, new RetrySchedule(context.clock, 0));
+    expect(cluster.outbox).toHaveLength(1);
+    // The move passed it by.
+    cluster.setGroup(1, { slots: group().slots.with(0, 'n0d1'), state: 'active', backfill: null });
+    await repairOutbox(context, new RetrySchedule(context.clock, 0));
+    expect(cluster.outbox).toEqual([]);
+    expect(cluster.intactSlots(blob, BYTES)).toEqual(ALL);
   });
 });
 

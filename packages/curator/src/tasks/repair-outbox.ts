@@ -114,7 +114,7 @@ async function repairEntry(
       group,
       targetsOf(context, group, entry),
     );
-    if (entry.shardIndexes.every((index) => proven.has(index)) && isCurrent(context, group)) {
+    if (entry.shardIndexes.every((index) => proven.has(index)) && isAtRest(context, group, entry)) {
       await acknowledge(context, indexGroup, [entry]);
       retries.forget(entry.id);
       return;
@@ -137,8 +137,12 @@ function targetsOf(
     .filter(({ diskId }) => isDiskWritable(map, diskId));
 }
 
-/** False when a slot moved while its shard was rebuilt on the disk it had before. */
-function isCurrent(context: CuratorContext, group: PlacementGroup): boolean {
+/**
+ * False when a slot moved while its shard was rebuilt on the disk it had before, and while one of
+ * those that the entry lists is moving: the move may have passed the blob by.
+ */
+function isAtRest(context: CuratorContext, group: PlacementGroup, entry: OutboxEntry): boolean {
   const now = context.view.map().groups.get(group.pgId);
-  return now !== undefined && now.slots.every((diskId, slot) => diskId === group.slots[slot]);
+  const isMoving = now?.backfill != null && entry.shardIndexes.includes(now.backfill.slot);
+  return !isMoving && now?.slots.every((diskId, slot) => diskId === group.slots[slot]) === true;
 }

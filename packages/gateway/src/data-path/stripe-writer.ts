@@ -56,6 +56,8 @@ export interface Stripe {
  * W2: once the shards that have not failed cannot reach W1 any more, it fails at once.
  * W3: a shard is not waited for once the leader has marked its node down: a frozen node resets no
  *     connection, and its time-outs are longer than the leader takes to open groups without it.
+ * W4: a shard whose slot has moved meanwhile counts for nothing: readers look for it on another disk.
+ *     One whose slot is moving is named missing, as the move may have passed it by.
  */
 export class StripeWriter {
   readonly blob: BlobRef;
@@ -131,18 +133,20 @@ export class StripeWriter {
   /**
    * Waits until the blob is safe and, for a bounded time, complete.
    *
-   * @returns the shards that are not durable.
+   * @returns the shards that are not durable where readers will look for them.
    * @throws StoreError QUORUM_NOT_REACHED
    */
   async finish(): Promise<readonly number[]> {
     await this.#collectAcks();
+    this.#disownMoved();
     this.#throwFailure();
     this.#stopListening();
     const missing: number[] = [];
+    const movingSlot = this.#groupNow()?.backfill?.slot;
     this.#chosen.group.slots.forEach((_diskId, shardIndex) => {
-      if (this.#acked.has(shardIndex)) return;
-      missing.push(shardIndex);
-      this.#writers.get(shardIndex)?.abort();
+      const isAcked = this.#acked.has(shardIndex);
+      if (!isAcked || shardIndex === movingSlot) missing.push(shardIndex);
+      if (!isAcked) this.#writers.get(shardIndex)?.abort();
     });
     return missing;
   }
@@ -242,6 +246,22 @@ export class StripeWriter {
       if (this.#acked.has(shardIndex) || isDiskReadable(map, diskId)) continue;
       this.#drop(shardIndex, new StoreError('UNAVAILABLE', { diskId, reason: 'its node is down' }));
     }
+  }
+
+  /** W4. */
+  #disownMoved(): void {
+    const { map, group } = this.#chosen;
+    const now = this.#groupNow();
+    for (const [shardIndex, diskId] of group.slots.entries()) {
+      if (now?.slots[shardIndex] !== diskId) this.#acked.delete(shardIndex);
+    }
+    if (this.#failure !== null || isZoneSafe(map, group, this.#acked)) return;
+    const detail = { pgId: group.pgId, reason: 'slots have moved meanwhile' };
+    this.#fail(new StoreError('QUORUM_NOT_REACHED', detail));
+  }
+
+  #groupNow(): PlacementGroup | undefined {
+    return this.#context.view.map().groups.get(this.#chosen.group.pgId);
   }
 
   #checkReachable(cause: unknown): void {

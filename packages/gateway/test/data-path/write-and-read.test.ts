@@ -277,6 +277,33 @@ describe('the acknowledgement rule', () => {
     expect(fixture.dataPath.memoryBytes().writing).toBe(0);
   });
 
+  it('a slot that moves while a body is written counts for nothing: the old disk is not asked', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const { current } = fixture.view;
+    const group = current.groups.get(1)!;
+    fixture.storage.faults.set('b0', { kind: 'slow', delayMs: 100 });
+    fixture.clock.schedule(50, () => {
+      const moved = { ...group, slots: group.slots.with(1, 'b9') };
+      fixture.view.current = { ...current, version: 2, groups: new Map([[1, moved]]) };
+    });
+    // Five shards of 4+2 do not survive a zone.
+    expect(await codeOf(fixture.write(makeBody(8 * STRIPE)))).toBe('QUORUM_NOT_REACHED');
+  });
+
+  it('a shard on a slot that is moving is named, as the move may have passed it by', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const { current } = fixture.view;
+    const group = current.groups.get(1)!;
+    fixture.storage.faults.set('b0', { kind: 'slow', delayMs: 100 });
+    fixture.clock.schedule(50, () => {
+      const backfill = { slot: 1, targetDiskId: 'b9' };
+      const moving = { ...group, state: 'sealed' as const, backfill };
+      fixture.view.current = { ...current, version: 2, groups: new Map([[1, moving]]) };
+    });
+    const written = await fixture.write(makeBody(8 * STRIPE));
+    expect(written.data.missing).toMatchObject([{ shardIndexes: [1] }]);
+  });
+
   it('no group for ten seconds is QUORUM_NOT_REACHED, before the body is read', async () => {
     const fixture = makeFixture();
     const map = makeMap();
