@@ -1,8 +1,11 @@
+import { isDiskWritable } from '@azimuth/placement';
 import type { DiskId, PlacementGroup } from '@azimuth/placement';
 
 import { addressOf } from './blob-shards';
+import { copyShard } from './copy-shard';
 import type { CuratorContext } from './curator-context';
 import type { ListedBlob } from './group-listing';
+import type { Resolution } from './outbox';
 import type { ShardName } from './storage-control';
 
 /** Each is read whole on its node, within one call's time-out. */
@@ -33,6 +36,38 @@ export async function verdictsInPlace(
     names.forEach((name, index) => inPlace.set(shardKey(name), verdicts[index] ?? 'unknown'));
   }
   return inPlace;
+}
+
+/**
+ * Copies shards of referenced blobs from the disk that they were found on to those of their slots,
+ * where they are not: a write that was under way while slots moved left them behind. More than m of
+ * them, and nothing else could make the blob readable again. Returns what is to be proven there.
+ */
+export async function bringHome(
+  context: CuratorContext,
+  group: PlacementGroup,
+  found: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
+  known: {
+    readonly resolved: ReadonlyMap<string, Resolution>;
+    readonly inPlace: ReadonlyMap<string, string>;
+  },
+): Promise<{ readonly blobId: string; readonly shardIndexes: readonly number[] }[]> {
+  const missing: { blobId: string; shardIndexes: number[] }[] = [];
+  for (const { blob, found: shards } of found.page) {
+    const { blobId } = blob;
+    if (known.resolved.get(blobId)?.blob.pgId !== group.pgId) continue;
+    const shardIndexes: number[] = [];
+    for (const { shardIndex } of shards) {
+      const verdict = known.inPlace.get(shardKey({ blobId, shardIndex })) ?? 'unknown';
+      const diskId = group.slots[shardIndex];
+      if (diskId === undefined || !['absent', 'corrupt'].includes(verdict)) continue;
+      shardIndexes.push(shardIndex);
+      if (!isDiskWritable(context.view.map(), diskId)) continue;
+      await copyShard(context, blob, { from: found.diskId, target: { shardIndex, diskId } });
+    }
+    if (shardIndexes.length > 0) missing.push({ blobId, shardIndexes });
+  }
+  return missing;
 }
 
 export function shardKey({ blobId, shardIndex }: ShardName): string {

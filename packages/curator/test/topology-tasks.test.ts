@@ -126,6 +126,19 @@ describe('a disk that is drained', () => {
     ]);
   });
 
+  it('gives back shards that no other disk has: more slots moved during a write than m', async () => {
+    const blob = putLate();
+    drain('n0d0');
+    for (const slot of [1, 2]) cluster.dropShard(blob, slot);
+    await confirmDrainedDisks(cluster.context());
+    expect(confirmed()).toEqual([]);
+    const context = cluster.context();
+    await repairOutbox(context, new RetrySchedule(context.clock, 0));
+    expect(cluster.intactSlots(blob, BYTES)).toContain(0);
+    await confirmDrainedDisks(cluster.context());
+    expect(confirmed()).toHaveLength(1);
+  });
+
   it('is not confirmed while a write may still commit what is on it', async () => {
     putLate({ isReferenced: false });
     drain('n0d0');
@@ -161,6 +174,18 @@ describe('strays', () => {
     await collectStrays(cluster.context(), group());
     expect(cluster.shard('n0d0', blob, 0)).toBeUndefined();
     expect(cluster.intactSlots(blob, BYTES)).toEqual(ALL);
+  });
+
+  it('are copied to the disk of the slot when that has none, and stay until it is proven', async () => {
+    const blob = cluster.putBlob(BYTES, 1);
+    for (const slot of [1, 2]) cluster.dropShard(blob, slot);
+    cluster.setGroup(1, { slots: group().slots.with(0, 'n0d1') });
+    await collectStrays(cluster.context(), group());
+    expect(cluster.intactSlots(blob, BYTES)).toEqual([0, 3, 4, 5]);
+    expect(cluster.shard('n0d0', blob, 0)).toBeDefined();
+    expect(cluster.outbox).toMatchObject([{ kind: 'repair', shardIndexes: [0] }]);
+    await collectStrays(cluster.context(), group());
+    expect(cluster.shard('n0d0', blob, 0)).toBeUndefined();
   });
 
   it('of a blob that nothing references go only when it is old and its slot has none', async () => {

@@ -8,14 +8,16 @@ import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
-import { shardKey, verdictsInPlace } from '../stray-shards';
+import { bringHome, shardKey, verdictsInPlace } from '../stray-shards';
+import { reportMissing } from './census';
 
 /**
  * Deletes what slots left behind on the disks that they moved from: shards that nobody can find,
  * because readers ask the disk of the slot. A shard goes only when a linearizable read says who
  * references the blob and the disk of its slot has just read the same shard and found it intact;
  * or when nothing references the blob, it is too old to be committed, and its slot does not have
- * it either. Disks that are leaving keep theirs: they go as a whole.
+ * it either. A shard that its slot should have and does not is copied there. Disks that are leaving
+ * keep theirs: they go as a whole.
  */
 export async function collectStrays(context: CuratorContext, group: PlacementGroup): Promise<void> {
   const map = context.view.map();
@@ -40,6 +42,8 @@ async function collectPage(
     page.map(({ blob }) => blob.blobId),
   );
   const inPlace = await verdictsInPlace(context, group, page);
+  const missing = await bringHome(context, group, { diskId, page }, { resolved, inPlace });
+  if (missing.length > 0) await reportMissing(context, missing, 'census');
   const strays = page.flatMap(({ blob: { blobId }, found }) => {
     const isDead =
       isUnreferenced(resolved, blobId) &&

@@ -6,7 +6,7 @@ import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
-import { shardKey, verdictsInPlace } from '../stray-shards';
+import { bringHome, shardKey, verdictsInPlace } from '../stray-shards';
 import { reportMissing } from './census';
 
 /**
@@ -38,7 +38,7 @@ async function isProvenEmpty(context: CuratorContext, diskId: DiskId): Promise<b
   let unproven = 0;
   for (const group of context.view.map().groups.values()) {
     for await (const page of listGroup(context, group, [diskId])) {
-      unproven += await countUnproven(context, group, page);
+      unproven += await countUnproven(context, group, { diskId, page });
     }
   }
   if (unproven > 0) context.logger.info({ diskId, unproven }, 'a disk is not drained yet');
@@ -49,7 +49,7 @@ async function isProvenEmpty(context: CuratorContext, diskId: DiskId): Promise<b
 async function countUnproven(
   context: CuratorContext,
   group: PlacementGroup,
-  page: readonly ListedBlob[],
+  { diskId, page }: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
 ): Promise<number> {
   const resolved = await resolveBlobs(
     context,
@@ -63,6 +63,7 @@ async function countUnproven(
   const young = unreferenced.filter(({ blob }) => isYoung(blob.blobId));
   const referenced = page.filter(({ blob }) => !isUnreferenced(resolved, blob.blobId));
   const inPlace = await verdictsInPlace(context, group, referenced);
+  await bringHome(context, group, { diskId, page: referenced }, { resolved, inPlace });
   const missing = referenced.flatMap(({ blob: { blobId }, found }) => {
     const shardIndexes = found
       .map(({ shardIndex }) => shardIndex)
