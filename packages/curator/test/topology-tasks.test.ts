@@ -200,6 +200,9 @@ describe('strays', () => {
     cluster.setDisk('n0d1', 'lost');
     expect(await isThere()).toBe(true);
     cluster.setDisk('n0d1', 'online');
+    cluster.testimony = () => null;
+    expect(await isThere()).toBe(true);
+    cluster.testimony = (_, honest) => honest;
     expect(await isThere()).toBe(false);
   });
 

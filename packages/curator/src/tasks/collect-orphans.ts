@@ -75,7 +75,7 @@ export async function collectOrphans(
 }
 
 /** Those of which a majority of the replicas know that nothing references them, and none says else. */
-async function withWitnesses(
+export async function withWitnesses(
   context: CuratorContext,
   suspected: readonly ListedBlob[],
 ): Promise<readonly ListedBlob[]> {

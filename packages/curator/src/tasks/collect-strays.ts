@@ -10,14 +10,15 @@ import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
 import { bringHome, shardKey, verdictsInPlace } from '../stray-shards';
 import { reportMissing } from './census';
+import { withWitnesses } from './collect-orphans';
 
 /**
  * Deletes what slots left behind on the disks that they moved from: shards that nobody can find,
  * because readers ask the disk of the slot. A shard goes only when a linearizable read says who
  * references the blob and the disk of its slot has just read the same shard and found it intact;
- * or when nothing references the blob, it is too old to be committed, and its slot does not have
- * it either. A shard that its slot should have and does not is copied there. Disks that are leaving
- * keep theirs: they go as a whole.
+ * or when nothing references the blob, as a majority of the replicas say, it is too old to be
+ * committed, and its slot does not have it either. A shard that its slot should have and does not
+ * is copied there. Disks that are leaving keep theirs: they go as a whole.
  */
 export async function collectStrays(context: CuratorContext, group: PlacementGroup): Promise<void> {
   const map = context.view.map();
@@ -44,10 +45,14 @@ async function collectPage(
   const inPlace = await verdictsInPlace(context, group, page);
   const missing = await bringHome(context, group, { diskId, page }, { resolved, inPlace });
   if (missing.length > 0) await reportMissing(context, missing, 'census');
-  const strays = page.flatMap(({ blob: { blobId }, found }) => {
-    const isDead =
+  const old = page.filter(
+    ({ blob: { blobId } }) =>
       isUnreferenced(resolved, blobId) &&
-      context.leaderNowMs() - createdMsOfBlob(blobId) > context.settings.orphanAgeMinMs;
+      context.leaderNowMs() - createdMsOfBlob(blobId) > context.settings.orphanAgeMinMs,
+  );
+  const dead = new Set((await withWitnesses(context, old)).map(({ blob }) => blob.blobId));
+  const strays = page.flatMap(({ blob: { blobId }, found }) => {
+    const isDead = dead.has(blobId);
     const isLive = resolved.get(blobId)?.blob.pgId === group.pgId;
     return found
       .map(({ shardIndex }) => ({ blobId, shardIndex }))
