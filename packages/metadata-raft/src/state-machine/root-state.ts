@@ -37,6 +37,7 @@ interface RootRecords {
 }
 
 export type RootKind = keyof RootRecords;
+type Mirror = { [Kind in RootKind]: Map<string, RootRecords[Kind]> };
 
 const LETTERS: Readonly<Record<RootKind, string>> = {
   settings: 'S',
@@ -61,7 +62,7 @@ export class RootState {
   readonly counters: Counters;
   readonly #records: CheckedStore;
   readonly #watchLog: WatchLog;
-  readonly #mirror: { readonly [Kind in RootKind]: Map<string, RootRecords[Kind]> } = {
+  readonly #mirror: Mirror = {
     settings: new Map(),
     node: new Map(),
     disk: new Map(),
@@ -73,6 +74,8 @@ export class RootState {
     intent: new Map(),
     identity: new Map(),
   };
+  /** Kinds whose records in memory stand in the order in which they came. */
+  readonly #unordered = new Set<RootKind>(KINDS);
   #map: ClusterMap | null = null;
 
   constructor(records: CheckedStore, counters: Counters, watchLog: WatchLog) {
@@ -89,8 +92,9 @@ export class RootState {
     return this.#mirror[kind].size;
   }
 
+  /** By name, on every replica: commands change, and name in refusals, what comes first here. */
   all<Kind extends RootKind>(kind: Kind): IterableIterator<RootRecords[Kind]> {
-    return this.#mirror[kind].values();
+    return this.#ordered(kind).values();
   }
 
   /** `index` is that of the entry that makes the change. */
@@ -100,7 +104,9 @@ export class RootState {
     record: RootRecords[Kind],
     index: number,
   ): void {
-    this.#mirror[kind].set(name, record);
+    const mirror = this.#mirror[kind];
+    if (!mirror.has(name)) this.#unordered.add(kind);
+    mirror.set(name, record);
     this.#records.put(rootKey(kind, name), encodeRecord(record));
     this.#changed(kind, name, index);
   }
@@ -133,10 +139,10 @@ export class RootState {
     this.#map ??= {
       version: this.counters.mapVersion,
       settings,
-      nodes: new Map(this.#mirror.node),
-      disks: new Map(this.#mirror.disk),
-      groups: new Map([...this.#mirror.group.values()].map((group) => [group.pgId, group])),
-      intents: new Map(this.#mirror.intent),
+      nodes: new Map(this.#ordered('node')),
+      disks: new Map(this.#ordered('disk')),
+      groups: new Map([...this.all('group')].map((group) => [group.pgId, group])),
+      intents: new Map(this.#ordered('intent')),
     };
     return this.#map;
   }
@@ -150,6 +156,7 @@ export class RootState {
   async #loadKind(kind: RootKind): Promise<void> {
     const mirror: Map<string, unknown> = this.#mirror[kind];
     mirror.clear();
+    this.#unordered.add(kind);
     const letter = LETTERS[kind].charCodeAt(0);
     const range = this.#records.range({
       from: Buffer.from([letter]),
@@ -167,6 +174,15 @@ export class RootState {
     } finally {
       await range.close();
     }
+  }
+
+  /** A mirror that was loaded has its records in another order than one that grew. */
+  #ordered<Kind extends RootKind>(kind: Kind): ReadonlyMap<string, RootRecords[Kind]> {
+    if (this.#unordered.delete(kind)) {
+      const entries = [...this.#mirror[kind]].sort(([a], [b]) => (a < b ? -1 : 1));
+      this.#mirror[kind] = new Map(entries) as Mirror[Kind];
+    }
+    return this.#mirror[kind];
   }
 
   #changed(kind: RootKind, name: string, index: number): void {

@@ -1,6 +1,6 @@
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import { checkCommand } from '../../src/state-machine/command-schema';
-import { commandOf } from './index-fixture';
+import { commandOf, entryOf } from './index-fixture';
 import { openCluster, RootDriver, SETTINGS } from './root-fixture';
 
 const GROUP = {
@@ -33,6 +33,29 @@ describe('topology commands', () => {
     expect(await driver.run('SetIntent', intent('disk', 'd-x', 'drain'))).toMatchObject({
       code: 'NOT_FOUND',
     });
+  });
+
+  it('a replica that read its state changes and refuses as one whose state grew', async () => {
+    const grown = await openCluster();
+    // Neither comes in the order of its name, in which a store is read.
+    await grown.register('a0', ['z-2', 'd-0', 'z-1']);
+    const read = await RootDriver.open();
+    const { lastIncludedIndex, chunks } = await grown.machine.createSnapshot();
+    await read.machine.installSnapshot(lastIncludedIndex, chunks);
+    const nextOf = (name: string, args: unknown) =>
+      entryOf(grown.machine.lastApplied() + 1, grown.nowMs, commandOf(name, args, grown.nowMs));
+    const run = async (name: string, args: unknown) => {
+      const entry = nextOf(name, args);
+      const [answer] = await grown.machine.apply([entry]);
+      expect(await read.machine.apply([entry])).toEqual([answer]);
+      expect(await read.machine.stateHash()).toBe(await grown.machine.stateHash());
+    };
+    await run('SetIntent', intent('node', 'a0', 'drain'));
+    for (const diskId of ['d-0', 'z-1', 'z-2']) await run('ConfirmDrained', { diskId });
+    await run('SetIntent', intent('node', 'a0', null));
+    await run('SetIntent', intent('zone', 'a', 'drain'));
+    await run('RemoveZone', { zone: 'a' });
+    await run('RegisterNode', { node: grown.machine.commands.state.get('node', 'a0'), disks: [] });
   });
 
   it('of two operators at once, who has not seen the other one is refused', async () => {
