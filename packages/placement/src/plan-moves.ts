@@ -101,8 +101,8 @@ function addMove(draft: MoveDraft, group: PlacementGroup, slot: number, to: Targ
 
 /** True for the target of a backfill that cannot be finished there: it may go on to another. */
 export function isUnfitTarget(map: ClusterMap, diskId: DiskId): boolean {
-  const state = map.disks.get(diskId)?.state ?? 'lost';
-  if (state === 'lost' || state === 'fenced') return true;
+  // A full one may stay full; its shards are strays of another target, and go.
+  if (map.disks.get(diskId)?.state !== 'online') return true;
   return !isDiskReadable(map, diskId) || leavingIntent(map, diskId) !== null;
 }
 
@@ -119,7 +119,7 @@ function planLeaving(draft: MoveDraft, groups: readonly PlacementGroup[]): void 
   const { map, options } = draft;
   const leaving = groups.flatMap((group) => {
     const target = group.backfill?.targetDiskId ?? null;
-    if (target !== null && reasonToLeave(map, target, options) === null) return [];
+    if (target !== null && mayArrive(map, target, options)) return [];
     const slots = group.backfill === null ? [...group.slots.keys()] : [group.backfill.slot];
     const leaves = slots.flatMap((slot) => {
       const diskId = group.slots[slot] ?? '';
@@ -142,6 +142,11 @@ function planLeaving(draft: MoveDraft, groups: readonly PlacementGroup[]): void 
     planned.add(group.pgId);
     addMove(draft, group, slot, target);
   }
+}
+
+/** True while a backfill is left to its target: it takes what comes, or will again soon. */
+function mayArrive(map: ClusterMap, target: DiskId, options: MoveOptions): boolean {
+  return map.disks.get(target)?.state !== 'full' && reasonToLeave(map, target, options) === null;
 }
 
 /** Why a slot is to leave a disk; null when it may stay. */

@@ -8,6 +8,7 @@ import {
   isDiskWritable,
   isEmptyPlan,
   isGroupWhole,
+  isUnfitTarget,
   isZoneSafe,
   kindOfProfile,
   leavingIntent,
@@ -146,6 +147,20 @@ describe('planMoves for nodes that are down', () => {
     const gone = planGroups(down(started, nodeId, 0), options);
     const again = gone.backfill.find((move) => move.pgId === pgId);
     expect(again?.targetDiskId ?? targetDiskId).not.toBe(targetDiskId);
+  });
+});
+
+describe('planMoves when a target is full', () => {
+  it('sends the backfill on to another disk: a full one may stay full', () => {
+    const twelve = rest(buildMap(nodesOf('aaaabbbbcccc')));
+    const lost = withStates(twelve, { disks: { n0d0: 'lost' } });
+    const plan = planGroups(lost, options);
+    const [{ pgId, targetDiskId }] = plan.backfill as [(typeof plan.backfill)[0]];
+    const full = withStates(carryOutPlan(lost, plan), { disks: { [targetDiskId]: 'full' } });
+    expect(isUnfitTarget(full, targetDiskId)).toBe(true);
+    const again = planGroups(full, options).backfill.find((move) => move.pgId === pgId);
+    expect(again).toBeDefined();
+    expect(again?.targetDiskId).not.toBe(targetDiskId);
   });
 });
 
