@@ -62,6 +62,19 @@ describe('backfill from a disk that is alive', () => {
     expect(cluster.intactSlots(blob, BYTES)).toEqual(ALL);
   });
 
+  it('does not end when its slot went to another disk meanwhile and came back', async () => {
+    cluster.putBlob(BYTES, 1);
+    cluster.setGroup(1, MOVE);
+    cluster.gate = (call) => {
+      if (call === 'finish') cluster.setGroup(1, { backfill: { ...MOVE.backfill } });
+    };
+    await backfillGroup(cluster.context(), group());
+    expect(group().backfill).not.toBeNull();
+    cluster.gate = () => undefined;
+    await backfillGroup(cluster.context(), group());
+    expect(group().backfill).toBeNull();
+  });
+
   it('ends right after a crash at any of its calls', async () => {
     for (let calls = 0; ; calls += 1) {
       cluster = new FakeCluster([LARGE]);

@@ -42,7 +42,8 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
   for await (const page of listGroup(context, group, [...new Set(disks)])) {
     unproven += await backfillPage(context, group, { slot, targetDiskId }, page);
   }
-  if (unproven > 0) {
+  // What was proven holds for this move: of one that went elsewhere and came back, strays may be gone.
+  if (unproven > 0 || context.view.map().groups.get(pgId) !== group) {
     context.logger.info({ pgId, slot, unproven }, 'a slot stays where it is for now');
     return;
   }
