@@ -29,6 +29,7 @@ import { RootState } from './root-state';
 import {
   addZone,
   confirmDrained,
+  forgetProofs,
   removeDisk,
   removeNode,
   removeZone,
@@ -303,6 +304,7 @@ export class RootCommandSet implements CommandSet {
 
   #putGroup(group: PlacementGroup, index: number): void {
     this.state.put('group', String(group.pgId), group, index);
+    forgetProofs(this.state, group, index);
   }
 
   #requireGroup(pgId: number): PlacementGroup {

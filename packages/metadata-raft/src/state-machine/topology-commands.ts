@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { StoreError } from '@azimuth/common';
 import { intentKey, leavingIntent, zoneIntentProblem } from '@azimuth/placement';
-import type { DiskEntry, IntentScope } from '@azimuth/placement';
+import type { DiskEntry, IntentScope, PlacementGroup } from '@azimuth/placement';
 import type { RootCommandName, RootCommands } from '@azimuth/proto';
 
 import type { CommandContext } from './command-context';
@@ -52,6 +52,19 @@ function forgetDrained(state: RootState, index: number): void {
   for (const disk of [...state.all('disk')]) {
     if (disk.drainedMs === undefined || leavingIntent(state.map(), disk.diskId) !== null) continue;
     state.put('disk', disk.diskId, withoutField(disk, 'drainedMs'), index);
+  }
+}
+
+/** A slot on a disk that was proven to be empty: in an outage those that are leaving are used too. */
+export function forgetProofs(
+  state: RootState,
+  { slots, backfill }: PlacementGroup,
+  index: number,
+): void {
+  for (const diskId of backfill === null ? slots : [...slots, backfill.targetDiskId]) {
+    const disk = state.get('disk', diskId);
+    if (disk?.drainedMs === undefined) continue;
+    state.put('disk', diskId, withoutField(disk, 'drainedMs'), index);
   }
 }
 

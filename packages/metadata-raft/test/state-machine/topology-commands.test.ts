@@ -111,6 +111,20 @@ describe('topology commands', () => {
     });
   });
 
+  it('a drained disk that an outage brings a slot to is to be proven anew', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    const diskId = 'd-a1';
+    await driver.run('SetIntent', intent('disk', diskId, 'drain'));
+    expect(await driver.run('ConfirmDrained', { diskId })).toMatchObject(OK);
+    expect(state.get('disk', diskId)).toHaveProperty('drainedMs');
+    await driver.run('OpenGroups', { groups: [{ ...GROUP, isReduced: true }] });
+    await driver.run('SealGroup', { pgId: 1, isSealed: true });
+    await driver.run('RemoveGroup', { pgId: 1 });
+    await driver.run('SetNodeState', { nodeId: 'a1', incarnation: 'i1', state: 'down' });
+    expect(await driver.run('RemoveDisk', { diskId })).toMatchObject(REFUSED);
+  });
+
   it('a node that registers again while it is drained is to be proven anew', async () => {
     const driver = await openCluster();
     const { state } = driver.machine.commands;
