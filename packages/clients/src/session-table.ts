@@ -35,6 +35,8 @@ export class SessionTable {
   readonly #open: ((address: NodeAddress) => MetadataSession) | null;
   readonly #clock: Clock;
   readonly #retired = new Map<MetadataSession, () => void>();
+  /** Where the cluster said that a node of the settings is, when it said so first. */
+  readonly #firstSaid = new Map<string, string>();
   #isClosed = false;
 
   /** @param open null for a fixed set of sessions. */
@@ -67,7 +69,7 @@ export class SessionTable {
   follow(nodes: readonly MetadataNodeEntry[] | undefined): void {
     const present = (nodes ?? []).filter(({ state }) => state !== 'joining');
     if (present.length === 0) return;
-    for (const node of present) this.learn(node);
+    for (const node of present) if (!this.#isOlderThanSettings(node)) this.learn(node);
     const names = new Set(present.map(({ nodeId }) => nodeId));
     for (const [nodeId, { session }] of this.#entries) {
       if (names.has(nodeId) || this.#open === null) continue;
@@ -75,6 +77,19 @@ export class SessionTable {
       this.#retire(session);
     }
     this.leaders.setNodes([...this.#entries.keys()]);
+  }
+
+  /**
+   * After all nodes have started at other addresses the cluster still knows the old ones: it can
+   * only be told through the settings. What it says of a node of theirs counts once it changes.
+   */
+  #isOlderThanSettings({ nodeId, host, port }: NodeAddress): boolean {
+    const known = this.#entries.get(nodeId);
+    if (known?.address !== null) return false;
+    const address = `${host}:${port}`;
+    const first = this.#firstSaid.get(nodeId) ?? address;
+    this.#firstSaid.set(nodeId, first);
+    return first === address;
   }
 
   /** A node is at an address; false when it cannot be reached there by this table. */
