@@ -56,8 +56,8 @@ export interface Stripe {
  * W2: once the shards that have not failed cannot reach W1 any more, it fails at once.
  * W3: a shard is not waited for once the leader has marked its node down: a frozen node resets no
  *     connection, and its time-outs are longer than the leader takes to open groups without it.
- * W4: a shard whose slot has moved meanwhile counts for nothing: readers look for it on another disk.
- *     One whose slot is moving is named missing, as the move may have passed it by.
+ * W4: a shard whose slot has moved meanwhile counts for nothing: readers look for it on another
+ *     disk. One whose slot is moving is named missing, as the move may have passed it by.
  */
 export class StripeWriter {
   readonly blob: BlobRef;
