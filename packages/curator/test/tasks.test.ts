@@ -273,6 +273,21 @@ describe('restripe', () => {
     return blob!;
   }
 
+  it('does not replace a blob by a copy from under which a slot has moved', async () => {
+    const old = cluster.putBlob(LARGE_BYTES, 3);
+    cluster.addEntry('restripe', old);
+    cluster.gate = (call) => {
+      if (call === 'finish') cluster.setGroup(1, { slots: LARGE.slots.with(0, 'n0d1') });
+    };
+    await restripeOutbox(cluster.context(), retries());
+    expect([...cluster.references.keys()]).toEqual([old.blobId]);
+    cluster.gate = () => undefined;
+    await restripeOutbox(cluster.context(), retries());
+    const [copy] = [...cluster.references.values()];
+    expect(copy?.pgId).toBe(1);
+    expect(cluster.intactSlots(copy!, LARGE_BYTES)).toEqual(ALL);
+  });
+
   it('copies a blob under a new id and leaves the old one to the collector (R1)', async () => {
     const old = cluster.putBlob(LARGE_BYTES, 3);
     cluster.addEntry('restripe', old);

@@ -1,4 +1,4 @@
-import { mapLimited } from '@azimuth/common';
+import { mapLimited, StoreError } from '@azimuth/common';
 import { chooseWriteGroup, isGroupWhole, kindOfProfile } from '@azimuth/placement';
 import type { PlacementGroup } from '@azimuth/placement';
 import { newBlobId, slotOfBlob } from '@azimuth/proto';
@@ -93,6 +93,11 @@ async function restripeBlob(context: CuratorContext, index: string, old: BlobRef
   };
   try {
     await copyBlob(context, { blob: old, group: oldGroup }, { blob, group });
+    // A slot that moves meanwhile leaves the shard behind where nobody looks; and the copy is to
+    // replace the blob.
+    if (context.view.map().groups.get(group.pgId) !== group) {
+      throw new StoreError('UNAVAILABLE', { pgId: group.pgId, reason: 'the group has changed' });
+    }
   } catch (error) {
     // Nobody else knows this id and nothing was proposed, so this much is certainly garbage.
     await deleteEverywhere(context, group, blob.blobId).catch(() => false);
