@@ -20,6 +20,11 @@ export class RetrySchedule {
     return (this.#dueMs.get(id) ?? Number.NEGATIVE_INFINITY) <= this.#clock.monotonicMs();
   }
 
+  /** True for what was tried in vain, as far as is known. */
+  isPostponed(id: string): boolean {
+    return this.#dueMs.has(id);
+  }
+
   postpone(id: string): void {
     this.#dueMs.delete(id);
     const oldest = this.#dueMs.keys().next();

@@ -267,6 +267,25 @@ describe('backfill', () => {
   });
 });
 
+describe('repair of what fails again and again', () => {
+  it('does not keep back what is less at risk', async () => {
+    const lost = cluster.putBlob(LARGE_BYTES, 1);
+    for (const index of [0, 1, 2]) cluster.dropShard(lost, index);
+    for (let entry = 0; entry < 300; entry += 1) cluster.addEntry('repair', lost, [0, 1]);
+    const blob = cluster.putBlob(LARGE_BYTES, 1);
+    cluster.dropShard(blob, 0);
+    cluster.addEntry('repair', blob, [0]);
+    cluster.gate = (call) => {
+      if (call === 'verifyShards') cluster.nowMs += 100;
+    };
+    const context = cluster.context();
+    const schedule = new RetrySchedule(context.clock, 5_000);
+    for (let tour = 0; tour < 4; tour += 1) await repairOutbox(context, schedule);
+    expect(cluster.intactSlots(blob, LARGE_BYTES)).toEqual(ALL);
+    expect(cluster.outbox).toHaveLength(300);
+  });
+});
+
 describe('restripe', () => {
   function currentBlob(): BlobRef {
     const [blob] = [...cluster.references.values()];

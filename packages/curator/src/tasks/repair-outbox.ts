@@ -17,6 +17,8 @@ const REPAIRS_IN_PARALLEL = 8;
 /** Of one tour; what is riskier than the rest is kept. */
 const QUEUE_ENTRIES_MAX = 20_000;
 const CHUNK_ENTRIES = 200;
+/** Of those that failed before, behind each chunk of the others. */
+const RETRIES_ENTRIES = 50;
 /** Then the outboxes are read again: something riskier may have come. */
 const TOUR_MS = 30_000;
 
@@ -28,13 +30,16 @@ interface QueuedEntry {
 /**
  * Works off the repair outboxes of all index groups: rebuilds what an entry lists, and acknowledges
  * it only when every listed shard is proven intact on the disk of its slot (R3). What lies on disks
- * that are out stays for later. Most at risk first, over the whole cluster.
+ * that are out stays for later. Most at risk first, over the whole cluster; but what fails again and
+ * again, like all that lies on a node that hangs, only takes its turns between the rest.
  */
 export async function repairOutbox(context: CuratorContext, retries: RetrySchedule): Promise<void> {
   const { clock, progress } = context;
   const map = context.view.map();
   const backlog = new RepairBacklog();
-  const queue = new RiskQueue<QueuedEntry>(QUEUE_ENTRIES_MAX, ({ entry }) => entry.createdMs);
+  const makeQueue = (): RiskQueue<QueuedEntry> =>
+    new RiskQueue(QUEUE_ENTRIES_MAX, ({ entry }) => entry.createdMs);
+  const [fresh, failed] = [makeQueue(), makeQueue()];
   for (const indexGroup of indexGroups(context)) {
     for await (const entry of repairEntries(context, indexGroup)) {
       const { blob, shardIndexes } = entry;
@@ -42,15 +47,24 @@ export async function repairOutbox(context: CuratorContext, retries: RetrySchedu
       const lossesLeft = level === LEVEL_UNREADABLE ? 0 : level;
       const { shardSizeBytes } = attributesOf(blob);
       backlog.add(blob.pgId, lossesLeft, shardIndexes.length, shardSizeBytes);
-      if (retries.isDue(entry.id) && canProgress(map, entry))
-        queue.add({ indexGroup, entry }, level);
+      if (!retries.isDue(entry.id) || !canProgress(map, entry)) continue;
+      (retries.isPostponed(entry.id) ? failed : fresh).add({ indexGroup, entry }, level);
     }
   }
   progress.toured(backlog);
   const endMs = clock.monotonicMs() + TOUR_MS;
-  for (const chunk of queue.drain(CHUNK_ENTRIES)) {
+  for (const chunk of inTurns(fresh.drain(CHUNK_ENTRIES), failed.drain(RETRIES_ENTRIES))) {
     await repairChunk(context, chunk, retries);
     if (clock.monotonicMs() > endMs) return;
+  }
+}
+
+/** One of the first, one of the second, and so on to the end of both. */
+function* inTurns<T>(first: Iterator<T>, second: Iterator<T>): Generator<T> {
+  for (;;) {
+    const next = [first.next(), second.next()].filter(({ done }) => done !== true);
+    if (next.length === 0) return;
+    for (const { value } of next) yield value as T;
   }
 }
 
