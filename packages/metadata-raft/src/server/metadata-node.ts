@@ -281,11 +281,12 @@ export class MetadataNode {
     const { book, transport, client } = this.#network;
     const { state, watchLog } = this.root.commands;
     const nodes = state.metadataNodes();
-    if (book.follow(nodes)) {
+    const { mapVersion } = state.counters;
+    if (book.follow(nodes, mapVersion)) {
       transport.setPeers(book.peers);
       this.#options.logger.info({ peers: book.peers }, 'metadata nodes are others now');
     }
-    client.follow(nodes);
+    if (!book.isAheadOf(mapVersion)) client.follow(nodes);
     watchLog.onChange(() => this.#followPeers());
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { MetadataNodeEntry } from '@azimuth/proto';
@@ -7,10 +7,20 @@ import type { RaftPeer } from '../transport/rpc-transport';
 
 const FILE_NAME = 'peers.json';
 
+interface Kept {
+  /** Of the change of `root` that named the peers; 0 = the settings. */
+  readonly index: number;
+  readonly peers: readonly RaftPeer[];
+}
+
 /**
  * Where the other metadata nodes are: those of the settings at first, then those of `root`, which a
  * file keeps over a restart, when the state of `root` may have to be rebuilt with the help of nodes
- * that the settings have never heard of. The file is a hint; losing it costs the settings' view.
+ * that the settings have never heard of. Losing the file costs the settings' view.
+ *
+ * After a power cut `root` begins as an old snapshot has it, which may name nodes that are gone and
+ * not those that lead now: following it, this node would refuse the only ones from whom it can
+ * learn the rest. So what `root` said later counts until it is there again.
  *
  * A node of the settings is where they say until `root` says another thing than at the start: when
  * all nodes have started at other addresses, nobody could reach a leader to tell it.
@@ -20,30 +30,56 @@ export class PeerBook {
   readonly #settings: ReadonlyMap<string, RaftPeer>;
   /** Where `root` said that a node of the settings is, when it said so first. */
   readonly #firstSaid = new Map<string, string>();
+  #index: number;
   #peers: readonly RaftPeer[];
 
   constructor(directory: string, settings: readonly RaftPeer[]) {
     this.#directory = directory;
     this.#settings = byNodeId(settings);
-    const kept = readPeers(join(directory, FILE_NAME));
-    this.#peers = [...byNodeId([...kept, ...settings]).values()];
+    const kept = readKept(join(directory, FILE_NAME));
+    this.#index = kept.index;
+    this.#peers = [...byNodeId([...kept.peers, ...settings]).values()];
   }
 
   get peers(): readonly RaftPeer[] {
     return this.#peers;
   }
 
-  /** Takes over what `root` says; false when it is nothing new, or nothing at all. */
-  follow(nodes: readonly MetadataNodeEntry[]): boolean {
-    if (nodes.length === 0) return false;
+  /** True when `root`, whose last change is at `index`, is older than what is known of it. */
+  isAheadOf(index: number): boolean {
+    return index < this.#index;
+  }
+
+  /**
+   * Takes over what `root` says, whose last change is at `index`; false when it is nothing new, or
+   * nothing at all.
+   */
+  follow(nodes: readonly MetadataNodeEntry[], index: number): boolean {
+    if (nodes.length === 0 || this.isAheadOf(index)) return false;
     const peers = nodes.map((node) => this.#placeOf(node));
-    const text = JSON.stringify(peers);
-    if (text === JSON.stringify(this.#peers)) return false;
+    if (JSON.stringify(peers) === JSON.stringify(this.#peers)) return false;
     this.#peers = peers;
-    const path = join(this.#directory, FILE_NAME);
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
+    this.#index = index;
+    this.#keep({ index, peers });
     return true;
+  }
+
+  #keep(kept: Kept): void {
+    const path = join(this.#directory, FILE_NAME);
+    const file = openSync(`${path}.new`, 'w');
+    try {
+      writeFileSync(file, JSON.stringify(kept));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(`${path}.new`, path);
+    const directory = openSync(this.#directory, 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
   }
 
   #placeOf({ nodeId, host, port }: MetadataNodeEntry): RaftPeer {
@@ -59,10 +95,12 @@ function byNodeId(peers: readonly RaftPeer[]): ReadonlyMap<string, RaftPeer> {
   return new Map(peers.map(({ nodeId, host, port }) => [nodeId, { nodeId, host, port }]));
 }
 
-function readPeers(path: string): readonly RaftPeer[] {
+function readKept(path: string): Kept {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as RaftPeer[];
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as Kept | readonly RaftPeer[];
+    // Files of before the index was kept are the list alone.
+    return 'peers' in kept ? kept : { index: 0, peers: kept };
   } catch {
-    return [];
+    return { index: 0, peers: [] };
   }
 }
