@@ -80,7 +80,9 @@ interface Exchange {
   readonly body: IncomingBody;
   readonly expectsContinue: boolean;
   readonly abort: AbortController;
-  readonly startedMs: number;
+  /** Of the body, as it was looked at last; the start of the request is progress too. */
+  progressMs: number;
+  progressBytes: number;
   operation: string;
   head: RequestHead | null;
   /** Null unless answers say where in the logs they hold. */
@@ -117,15 +119,22 @@ export class Pipeline {
 
   /**
    * Ends requests that wait while this gateway is cut off from the metadata: their clients find
-   * another one. Writes may wait longer, as nobody is told whether they took effect.
+   * another one. Writes may wait longer, as nobody is told whether they took effect; an upload whose
+   * bytes come does not wait, and outlives the election of a leader.
    */
   endStuckRequests(): void {
     const { clock, context } = this.#options;
     if (context.view.ageMs() <= CUT_OFF_AGE_MS) return;
-    for (const { request, response, abort, startedMs } of this.#inFlight) {
+    const nowMs = clock.monotonicMs();
+    for (const exchange of this.#inFlight) {
+      const { request, response, abort, body } = exchange;
+      if (body.receivedBytes !== exchange.progressBytes) {
+        exchange.progressBytes = body.receivedBytes;
+        exchange.progressMs = nowMs;
+      }
       const isRead = request.method === 'GET' || request.method === 'HEAD';
       const patienceMs = isRead ? STUCK_READ_MS : STUCK_WRITE_MS;
-      const isStuck = clock.monotonicMs() - startedMs > patienceMs && !response.headersSent;
+      const isStuck = nowMs - exchange.progressMs > patienceMs && !response.headersSent;
       if (isStuck) abort.abort(new StoreError('UNAVAILABLE', { reason: 'cut off' }));
     }
   }
@@ -150,7 +159,8 @@ export class Pipeline {
       body,
       expectsContinue,
       abort,
-      startedMs,
+      progressMs: startedMs,
+      progressBytes: 0,
       operation: 'Unknown',
       head: null,
       positions: this.#options.tellsLogPositions ? [] : null,

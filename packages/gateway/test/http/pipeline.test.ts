@@ -215,6 +215,44 @@ describe('a gateway that is cut off from the metadata', () => {
       await cutOff.close();
     }
   });
+
+  it('lets an upload go on whose bytes come', async () => {
+    const counts = { received: 0 };
+    const taking = operation('PutObject', 'stream', async ({ body }) => {
+      await body.source.readInto((chunk) => {
+        counts.received += chunk.length;
+        return undefined;
+      });
+      return { status: 200 };
+    });
+    let nowMs = 1_000;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const cutOff = await startTestGateway({
+      ...{ clock, operations: [taking], viewAgeMs: () => 3_500 },
+    });
+    try {
+      const head = { method: 'PUT', target: '/bucket/key', payloadHash: 'UNSIGNED-PAYLOAD' };
+      const headers = { host: cutOff.host, 'content-length': '3', connection: 'close' };
+      const signed = Object.entries(signHeaders({ ...head, headers }, signer()));
+      const lines = signed.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const socket = connect(cutOff.port, '127.0.0.1');
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.write(`PUT /bucket/key HTTP/1.1\r\n${lines}\r\n`);
+      for (let bytes = 1; bytes <= 2; bytes += 1) {
+        socket.write('x');
+        while (counts.received < bytes) await systemClock.sleep(2);
+        nowMs += 5_000;
+        cutOff.pipeline.endStuckRequests();
+      }
+      socket.write('x');
+      await closed;
+      expect(text).toMatch(/^HTTP\/1.1 200 /);
+    } finally {
+      await cutOff.close();
+    }
+  });
 });
 
 /** Table rows 1 to 8 and 23: each body mode with each way to break it; nothing may be stored. */
