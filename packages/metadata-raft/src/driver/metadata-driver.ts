@@ -4,6 +4,7 @@ import type { Clock, Logger, Random } from '@azimuth/common';
 import { DEFAULT_RAFT_CONFIG } from '../core/config';
 import type { RaftConfig } from '../core/config';
 import { configurationOf, configurationRecord } from '../core/configuration-entry';
+import { LogView } from '../core/log-view';
 import { staticConfiguration } from '../core/membership';
 import type { ConfigurationRecord, Message, NodeId } from '../core/message';
 import { RaftNode } from '../core/raft-node';
@@ -155,7 +156,9 @@ export class MetadataDriver implements TransportReceiver {
    * @throws StoreError DISK_FENCED
    */
   async condemn(name: string): Promise<void> {
-    assert(this.#groups.has(name) && this.#options.voters.length > 1, 'nobody else has the group');
+    const group = this.#groups.get(name);
+    assert(group !== undefined, 'no such group');
+    assert(!this.#isAlone(group.node.membership().configuration), 'nobody else has the group');
     await condemnGroup(this.#options.disk, name);
     this.#fail(new StoreError('STATE_CORRUPT', { group: name, reason: 'differs from its peers' }));
   }
@@ -269,8 +272,12 @@ export class MetadataDriver implements TransportReceiver {
     });
     group.run({ host, node, log }, host.snapshots.newest(name));
     // Nobody to ask: waiting for the time-out would only delay the start.
-    const { voters, outgoing } = node.membership().configuration;
-    if (voters.length === 1 && outgoing === null) node.campaign();
+    if (this.#isAlone(node.membership().configuration)) node.campaign();
+  }
+
+  /** This node is a majority by itself, so nobody else need have what it has. */
+  #isAlone({ voters, outgoing }: ConfigurationRecord): boolean {
+    return [voters, outgoing].some((set) => set?.length === 1 && set[0] === this.#options.nodeId);
   }
 
   /** Makes sure that the start of the log has a configuration, and answers it. */
@@ -331,11 +338,14 @@ export class MetadataDriver implements TransportReceiver {
     reason: unknown,
   ): Promise<void> {
     assert(this.#storage !== null);
-    const { voters } = await this.#recordStart(name, this.#storage.group(name));
-    if (voters.length === 1) throw reason;
+    const log = this.#storage.group(name);
+    const start = configurationOf(await this.#recordStart(name, log));
+    // Where the log starts it may have been another one, which had other voters or none but this.
+    const { configuration } = new LogView(log, log.snapshotIndex(), start);
+    if (this.#isAlone(configurationRecord(configuration))) throw reason;
     this.#options.logger.error({ group: name, error: reason }, 'group is rebuilt from its peers');
     // The order matters for a crash in between: without files and log there is nothing to trust.
-    await this.#storage.forget(name);
+    await this.#storage.forget(name, configurationRecord(configuration));
     await snapshots.removeAll(name);
     await stateMachine.releaseSnapshots?.(Number.MAX_SAFE_INTEGER);
     await stateMachine.reset();

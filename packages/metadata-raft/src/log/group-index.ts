@@ -118,14 +118,14 @@ export class GroupIndex implements GroupLog {
   }
 
   /** Empties the log; what it had must come from a leader before the group is sure of it again. */
-  forget(): void {
+  forget(configuration: ConfigurationRecord): void {
     const repairIndex = Math.max(1, this.#hardState.repairIndex, this.lastIndex());
     this.#hardState = { ...this.#hardState, repairIndex };
     for (const slot of this.#slots) this.#forget(slot);
     this.#slots = [];
     this.#cachedFrom = 0;
     // Who decides elsewhere is the last that was known of it; nothing is decided here.
-    this.#snapshot = { index: 0, term: 0, configuration: this.#snapshot.configuration };
+    this.#snapshot = { index: 0, term: 0, configuration };
   }
 
   /** Slots with their indexes, oldest first. */

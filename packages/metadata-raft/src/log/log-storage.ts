@@ -49,10 +49,11 @@ export interface LogStorage {
   write(batch: readonly GroupWrite[]): Promise<void>;
   /**
    * Drops the log of `group`: what it leads to is lost here, and a leader brings all of it again.
-   * Term and vote stay, and the group abstains until it has what it had. Durable when it resolves;
-   * not during a write, nor while somebody uses the log.
+   * Term and vote stay, and the group abstains until it has what it had; `configuration`, the last
+   * in the log, stays as well. Durable when it resolves; not during a write, nor while somebody
+   * uses the log.
    */
-  forget(group: string): Promise<void>;
+  forget(group: string, configuration: ConfigurationRecord): Promise<void>;
   /** Records how far the log has been acknowledged. Cheap when nothing is new. Not during a write. */
   checkpoint(): Promise<void>;
   /**

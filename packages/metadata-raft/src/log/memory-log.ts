@@ -67,12 +67,12 @@ export class MemoryGroupLog implements GroupLog {
     this.#entries.push(...write.entries);
   }
 
-  forget(): void {
+  forget(configuration: ConfigurationRecord): void {
     const repairIndex = Math.max(1, this.#hardState.repairIndex, this.lastIndex());
     this.#hardState = { ...this.#hardState, repairIndex };
     this.#entries = [];
     // Who decides elsewhere is the last that was known of it; nothing is decided here.
-    this.#snapshot = { index: 0, term: 0, configuration: this.#snapshot.configuration };
+    this.#snapshot = { index: 0, term: 0, configuration };
   }
 
   #setSnapshot(mark: SnapshotMark): void {
@@ -108,8 +108,8 @@ export class MemoryLogStorage implements LogStorage {
     return Promise.resolve();
   }
 
-  forget(name: string): Promise<void> {
-    this.group(name).forget();
+  forget(name: string, configuration: ConfigurationRecord): Promise<void> {
+    this.group(name).forget(configuration);
     return Promise.resolve();
   }
 

@@ -1,6 +1,6 @@
 import { StoreError, assert } from '@azimuth/common';
 
-import type { Entry, LogIndex, Term } from '../core/message';
+import type { ConfigurationRecord, Entry, LogIndex, Term } from '../core/message';
 import type { HardState } from '../core/ready';
 
 import type { LogSlot } from './group-index';
@@ -178,13 +178,13 @@ export class Wal implements LogStorage {
     await this.#dropSegments();
   }
 
-  async forget(name: string): Promise<void> {
+  async forget(name: string, configuration: ConfigurationRecord): Promise<void> {
     assert(!this.#isWriting, 'one write at a time');
     this.#isWriting = true;
     try {
       // Records of the old log that are found again at a later start fit behind the new one or are
       // skipped, by the term of the entry before.
-      this.#groupIndex(name).forget();
+      this.#groupIndex(name).forget(configuration);
       await this.#saveState();
       await this.#dropSegments();
     } catch (error) {

@@ -96,6 +96,15 @@ describe('damage of what a metadata node stores', () => {
     }
   }
 
+  const configurationIndexOf = (group: RaftGroup): number => group.membership().configurationIndex;
+
+  async function fillAndSettle(): Promise<Node> {
+    const first = await leader();
+    await fill(first, 20);
+    await eventually(() => first.group.membership().isSettled);
+    return first;
+  }
+
   /** Damages the snapshots, once none is being written. */
   async function flip(id: string, offset: number): Promise<void> {
     let names: readonly string[] = [];
@@ -150,6 +159,43 @@ describe('damage of what a metadata node stores', () => {
     await flip('n1', 60);
     const reopened = start('n1', { voters, bootId: 'after a power cut' });
     await expect(reopened).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+  });
+
+  it('does not forget a group whose other voters have left since the log starts', async () => {
+    for (const id of VOTERS) await start(id);
+    const { id, group } = await fillAndSettle();
+    await group.changeMembership({ voters: [id], learners: [] }, configurationIndexOf(group));
+    for (const each of VOTERS) await stop(each);
+    await flip(id, 60);
+    const reopened = start(id, { bootId: 'after a power cut' });
+    await expect(reopened).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+  });
+
+  it('forgets a condemned group of a log that started before there were other voters', async () => {
+    const alone = { voters: ['n1'] };
+    const first = await start('n1', alone);
+    await leader();
+    await first.group.propose(write('a', '1'));
+    for (const id of ['n2', 'n3']) await start(id, { ...alone, whenEmpty: 'join' });
+    for (const [voters, learners] of [
+      [['n1'], ['n2', 'n3']],
+      [VOTERS, []],
+    ] as const) {
+      await eventually(() => first.group.membership().isSettled);
+      const members = (): boolean =>
+        first.group
+          .membership()
+          .members.every(({ isAlive, matchIndex }) => isAlive && matchIndex > 0);
+      await eventually(members);
+      await first.group.changeMembership({ voters, learners }, configurationIndexOf(first.group));
+    }
+    await first.driver.condemn('root');
+    await stop('n1');
+    const { group, findings } = await start('n1', alone);
+    expect(findings).toEqual([{ group: 'root', problem: 'state', remedy: 'peers' }]);
+    expect(group.membership().configuration.voters).toEqual(VOTERS);
+    await eventually(() => !group.status().isDamaged);
+    await expectEqualReplicas();
   });
 
   it('replaces a damaged snapshot by one of the live state, and goes on serving', async () => {

@@ -64,10 +64,12 @@ describe('a log that is verified while it is in use', () => {
   it('forgets one group for good, and keeps its vote and the other groups', async () => {
     const disk = new RamDisk();
     const wal = await openWritten(disk);
-    await wal.forget('root');
+    const configuration = { voters: ['n1', 'n2'], outgoing: null, learners: [] };
+    await wal.forget('root', configuration);
     await wal.close();
     const { wal: reopened } = await Wal.open({ disk, whenEmpty: 'bootstrap' });
     expect(reopened.group('root').hardState()).toEqual({ ...hardState, repairIndex: 3 });
+    expect(reopened.group('root').snapshotConfiguration()).toEqual(configuration);
     expect(reopened.group('index-0').lastIndex()).toBe(1);
     expect(reopened.group('index-0').hardState()).toEqual(hardState);
   });
