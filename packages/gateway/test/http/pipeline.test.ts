@@ -218,11 +218,12 @@ describe('a gateway that is cut off from the metadata', () => {
 
   it('lets an upload go on whose bytes come', async () => {
     const counts = { received: 0 };
-    const taking = operation('PutObject', 'stream', async ({ body }) => {
+    const taking = operation('PutObject', 'stream', async ({ body, signal }) => {
       await body.source.readInto((chunk) => {
         counts.received += chunk.length;
         return undefined;
       });
+      signal.throwIfAborted();
       return { status: 200 };
     });
     let nowMs = 1_000;
