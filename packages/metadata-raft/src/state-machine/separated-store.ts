@@ -175,14 +175,18 @@ export class SeparatedStore implements KeyValueStore {
 
   async #loadFileRecords(): Promise<void> {
     const reader = this.#base.range(FILE_RECORDS);
+    const unknown = new Set(this.#files.all());
     let last: ValueFile | null = null;
     try {
       for (;;) {
         const pairs = await reader.next(READ_SIZE);
         if (pairs.length === 0) break;
         for (const [key, value] of pairs) {
-          last = this.#files.get(key.readUInt32BE(1));
+          const number = key.readUInt32BE(1);
+          this.#files.neverAgain(number);
+          last = this.#files.get(number);
           if (last === null || value.length !== FILE_RECORD_BYTES) continue;
+          unknown.delete(last);
           const isWhole = last.endOffset === value.readUIntLE(0, 6);
           last.endOffset = value.readUIntLE(0, 6);
           last.liveBytes = value.readUIntLE(6, 6);
@@ -192,6 +196,8 @@ export class SeparatedStore implements KeyValueStore {
     } finally {
       await reader.close();
     }
+    // The process was killed before anything referred to it: what is there may be half a record.
+    for (const file of unknown) file.endOffset = FILE_HEADER_BYTES;
     const newest = this.#files.all().at(-1);
     if (newest !== undefined && newest === last) this.#files.resume(newest);
   }

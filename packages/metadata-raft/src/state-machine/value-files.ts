@@ -74,6 +74,11 @@ export class ValueFiles {
     return file === this.#active;
   }
 
+  /** The store knows of a file of this number, which may be gone. */
+  neverAgain(number: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+  }
+
   /** Goes on with the newest file when its last write is known to be whole. */
   resume(file: ValueFile): void {
     assert(file.number === this.#lastNumber, 'only the newest file may grow');

@@ -36,11 +36,15 @@ export class ValueHolds {
     return false;
   }
 
-  /** Durable when it resolves. */
-  async add(index: number, numbers: readonly number[]): Promise<void> {
+  /** Durable when it resolves. What was held for `index` stays held. */
+  async add(index: number, more: readonly number[]): Promise<void> {
     const name = holdName(index);
+    // A snapshot of the same index is there until the new one is, and after a restart the state may
+    // have its values in other files.
+    const before = this.#holds.get(index);
+    const numbers = [...new Set([...(before ?? []), ...more])];
     // At once, so that nothing goes while the file is written.
-    this.#holds.set(index, new Set(numbers));
+    this.#holds.set(index, before === null ? null : new Set(numbers));
     const file = await this.#disk.open(`${name}.part`);
     try {
       await file.truncate(0);

@@ -5,6 +5,7 @@ import type { ListVersionsResult } from '@azimuth/proto';
 import type { KeyValueOperation } from '../../src/state-machine/key-value-store';
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import { SeparatedStore } from '../../src/state-machine/separated-store';
+import { ValueHolds } from '../../src/state-machine/value-holds';
 import { RamDisk } from '../log/ram-disk';
 import { BUCKET_ID, draftOf, IndexDriver, inlineData, openIndex } from './index-fixture';
 import type { IndexMachine } from './index-fixture';
@@ -243,6 +244,43 @@ describe('values beside the store', () => {
     }
     expect(await textOf(again, 'a')).toBe(`19${LARGE}`);
     expect(await files.names()).not.toContain(name);
+  });
+
+  it('a new file of which half a record was written when the process was killed goes', async () => {
+    const files = new Files();
+    const driver = await IndexDriver.open(await files.open());
+    await driver.run('CommitVersion', put('a', `1${LARGE}`));
+    const first = files.disk.contents(await files.newest());
+    files.disk.put('values-0000000002', first.subarray(0, -100));
+    const again = new IndexDriver(await openIndex(await files.open()));
+    await again.run('CommitVersion', put('b', `2${LARGE}`));
+    expect(await textOf(again, 'a')).toBe(`1${LARGE}`);
+    expect(await textOf(again, 'b')).toBe(`2${LARGE}`);
+    expect(await files.names()).toEqual(['values-0000000001', 'values-0000000003']);
+  });
+
+  it('a number that the store knows is not given again', async () => {
+    const files = new Files();
+    const driver = await IndexDriver.open(await files.open());
+    await driver.run('CommitVersion', put('a', `1${LARGE}`));
+    await files.disk.remove(await files.newest());
+    const again = new IndexDriver(await openIndex(await files.open()));
+    const write = put('b', `2${LARGE}`);
+    await again.run('CommitVersion', write).catch(() => undefined);
+    expect(await files.newest()).toBe('values-0000000002');
+  });
+
+  it('a second snapshot of an index holds what the first one refers to', async () => {
+    const disk = new RamDisk();
+    const holds = await ValueHolds.open(disk);
+    await holds.add(7, [1, 2]);
+    await holds.add(7, [3]);
+    const reopened = await ValueHolds.open(disk);
+    for (const each of [holds, reopened]) {
+      expect([1, 2, 3, 4].filter((number) => each.isHeld(number))).toEqual([1, 2, 3]);
+      await each.release(8);
+      expect(each.isHeld(1)).toBe(false);
+    }
   });
 
   it('a hold that cannot be read holds every file', async () => {
