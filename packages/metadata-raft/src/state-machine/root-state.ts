@@ -148,9 +148,10 @@ export class RootState {
   }
 
   async load(): Promise<void> {
-    this.#map = null;
-    this.#watchLog.restart(this.counters.mapVersion);
     for (const kind of KINDS) await this.#loadKind(kind);
+    this.#map = null;
+    // Who is woken reads at once: before, there would be the records of another index.
+    this.#watchLog.restart(this.counters.mapVersion);
   }
 
   async #loadKind(kind: RootKind): Promise<void> {

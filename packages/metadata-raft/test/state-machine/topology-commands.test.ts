@@ -58,6 +58,21 @@ describe('topology commands', () => {
     await run('RegisterNode', { node: grown.machine.commands.state.get('node', 'a0'), disks: [] });
   });
 
+  it('who watches hears of a snapshot once all of it is there', async () => {
+    const leader = await openCluster();
+    const follower = await RootDriver.open();
+    const { state, watchLog } = follower.machine.commands;
+    const heard: [number, number][] = [];
+    const listen = (): void => {
+      heard.push([state.counters.mapVersion, state.count('node')]);
+      watchLog.onChange(listen);
+    };
+    watchLog.onChange(listen);
+    const { lastIncludedIndex, chunks } = await leader.machine.createSnapshot();
+    await follower.machine.installSnapshot(lastIncludedIndex, chunks);
+    expect(heard).toEqual([[leader.machine.commands.state.counters.mapVersion, 6]]);
+  });
+
   it('of two operators at once, who has not seen the other one is refused', async () => {
     const driver = await openCluster();
     await driver.run('SetIntent', intent('node', 'a1', 'drain'));
