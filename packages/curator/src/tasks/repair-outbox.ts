@@ -30,8 +30,8 @@ interface QueuedEntry {
 /**
  * Works off the repair outboxes of all index groups: rebuilds what an entry lists, and acknowledges
  * it only when every listed shard is proven intact on the disk of its slot (R3). What lies on disks
- * that are out stays for later. Most at risk first, over the whole cluster; but what fails again and
- * again, like all that lies on a node that hangs, only takes its turns between the rest.
+ * that are out stays for later. Most at risk first, over the whole cluster; but what fails again
+ * and again, like all that lies on a node that hangs, only takes its turns between the rest.
  */
 export async function repairOutbox(context: CuratorContext, retries: RetrySchedule): Promise<void> {
   const { clock, progress } = context;

@@ -119,8 +119,8 @@ export class Pipeline {
 
   /**
    * Ends requests that wait while this gateway is cut off from the metadata: their clients find
-   * another one. Writes may wait longer, as nobody is told whether they took effect; an upload whose
-   * bytes come does not wait, and outlives the election of a leader.
+   * another one. Writes may wait longer, as nobody is told whether they took effect; an upload
+   * whose bytes come does not wait, and outlives the election of a leader.
    */
   endStuckRequests(): void {
     const { clock, context } = this.#options;
