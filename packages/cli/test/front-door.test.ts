@@ -32,17 +32,22 @@ describe('the front door', () => {
     for (const close of closers.splice(0)) close();
   });
 
-  async function openDoor(gateway: RequestListener, ready: RequestListener): Promise<number> {
-    const servers = [createHttpServer(gateway), createHttpServer(ready)];
-    const [port = 0, readyPort = 0] = await Promise.all(servers.map(listen));
+  type Gateway = readonly [serve: RequestListener, ready: RequestListener];
+
+  async function openDoor(...gateways: readonly Gateway[]): Promise<number> {
+    const servers = gateways.flat().map((listener) => createHttpServer(listener));
+    const ports = await Promise.all(servers.map(listen));
     const [doorPort = 0] = await findFreePorts(1, {
       host: HOST,
       reserved: new Set(),
       random: systemRandom,
     });
-    const readyUrl = `http://${HOST}:${readyPort}/readyz`;
-    const target = { host: HOST, port, readyUrl };
-    const door = await FrontDoor.open({ host: HOST, port: doorPort }, [target], systemClock);
+    const targets = gateways.map((_, index) => ({
+      host: HOST,
+      port: ports[2 * index] ?? 0,
+      readyUrl: `http://${HOST}:${ports[2 * index + 1] ?? 0}/readyz`,
+    }));
+    const door = await FrontDoor.open({ host: HOST, port: doorPort }, targets, systemClock);
     closers.push(() => {
       door.close();
       for (const server of servers) {
@@ -54,18 +59,28 @@ describe('the front door', () => {
   }
 
   it('leaves a request with a gateway that is alive and not ready: it answers 503 itself', async () => {
-    const port = await openDoor(
+    const port = await openDoor([
       (_request, response) => void setTimeout(() => response.writeHead(503).end(), 2_500),
       (_request, response) => response.writeHead(503).end(),
-    );
+    ]);
     expect(await request(port)).toBe(503);
   });
 
   it('cuts a request from a gateway that answers nothing at all', async () => {
-    const port = await openDoor(
-      () => undefined,
-      () => undefined,
-    );
+    const port = await openDoor([() => undefined, () => undefined]);
     expect(await request(port)).toBe('cut');
+  });
+
+  it('asks one that answers before one that is silent, when none is ready', async () => {
+    const port = await openDoor(
+      [() => undefined, () => undefined],
+      [
+        (_request, response) => response.writeHead(200).end(),
+        (_request, response) => response.writeHead(503).end(),
+      ],
+    );
+    // Cut once the door knows who is silent.
+    expect(await request(port)).toBe('cut');
+    expect(await Promise.all([1, 2, 3].map(() => request(port)))).toEqual([200, 200, 200]);
   });
 });

@@ -110,13 +110,18 @@ export class FrontDoor {
     client.resume();
   }
 
-  /** Each gateway once: the ones that are well first, from where the last connection left off. */
+  /**
+   * Each gateway once: the ones that are well first, from where the last connection left off. While
+   * none is, as when all of them wait for a new root leader, one that answers nothing comes last:
+   * its kernel goes on accepting connections.
+   */
   #candidates(): Target[] {
     const start = this.#next;
     this.#next = (start + 1) % Math.max(1, this.#targets.length);
     const turned = [...this.#targets.slice(start), ...this.#targets.slice(0, start)];
-    const isWell = ({ isReady }: Target): boolean => isReady;
-    return [...turned.filter(isWell), ...turned.filter((target) => !isWell(target))];
+    const rank = ({ isReady, silentProbes }: Target): number =>
+      isReady ? 0 : Math.min(1, silentProbes) + 1;
+    return turned.sort((a, b) => rank(a) - rank(b));
   }
 
   #scheduleProbe(): void {
