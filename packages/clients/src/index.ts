@@ -25,5 +25,6 @@ export type { BulkSessionKey } from './bulk-session';
 export { createStorageClient } from './http-storage-client';
 export type { StorageClientOptions } from './http-storage-client';
 export { checksumTableBytes, pageChecksum, PageChecksums } from './page-checksums';
+export { SettingsPrecedence } from './settings-precedence';
 export { isShardSumTarget, parseShardSum, SUM_RANGE_BYTES_MAX } from './shard-sum';
 export type { ShardSumRequest, ShardSumTerm, SumNode } from './shard-sum';

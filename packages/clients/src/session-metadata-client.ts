@@ -27,8 +27,9 @@ import type { TlsMaterial } from '@azimuth/rpc';
 
 import type { LeaderTable } from './leader-table';
 import type { CallOptions, MetadataClient } from './metadata-client';
+import type { NodeAddress } from './node-address';
 import { SessionTable } from './session-table';
-import type { MetadataSession, NodeAddress } from './session-table';
+import type { MetadataSession } from './session-table';
 
 const TIMEOUT_MS = 10_000;
 /** A leader that says nothing for this long may be dead: another node is asked. */

@@ -2,6 +2,8 @@ import type { Clock } from '@azimuth/common';
 import type { MetadataNodeEntry } from '@azimuth/proto';
 
 import { LeaderTable } from './leader-table';
+import type { NodeAddress } from './node-address';
+import { SettingsPrecedence } from './settings-precedence';
 
 /** Requests in flight to a node that left may still be answered for this long. */
 const RETIRED_MS = 30_000;
@@ -10,13 +12,6 @@ const RETIRED_MS = 30_000;
 export interface MetadataSession {
   call(body: Buffer, timeoutMs: number): Promise<Buffer>;
   close(): void;
-}
-
-/** Where a metadata node is. */
-export interface NodeAddress {
-  readonly nodeId: string;
-  readonly host: string;
-  readonly port: number;
 }
 
 interface Entry {
@@ -35,8 +30,7 @@ export class SessionTable {
   readonly #open: ((address: NodeAddress) => MetadataSession) | null;
   readonly #clock: Clock;
   readonly #retired = new Map<MetadataSession, () => void>();
-  /** Where the cluster said that a node of the settings is, when it said so first. */
-  readonly #firstSaid = new Map<string, string>();
+  readonly #precedence = new SettingsPrecedence();
   #isClosed = false;
 
   /** @param open null for a fixed set of sessions. */
@@ -69,7 +63,10 @@ export class SessionTable {
   follow(nodes: readonly MetadataNodeEntry[] | undefined): void {
     const present = (nodes ?? []).filter(({ state }) => state !== 'joining');
     if (present.length === 0) return;
-    for (const node of present) if (!this.#isOlderThanSettings(node)) this.learn(node);
+    for (const node of present) {
+      const isOfSettings = this.#entries.get(node.nodeId)?.address === null;
+      if (!isOfSettings || !this.#precedence.isOlderThanSettings(node)) this.learn(node);
+    }
     const names = new Set(present.map(({ nodeId }) => nodeId));
     for (const [nodeId, { session }] of this.#entries) {
       if (names.has(nodeId) || this.#open === null) continue;
@@ -77,19 +74,6 @@ export class SessionTable {
       this.#retire(session);
     }
     this.leaders.setNodes([...this.#entries.keys()]);
-  }
-
-  /**
-   * After all nodes have started at other addresses the cluster still knows the old ones: it can
-   * only be told through the settings. What it says of a node of theirs counts once it changes.
-   */
-  #isOlderThanSettings({ nodeId, host, port }: NodeAddress): boolean {
-    const known = this.#entries.get(nodeId);
-    if (known?.address !== null) return false;
-    const address = `${host}:${port}`;
-    const first = this.#firstSaid.get(nodeId) ?? address;
-    this.#firstSaid.set(nodeId, first);
-    return first === address;
   }
 
   /** A node is at an address; false when it cannot be reached there by this table. */

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { SettingsPrecedence } from '@azimuth/clients';
 import type { MetadataNodeEntry } from '@azimuth/proto';
 
 import type { RaftPeer } from '../transport/rpc-transport';
@@ -22,14 +23,12 @@ interface Kept {
  * not those that lead now: following it, this node would refuse the only ones from whom it can
  * learn the rest. So what `root` said later counts until it is there again.
  *
- * A node of the settings is where they say until `root` says another thing than at the start: when
- * all nodes have started at other addresses, nobody could reach a leader to tell it.
+ * A node of the settings is where they say until `root` says another thing than at the start.
  */
 export class PeerBook {
   readonly #directory: string;
   readonly #settings: ReadonlyMap<string, RaftPeer>;
-  /** Where `root` said that a node of the settings is, when it said so first. */
-  readonly #firstSaid = new Map<string, string>();
+  readonly #precedence = new SettingsPrecedence();
   #index: number;
   #peers: readonly RaftPeer[];
 
@@ -82,12 +81,10 @@ export class PeerBook {
     }
   }
 
-  #placeOf({ nodeId, host, port }: MetadataNodeEntry): RaftPeer {
-    const settings = this.#settings.get(nodeId);
-    const said = `${host}:${port}`;
-    const first = this.#firstSaid.get(nodeId) ?? said;
-    this.#firstSaid.set(nodeId, first);
-    return settings !== undefined && first === said ? settings : { nodeId, host, port };
+  #placeOf(node: MetadataNodeEntry): RaftPeer {
+    const isOlder = this.#precedence.isOlderThanSettings(node);
+    const { nodeId, host, port } = node;
+    return (isOlder ? this.#settings.get(nodeId) : undefined) ?? { nodeId, host, port };
   }
 }
 
