@@ -142,10 +142,15 @@ export class Wal implements LogStorage {
 
   async write(batch: readonly GroupWrite[]): Promise<void> {
     if (this.#isFenced) throw new StoreError('DISK_FENCED');
+    await this.#writeAlone(() => this.#write(batch));
+  }
+
+  /** One write at a time; a failed one is the last. @throws StoreError DISK_FENCED */
+  async #writeAlone(work: () => Promise<void>): Promise<void> {
     assert(!this.#isWriting, 'one write at a time');
     this.#isWriting = true;
     try {
-      await this.#write(batch);
+      await work();
     } catch (error) {
       // Pages of a failed fsync may be marked clean: a retry could succeed without them
       // (pitfall 10). Nothing here can be trusted to be durable from now on.
@@ -179,33 +184,18 @@ export class Wal implements LogStorage {
   }
 
   async forget(name: string, configuration: ConfigurationRecord): Promise<void> {
-    assert(!this.#isWriting, 'one write at a time');
-    this.#isWriting = true;
-    try {
+    await this.#writeAlone(async () => {
       // Records of the old log that are found again at a later start fit behind the new one or are
       // skipped, by the term of the entry before.
       this.#groupIndex(name).forget(configuration);
       await this.#saveState();
       await this.#dropSegments();
-    } catch (error) {
-      this.#isFenced = true;
-      throw new StoreError('DISK_FENCED', {}, error);
-    } finally {
-      this.#isWriting = false;
-    }
+    });
   }
 
   async checkpoint(): Promise<void> {
     if (this.#isFenced || this.#isWriting || this.#batchesSinceCheckpoint === 0) return;
-    this.#isWriting = true;
-    try {
-      await this.#saveState();
-    } catch (error) {
-      this.#isFenced = true;
-      throw new StoreError('DISK_FENCED', {}, error);
-    } finally {
-      this.#isWriting = false;
-    }
+    await this.#writeAlone(() => this.#saveState());
   }
 
   async verify(pace: (bytes: number) => Promise<void>): Promise<boolean> {
@@ -221,17 +211,11 @@ export class Wal implements LogStorage {
   async verifyVotes(): Promise<boolean> {
     assert(!this.#isWriting, 'one write at a time');
     if (this.#isFenced || this.#state.isIntact()) return true;
-    this.#isWriting = true;
-    try {
+    await this.#writeAlone(async () => {
       // Each save replaces the older version, so two make both whole.
       await this.#saveState();
       await this.#saveState();
-    } catch (error) {
-      this.#isFenced = true;
-      throw new StoreError('DISK_FENCED', {}, error);
-    } finally {
-      this.#isWriting = false;
-    }
+    });
     return false;
   }
 
