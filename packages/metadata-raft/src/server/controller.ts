@@ -6,6 +6,7 @@ import { planNodes, planPlacement } from './control-plan';
 import type { PlannedCommand } from './control-plan';
 import type { GroupEndpoint } from './group-endpoint';
 import type { NodeMonitor } from './node-monitor';
+import { RoundLoop } from './round-loop';
 import type { RootCommandSet } from '../state-machine/root-commands';
 
 const ROUND_MS = 500;
@@ -33,37 +34,30 @@ export interface ControllerOptions {
  */
 export class Controller {
   readonly #options: ControllerOptions;
+  readonly #rounds: RoundLoop;
   #listeningSinceMs: number | null = null;
   #lastRoundMs = 0;
   #knownNodes = 0;
   #lastJoinMs = 0;
   /** The map for which there was nothing to plan. */
   #restedMap: ClusterMap | null = null;
-  #isClosed = false;
-  #cancelTimer: () => void = () => undefined;
-  #round: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#rounds = new RoundLoop({
+      intervalMs: ROUND_MS,
+      clock: options.clock,
+      run: () => this.#runRound(),
+      onFailure: (error) => this.#report(error),
+    });
   }
 
   start(): void {
-    this.#schedule();
+    this.#rounds.start();
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer();
-    await this.#round;
-  }
-
-  #schedule(): void {
-    if (this.#isClosed) return;
-    this.#cancelTimer = this.#options.clock.schedule(ROUND_MS, () => {
-      this.#round = this.#runRound()
-        .catch((error: unknown) => this.#report(error))
-        .finally(() => this.#schedule());
-    });
+  close(): Promise<void> {
+    return this.#rounds.close();
   }
 
   async #runRound(): Promise<void> {
@@ -123,7 +117,7 @@ export class Controller {
 
   async #proposeAll(commands: readonly PlannedCommand[]): Promise<void> {
     for (const command of commands) {
-      if (this.#isClosed) return;
+      if (this.#rounds.isClosed) return;
       await this.#propose(command);
     }
   }

@@ -13,6 +13,7 @@ import type { GroupEndpoint } from './group-endpoint';
 import { planIntent } from './metadata-intent';
 import { planMetadata } from './metadata-plan';
 import type { GroupView, MetadataStep } from './metadata-plan';
+import { RoundLoop } from './round-loop';
 
 const ROUND_MS = 1_000;
 const STEP_TIMEOUT_MS = 10_000;
@@ -38,24 +39,26 @@ export interface MetadataStewardOptions {
  */
 export class MetadataSteward {
   readonly #options: MetadataStewardOptions;
+  readonly #rounds: RoundLoop;
   #leaders = '';
   #steadySinceMs = 0;
-  #isClosed = false;
-  #cancelTimer: () => void = () => undefined;
-  #round: Promise<void> = Promise.resolve();
 
   constructor(options: MetadataStewardOptions) {
     this.#options = options;
+    this.#rounds = new RoundLoop({
+      intervalMs: ROUND_MS,
+      clock: options.clock,
+      run: () => this.#runRound(),
+      onFailure: (error) => this.#report(error),
+    });
   }
 
   start(): void {
-    this.#schedule();
+    this.#rounds.start();
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer();
-    await this.#round;
+  close(): Promise<void> {
+    return this.#rounds.close();
   }
 
   /** @throws StoreError NOT_LEADER; INVALID_ARGUMENT (`reason`) */
@@ -72,15 +75,6 @@ export class MetadataSteward {
     const { put, remove, lines } = planIntent(nodes, intent, alive, state.map().settings.zones);
     if (!isDryRun) await root.propose('ChangeMetadataNodes', { expected: nodes, put, remove });
     return { lines };
-  }
-
-  #schedule(): void {
-    if (this.#isClosed) return;
-    this.#cancelTimer = this.#options.clock.schedule(ROUND_MS, () => {
-      this.#round = this.#runRound()
-        .catch((error: unknown) => this.#report(error))
-        .finally(() => this.#schedule());
-    });
   }
 
   async #runRound(): Promise<void> {
@@ -127,7 +121,7 @@ export class MetadataSteward {
   #report(error: unknown): void {
     // The next round, here or on the next leader, sees what has become of it.
     const isNormal = hasCode(error, 'NOT_LEADER', 'OUTCOME_UNKNOWN', 'PRECONDITION_FAILED');
-    if (isNormal || this.#isClosed) return;
+    if (isNormal || this.#rounds.isClosed) return;
     this.#options.logger.warn({ error }, 'a step of the metadata nodes failed');
   }
 }
