@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({ options: { static: { type: 'boolean', default: false } } });
 
 const STATIC_STEPS = ['build', 'format:check', 'typecheck', 'lint', 'depcruise', 'knip'];
-const TEST_STEPS = ['test:unit', 'test:simulation', 'test:integration'];
+const TEST_STEPS = ['test:unit', 'test:simulation', 'test:integration', 'test:chaos'];
 
 const timings: string[] = [];
 for (const step of values.static ? STATIC_STEPS : [...STATIC_STEPS, ...TEST_STEPS]) {

@@ -19,7 +19,7 @@ const { join } = require('node:path');
 const ROOT = join(__dirname, '..');
 const STAMP = join(ROOT, 'node_modules', '.azimuth-installed');
 const NODE_MIN = [20, 19];
-const SUITES = ['test:unit', 'test:simulation', 'test:integration'];
+const SUITES = ['test:unit', 'test:simulation', 'test:integration', 'test:chaos'];
 
 function main() {
   const [task, ...args] = process.argv.slice(2);

@@ -34,7 +34,7 @@ describe(`zone loss under load (AZIMUTH_SEED=${SEED})`, () => {
 
     const killedAtMs = performance.now();
     await cluster.zone('kill', 'a');
-    await pause(25_000);
+    await pause(15_000);
     const readsDuringOutage = workload.counts.read;
     const writesDuringOutage = workload.counts.write;
     expect(workload.errorWindowMs('read', killedAtMs)).toBeLessThanOrEqual(READ_WINDOW_MS_MAX);
