@@ -7,7 +7,7 @@ import { systemClock, systemRandom } from '@azimuth/common';
 
 import { readClusterDocument } from '../src';
 import { sendControl } from '../src/dev/control-socket';
-import type { ControlAction } from '../src/dev/control-socket';
+import type { ControlAction, ControlRequest } from '../src/dev/control-socket';
 import { DevCluster } from '../src/dev/dev-cluster';
 import type { DevClusterOptions } from '../src/dev/dev-cluster';
 import { findFreePorts } from '../src/dev/free-ports';
@@ -184,6 +184,38 @@ describe('azimuth dev: the launcher', () => {
     await first.start();
     await first.stop();
     await expect(make({ shape: { zones: 3 } }).start()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
+  it('starts what was added, and not what was removed, at every start; names are never reused (pitfall 17)', async () => {
+    const change = (request: object): Promise<readonly string[]> =>
+      sendControl(directory, { region: null, ...request } as ControlRequest);
+    const add = { action: 'add-node', role: 'metadata', zone: 'a' };
+    const names = (): string[] =>
+      region()
+        .processes.filter(({ role }) => role === 'metadata')
+        .map(({ node }) => node);
+    const first = make({ shape: { zones: 1 } });
+    await first.start();
+    expect(await change(add)).toEqual(['a-metadata-2']);
+    const [founder, added] = region().processes.filter(({ role }) => role === 'metadata');
+    expect(added?.rpc).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(added?.rpc).not.toBe(founder?.rpc);
+    await change({ action: 'remove-node', name: 'a-metadata-1' });
+    expect(() => process.kill(founder!.pid, 0)).toThrow('ESRCH');
+    expect(await change(add)).toEqual(['a-metadata-3']);
+    await change({ action: 'remove-node', name: 'a-metadata-3' });
+    await first.stop();
+
+    await make({ shape: { zones: 1 } }).start();
+    expect(names()).toEqual(['a-metadata-2']);
+    const config = readFileSync(join(directory, 'us-east-1/a-gateway-1/config.json'), 'utf8');
+    const { metadataPeers } = JSON.parse(config) as { metadataPeers: { nodeId: string }[] };
+    expect(metadataPeers.map(({ nodeId }) => nodeId)).toEqual(['a-metadata-2']);
+    expect(await change(add)).toEqual(['a-metadata-4']);
+    expect(await change({ ...add, role: 'storage' })).toEqual(['a-storage-3']);
+    await expect(change({ action: 'remove-node', name: 'a-gateway-1' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
   });

@@ -7,6 +7,7 @@ const plan: DevRegionPlan = {
   name: 'us-east-1',
   clusterId: '0'.repeat(32),
   shape,
+  nodes: devNodes(shape),
   accessKey: 'AZKEY',
   secretKey: 'a-secret-of-length',
   bulkMode: 'secure',
@@ -88,6 +89,18 @@ describe('layout of a development cluster (architecture: one of each a zone)', (
       const { whenEmpty } = nodeConfig({ ...plan, isFormed: true }, node);
       expect(whenEmpty).toBe(node.role === 'metadata' ? 'rejoin' : undefined);
     }
+  });
+
+  it('lets an added metadata node join, and never stand for the log that it lost (pitfall 17)', () => {
+    const node = { nodeId: 'b-metadata-2', role: 'metadata', zone: 'b', isAdded: true } as const;
+    const ports = new Map([...plan.ports, [node.nodeId, { rpcPort: 1, adminPort: 2 }]]);
+    const grown = { ...plan, nodes: [...plan.nodes, node], ports };
+    for (const isFormed of [false, true]) {
+      expect(nodeConfig({ ...grown, isFormed }, node)).toMatchObject({ whenEmpty: 'join' });
+    }
+    const [first] = devNodes(shape);
+    const peers = nodeConfig(grown, first!)['metadataPeers'] as unknown[];
+    expect(peers).toContainEqual({ nodeId: 'b-metadata-2', zone: 'b', host: '127.0.0.1', port: 1 });
   });
 
   it('keeps the data of every node apart', () => {

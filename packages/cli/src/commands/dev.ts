@@ -12,6 +12,7 @@ import { REGION_PORT_STEP, STORAGE_PER_ZONE_MAX, ZONES_MAX } from '../dev/dev-la
 import type { DevRole } from '../dev/dev-layout';
 import { SERVICE_ROLES } from '../role-process';
 import { faultCommand, linkCommand } from './dev-faults';
+import { addNodeCommands } from './dev-nodes';
 
 const INDEX_GROUPS_MAX = 64;
 
@@ -104,7 +105,7 @@ export function devCommand(context: CliContext): Command {
     )
     .action((flags: DevFlags) => runDevCluster(flags, context));
   command.addCommand(actionCommands('zone', context));
-  command.addCommand(actionCommands('node', context));
+  command.addCommand(addNodeCommands(actionCommands('node', context), context));
   command.addCommand(linkCommand(context));
   command.addCommand(faultCommand(context));
   return command;

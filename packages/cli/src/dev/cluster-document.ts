@@ -36,6 +36,8 @@ export interface ProcessDocument {
   readonly pid: number;
   /** Base URL of /metrics, /livez and /readyz. */
   readonly admin: string;
+  /** `host:port` where other nodes reach it; absent of roles that nobody dials. */
+  readonly rpc?: string;
   readonly node: string;
   readonly state: 'running' | 'frozen';
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isStoreErrorCode, StoreError } from '@azimuth/common';
 import type { ErrorDetail, Faults } from '@azimuth/common';
 
+import type { AddableRole } from './dev-layout';
 import type { PlacedRule } from './link-rule';
 
 export const CONTROL_ACTIONS = ['kill', 'freeze', 'thaw', 'start'] as const;
@@ -23,6 +24,8 @@ export type ControlRequest = {
     }
   | { readonly action: 'set-links'; readonly rules: readonly PlacedRule[] }
   | { readonly action: 'heal-links' }
+  | { readonly action: 'add-node'; readonly role: AddableRole; readonly zone: string }
+  | { readonly action: 'remove-node'; readonly name: string }
   | { readonly action: 'set-faults'; readonly names: readonly string[]; readonly faults: Faults }
 );
 

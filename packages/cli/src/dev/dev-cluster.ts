@@ -13,7 +13,7 @@ import { LOOPBACK, REGION_PORT_STEP, regionName } from './dev-layout';
 import type { DevGatewaySettings, DevRegionPlan, DevShape } from './dev-layout';
 import type { DevProcess } from './dev-process';
 import { DevRegion } from './dev-region';
-import { openRegionState } from './dev-state';
+import { nodesOf, openRegionState } from './dev-state';
 import { isPortFree } from './free-ports';
 import type { RootCredentials } from './root-credentials';
 
@@ -147,7 +147,10 @@ export class DevCluster {
     const settings: DevGatewaySettings = { certificate, identitiesFile, allowSignatureV2 };
     const region = await DevRegion.prepare({
       directory,
-      plan: { ...state, name, bulkMode, logLevel, overrides, withFaults, gateway: settings },
+      plan: {
+        ...{ ...state, nodes: nodesOf(state), name, bulkMode, logLevel, overrides, withFaults },
+        gateway: settings,
+      },
       withLinks,
       frontDoorPort,
       httpsPort,
@@ -194,8 +197,24 @@ export class DevCluster {
         return [];
       case 'set-faults':
         return region.setFaults(request.names, request.faults);
+      case 'add-node':
+      case 'remove-node':
+        return this.#changeNodes(region, request);
       default:
         return region.act(request.action, request.scope, request.names);
+    }
+  }
+
+  async #changeNodes(
+    region: DevRegion,
+    request: Extract<ControlRequest, { action: 'add-node' | 'remove-node' }>,
+  ): Promise<readonly string[]> {
+    try {
+      return request.action === 'add-node'
+        ? await region.addNode(request.role, request.zone)
+        : await region.removeNode(request.name);
+    } finally {
+      this.#writeTargets();
     }
   }
 
@@ -259,6 +278,10 @@ function describeRequest(request: ControlRequest): string {
       return `links ${request.rules.map(({ from, to }) => `${from}->${to}`).join(' ')}`;
     case 'heal-links':
       return 'links healed';
+    case 'add-node':
+      return `add a ${request.role} node in zone ${request.zone}`;
+    case 'remove-node':
+      return `remove ${request.name}`;
     case 'set-faults':
       return `faults of ${request.names.join(' ')}: ${JSON.stringify(request.faults)}`;
     default:

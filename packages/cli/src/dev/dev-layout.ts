@@ -27,7 +27,13 @@ export interface DevNode {
   readonly nodeId: string;
   readonly role: DevRole;
   readonly zone: string;
+  /** Not one of those that founded the region: `azimuth dev node add` brought it. */
+  readonly isAdded?: boolean;
 }
+
+/** What `azimuth dev node add` can add: gateways are known to the front door from its start. */
+export const ADDABLE_ROLES = ['metadata', 'storage'] as const satisfies readonly DevRole[];
+export type AddableRole = (typeof ADDABLE_ROLES)[number];
 
 /** The ports of one process, by the names that its configuration has for them. */
 export type DevPorts = Readonly<Record<string, number>>;
@@ -77,7 +83,8 @@ export function defaultProfiles({ zones, storagePerZone }: DevShape): Profiles {
 }
 
 /**
- * Every process of a region: per zone one metadata node, storage nodes, one gateway, one curator.
+ * Every process that founds a region: per zone one metadata node, storage nodes, one gateway, one
+ * curator.
  */
 export function devNodes(shape: DevShape): DevNode[] {
   return zoneNames(shape).flatMap((zone) => [
@@ -113,6 +120,8 @@ export interface DevRegionPlan {
   readonly name: string;
   readonly clusterId: string;
   readonly shape: DevShape;
+  /** Every process that runs. */
+  readonly nodes: readonly DevNode[];
   readonly accessKey: string;
   readonly secretKey: string;
   readonly bulkMode: 'crc' | 'secure';
@@ -135,7 +144,7 @@ export interface DevRegionPlan {
 }
 
 export function metadataPeers(plan: DevRegionPlan): MetadataPeer[] {
-  return devNodes(plan.shape)
+  return plan.nodes
     .filter((node) => node.role === 'metadata')
     .map(({ nodeId, zone }) => ({
       nodeId,
@@ -193,7 +202,7 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
     case 'metadata':
       return {
         dataDirectory: `${directory}/data`,
-        whenEmpty: plan.isFormed ? 'rejoin' : 'bootstrap',
+        whenEmpty: meaningOfEmptyLog(plan, node),
         zones: zoneNames(plan.shape),
         indexGroups: plan.shape.indexGroups,
         ...defaultProfiles(plan.shape),
@@ -210,6 +219,12 @@ function roleConfig(plan: DevRegionPlan, node: DevNode): Record<string, unknown>
     case 'curator':
       return {};
   }
+}
+
+/** A name that is added later must never stand for two logs: its node is replaced instead. */
+function meaningOfEmptyLog({ isFormed }: DevRegionPlan, { isAdded = false }: DevNode): string {
+  if (isAdded) return 'join';
+  return isFormed ? 'rejoin' : 'bootstrap';
 }
 
 function gatewaySettings(settings: DevGatewaySettings): Record<string, unknown> {

@@ -129,12 +129,21 @@ export class DevProcess {
   }
 
   /** Resolves true once /readyz says yes, false when the process ended or `timeoutMs` passed. */
-  async waitReady(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  waitReady(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#waitFor('readyz', timeoutMs, signal);
+  }
+
+  /** The same of /livez: it runs, but may wait for others to let it take part. */
+  waitLive(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#waitFor('livez', timeoutMs, signal);
+  }
+
+  async #waitFor(probed: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     while (this.#state.kind !== 'stopped' && clock.monotonicMs() < deadlineMs) {
       if (signal?.aborted === true) return false;
-      if (await probe(`${this.adminUrl}/readyz`)) return true;
+      if (await probe(`${this.adminUrl}/${probed}`)) return true;
       await clock.sleep(READY_POLL_MS);
     }
     return false;

@@ -7,10 +7,17 @@ import type { Clock, Faults, Random } from '@azimuth/common';
 import { writeJsonAtomically } from './cluster-document';
 import type { PrometheusTarget, RegionDocument } from './cluster-document';
 import type { ControlAction } from './control-socket';
-import { devNodes, faultsPath, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
-import type { DevNode, DevPorts, DevRegionPlan, DevRole, ExtraPortName } from './dev-layout';
+import { faultsPath, LOOPBACK, nodeConfig, portNames, sharedConfig } from './dev-layout';
+import type {
+  AddableRole,
+  DevNode,
+  DevPorts,
+  DevRegionPlan,
+  DevRole,
+  ExtraPortName,
+} from './dev-layout';
 import { DevProcess } from './dev-process';
-import { ADMIN_NODE_ID, markRegionFormed } from './dev-state';
+import { addRegionNode, ADMIN_NODE_ID, markRegionFormed, removeRegionNode } from './dev-state';
 import { findFreePorts } from './free-ports';
 import { FrontDoor } from './front-door';
 import type { PlacedRule } from './link-rule';
@@ -50,8 +57,8 @@ export interface DevRegionOptions {
 export class DevRegion {
   readonly name: string;
   readonly #options: DevRegionOptions;
-  readonly #plan: DevRegionPlan;
-  readonly #processes: readonly DevProcess[];
+  #plan: DevRegionPlan;
+  #processes: readonly DevProcess[];
   readonly #links: RegionLinks | null;
   #frontDoors: readonly FrontDoor[] = [];
 
@@ -60,27 +67,22 @@ export class DevRegion {
     this.#options = options;
     this.#plan = plan;
     this.#links = links;
-    this.#processes = devNodes(plan.shape).map((node) => this.#makeProcess(node));
+    this.#processes = plan.nodes.map((node) => this.#makeProcess(node));
   }
 
   /** Chooses ports and writes the configuration of every process. Starts nothing. */
   static async prepare(options: DevRegionOptions): Promise<DevRegion> {
-    const ports = await assignPorts(devNodes(options.plan.shape), options);
+    const ports = await assignPorts(options.plan.nodes, options);
     const nodeDirectory = (nodeId: string): string => join(options.directory, nodeId);
     const links = options.withLinks
-      ? await RegionLinks.open({ ...options, shape: options.plan.shape, ports })
+      ? await RegionLinks.open({ ...options, nodes: options.plan.nodes, ports })
       : null;
     const addressMapOf = (nodeId: string): Readonly<Record<string, string>> =>
       links?.addressMapOf(nodeId) ?? {};
     const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory, addressMapOf };
-    for (const node of devNodes(plan.shape)) {
-      mkdirSync(nodeDirectory(node.nodeId), { recursive: true, mode: 0o700 });
-      // Nobody suffers from what an earlier start was told.
-      rmSync(faultsPath(plan, node.nodeId), { force: true });
-      writeNodeConfig(plan, node);
-    }
-    const adminConfig = { ...sharedConfig(plan, ADMIN_NODE_ID, 'none'), logLevel: 'silent' };
-    writeJsonAtomically(join(nodeDirectory(ADMIN_NODE_ID), 'config.json'), adminConfig, 0o600);
+    // Nobody suffers from what an earlier start was told.
+    for (const { nodeId } of plan.nodes) rmSync(faultsPath(plan, nodeId), { force: true });
+    writeConfigs(plan);
     return new DevRegion(options, plan, links);
   }
 
@@ -121,11 +123,9 @@ export class DevRegion {
     );
   }
 
-  /** For the next start of a process, be it by this launcher or by another. */
   #noteFormed(): void {
     markRegionFormed(this.#options.directory);
-    const plan = { ...this.#plan, isFormed: true };
-    for (const node of devNodes(plan.shape)) writeNodeConfig(plan, node);
+    this.#follow({ isFormed: true });
   }
 
   /** Closes everything: first those that use others, then those that hold data. */
@@ -174,6 +174,58 @@ export class DevRegion {
   }
 
   /**
+   * Starts one more process. A metadata node waits until `azimuth metadata add` or `replace` takes
+   * it in; a storage node joins by itself. Further starts of the region start it too.
+   *
+   * @throws StoreError UNAVAILABLE when the region has links, has not been ready yet, or the
+   *   process does not get ready.
+   */
+  async addNode(role: AddableRole, zone: string): Promise<readonly string[]> {
+    if (this.#links !== null) {
+      const hint = 'a cluster that runs with --links cannot grow: its links are made at the start';
+      throw new StoreError('UNAVAILABLE', { hint });
+    }
+    const { directory, clock, reservedPorts } = this.#options;
+    const node = await addRegionNode(directory, { role, zone }, clock);
+    const taken = [...this.#plan.ports.values()].flatMap((ports) => Object.values(ports));
+    const reserved = { reservedPorts: new Set([...reservedPorts, ...taken]) };
+    const ports = await assignPorts([node], { ...this.#options, ...reserved });
+    this.#follow({
+      nodes: [...this.#plan.nodes, node],
+      ports: new Map([...this.#plan.ports, ...ports]),
+    });
+    const process = this.#makeProcess(node);
+    this.#processes = [...this.#processes, process];
+    process.start();
+    await this.#waitReady([process], RESTART_READY_TIMEOUT_MS);
+    return [node.nodeId];
+  }
+
+  /**
+   * Kills a process for good: no start brings it back, and nothing is named like it again. What the
+   * cluster knows of it stays: that is the operator's part. Its directory stays too.
+   *
+   * @throws StoreError NOT_FOUND; INVALID_ARGUMENT for a role that stays.
+   */
+  async removeNode(name: string): Promise<readonly string[]> {
+    const process = this.#processes.find(({ node }) => node.nodeId === name);
+    if (process === undefined) throw new StoreError('NOT_FOUND', { node: name });
+    if (!isDataRole(process.node.role)) {
+      throw new StoreError('INVALID_ARGUMENT', { reason: 'only metadata and storage nodes go' });
+    }
+    removeRegionNode(this.#options.directory, name);
+    this.#follow({ nodes: this.#plan.nodes.filter(({ nodeId }) => nodeId !== name) });
+    this.#processes = this.#processes.filter((each) => each !== process);
+    await process.kill();
+    return [name];
+  }
+
+  #follow(change: Partial<DevRegionPlan>): void {
+    this.#plan = { ...this.#plan, ...change };
+    writeConfigs(this.#plan);
+  }
+
+  /**
    * @throws StoreError UNAVAILABLE when the region was started without links; NOT_FOUND for an
    *   unknown place; INVALID_ARGUMENT.
    */
@@ -197,7 +249,7 @@ export class DevRegion {
     if (!this.#plan.withFaults) {
       throw new StoreError('UNAVAILABLE', { hint: 'start with --faults' });
     }
-    const nodes = devNodes(this.#plan.shape).map(({ nodeId }) => nodeId);
+    const nodes = this.#plan.nodes.map(({ nodeId }) => nodeId);
     const unknown = names.filter((name) => !nodes.includes(name));
     if (unknown.length > 0) throw new StoreError('NOT_FOUND', { node: unknown.join(', ') });
     for (const name of names) writeJsonAtomically(faultsPath(this.#plan, name), faults, 0o600);
@@ -226,7 +278,9 @@ export class DevRegion {
         const { pid, state } = process;
         if (pid === null || state === 'stopped') return [];
         const { role, zone, nodeId } = process.node;
-        return [{ role, zone, pid, admin: process.adminUrl, node: nodeId, state }];
+        const rpcPort = this.#plan.ports.get(nodeId)?.['rpcPort'];
+        const rpc = rpcPort === undefined ? {} : { rpc: `${LOOPBACK}:${rpcPort}` };
+        return [{ role, zone, pid, admin: process.adminUrl, ...rpc, node: nodeId, state }];
       }),
     };
   }
@@ -280,7 +334,12 @@ export class DevRegion {
     signal?: AbortSignal,
   ): Promise<void> {
     const isReady = await Promise.all(
-      processes.map((process) => process.waitReady(timeoutMs, signal)),
+      processes.map((process) =>
+        // It may wait for `azimuth metadata add`, today or at a later start.
+        process.node.role === 'metadata' && process.node.isAdded === true
+          ? process.waitLive(timeoutMs, signal)
+          : process.waitReady(timeoutMs, signal),
+      ),
     );
     const late = processes.filter((_process, i) => isReady[i] !== true);
     if (late.length === 0) return;
@@ -291,9 +350,18 @@ export class DevRegion {
   }
 }
 
-function writeNodeConfig(plan: DevRegionPlan, node: DevNode): void {
-  const path = join(plan.nodeDirectory(node.nodeId), 'config.json');
-  writeJsonAtomically(path, nodeConfig(plan, node), 0o600);
+/** For the next start of every process, be it by this launcher or by another. */
+function writeConfigs(plan: DevRegionPlan): void {
+  const admin = { ...sharedConfig(plan, ADMIN_NODE_ID, 'none'), logLevel: 'silent' };
+  const configs = [
+    ...plan.nodes.map((node) => [node.nodeId, nodeConfig(plan, node)] as const),
+    [ADMIN_NODE_ID, admin] as const,
+  ];
+  for (const [nodeId, config] of configs) {
+    const directory = plan.nodeDirectory(nodeId);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeJsonAtomically(join(directory, 'config.json'), config, 0o600);
+  }
 }
 
 function isDataRole(role: DevRole): boolean {

@@ -8,7 +8,7 @@ import type { Clock, Random } from '@azimuth/common';
 
 import { writeJsonAtomically } from './cluster-document';
 import { devNodes, LOOPBACK } from './dev-layout';
-import type { DevShape } from './dev-layout';
+import type { AddableRole, DevNode, DevShape } from './dev-layout';
 import { checkCredentials, generateCredentials } from './root-credentials';
 import type { RootCredentials } from './root-credentials';
 
@@ -25,6 +25,10 @@ export interface RegionState extends RootCredentials {
   readonly shape: DevShape;
   /** See `DevRegionPlan`. */
   readonly isFormed: boolean;
+  /** Processes that came later, in the order in which they did. */
+  readonly added: readonly DevNode[];
+  /** Names of processes that do not run any more, and are never given again. */
+  readonly removed: readonly string[];
 }
 
 /**
@@ -48,6 +52,8 @@ export async function openRegionState(
     clusterId: sources.random.bytes(16).toString('hex'),
     shape: defaultShape(requested.shape),
     isFormed: false,
+    added: [],
+    removed: [],
     ...kept,
     ...requested.credentials,
   };
@@ -57,6 +63,44 @@ export async function openRegionState(
   writeJsonAtomically(path, state, PRIVATE_FILE);
   await ensureIdentities(directory, state, sources.clock);
   return state;
+}
+
+/** Every process that runs in a region. */
+export function nodesOf({ shape, added, removed }: RegionState): readonly DevNode[] {
+  return [...devNodes(shape), ...added].filter(({ nodeId }) => !removed.includes(nodeId));
+}
+
+/**
+ * Remembers one more process of the region, under a name that none had before, and makes its
+ * certificate.
+ *
+ * @throws StoreError UNAVAILABLE before the region was ready once: until then, who is there founds
+ *   it.
+ */
+export async function addRegionNode(
+  directory: string,
+  { role, zone }: { readonly role: AddableRole; readonly zone: string },
+  clock: Clock,
+): Promise<DevNode> {
+  const state = readState(statePath(directory));
+  if (!state.isFormed) throw new StoreError('UNAVAILABLE', { hint: 'the cluster is not ready' });
+  const taken = new Set([...devNodes(state.shape), ...state.added].map(({ nodeId }) => nodeId));
+  for (const nodeId of state.removed) taken.add(nodeId);
+  let number = 1;
+  while (taken.has(`${zone}-${role}-${number}`)) number += 1;
+  const node: DevNode = { nodeId: `${zone}-${role}-${number}`, role, zone, isAdded: true };
+  const next = { ...state, added: [...state.added, node] };
+  writeJsonAtomically(statePath(directory), next, PRIVATE_FILE);
+  await ensureIdentities(directory, next, clock);
+  return node;
+}
+
+/** Remembers that a process of the region does not run any more. */
+export function removeRegionNode(directory: string, nodeId: string): void {
+  const state = readState(statePath(directory));
+  const added = state.added.filter((node) => node.nodeId !== nodeId);
+  const next = { ...state, added, removed: [...state.removed, nodeId] };
+  writeJsonAtomically(statePath(directory), next, PRIVATE_FILE);
 }
 
 /** Remembers that the region has been ready once. */
@@ -76,7 +120,9 @@ function statePath(directory: string): string {
 }
 
 function readState(path: string): RegionState {
-  return JSON.parse(readFileSync(path, 'utf8')) as RegionState;
+  // Directories of before nodes could be added say nothing about it.
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as Omit<RegionState, 'added' | 'removed'>;
+  return { added: [], removed: [], ...kept };
 }
 
 function refuseOtherShape(kept: DevShape, requested: Partial<DevShape>): void {
@@ -99,7 +145,7 @@ async function ensureIdentities(
 ): Promise<void> {
   const authority = await ensureAuthority(join(directory, 'authority'), state.clusterId, clock);
   const nodes: { nodeId: string; role: Role; zone: string }[] = [
-    ...devNodes(state.shape),
+    ...nodesOf(state),
     { nodeId: ADMIN_NODE_ID, role: 'admin', zone: 'none' },
   ];
   for (const { nodeId, role, zone } of nodes) {

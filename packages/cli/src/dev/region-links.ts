@@ -1,8 +1,8 @@
 import { StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 
-import { devNodes, LOOPBACK } from './dev-layout';
-import type { DevNode, DevPorts, DevShape } from './dev-layout';
+import { LOOPBACK } from './dev-layout';
+import type { DevNode, DevPorts } from './dev-layout';
 import { LinkProxy } from './link-proxy';
 import { checkRule, LinkRules } from './link-rule';
 import type { PlacedRule } from './link-rule';
@@ -11,7 +11,7 @@ import type { PlacedRule } from './link-rule';
 const DIALED_PORTS = ['rpcPort', 'bulkPort'] as const;
 
 export interface RegionLinksOptions {
-  readonly shape: DevShape;
+  readonly nodes: readonly DevNode[];
   readonly ports: ReadonlyMap<string, DevPorts>;
   readonly clock: Clock;
   readonly random: Random;
@@ -32,7 +32,7 @@ export class RegionLinks {
   }
 
   static async open(options: RegionLinksOptions): Promise<RegionLinks> {
-    const nodes = devNodes(options.shape);
+    const { nodes } = options;
     const links = new RegionLinks(nodes);
     for (const from of nodes) {
       for (const to of nodes.filter((each) => isLinked(from, each))) {
