@@ -14,6 +14,7 @@ export type { LogFields, Logger, LogLevel } from './logger';
 export { mapLimited } from './map-limited';
 export { Pace, PaceCore } from './pace';
 export type { PaceCost, PaceLimits } from './pace';
+export { collectProcessMetrics } from './process-metrics';
 export { seededRandom, systemRandom } from './random';
 export type { Random } from './random';
 export { Semaphore } from './semaphore';

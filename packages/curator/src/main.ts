@@ -1,5 +1,6 @@
 import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
 import {
+  collectProcessMetrics,
   createLogger,
   openFaults,
   parseConfig,
@@ -9,7 +10,7 @@ import {
 } from '@azimuth/common';
 import type { ConfigSources } from '@azimuth/common';
 import { loadTlsMaterial } from '@azimuth/rpc';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 
 import { curatorConfigSchema } from './curator-config';
 import { startCurator } from './curator-service';
@@ -28,7 +29,7 @@ export async function runCurator(sources: ConfigSources): Promise<CuratorService
   const tls = loadTlsMaterial(config.tlsDirectory, config.addressMap);
   const logger = createLogger(config.logLevel, { role: 'curator', nodeId, zone });
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   const faults = openFaults(config, { clock: systemClock, logger });
   const clock = steppedClock(systemClock, faults);
   const common = { clock, random: systemRandom, logger };

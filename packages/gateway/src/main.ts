@@ -1,6 +1,7 @@
 import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
 import type { ClusterView } from '@azimuth/clients';
 import {
+  collectProcessMetrics,
   createLogger,
   openFaults,
   parseConfig,
@@ -11,7 +12,7 @@ import {
 import type { ConfigSources } from '@azimuth/common';
 import { createCodec } from '@azimuth/erasure';
 import { loadTlsMaterial } from '@azimuth/rpc';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 
 import { requireStrongCredentials } from './auth/credentials';
 import { DamageReporter } from './damage-reporter';
@@ -106,7 +107,7 @@ function registerProcessMetrics(
   dataPath: ErasureDataPath,
   view: ClusterView,
 ): void {
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   new Gauge({
     name: 'azimuth_gateway_body_memory_bytes',
     help: 'Memory held by bodies on their way.',

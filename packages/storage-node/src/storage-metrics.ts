@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics } from '@azimuth/common';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import type { RepairTraffic } from './repair/term-reader';
 import type { ServedDisk } from './server/storage-service';
@@ -21,7 +22,7 @@ export class StorageMetrics {
   readonly #discardedIndexes: Counter;
 
   constructor(disks: ReadonlyMap<string, ServedDisk>) {
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry);
     const registers = [this.registry];
     this.#receivedBytes = new Counter({
       name: 'azimuth_storage_received_bytes_total',

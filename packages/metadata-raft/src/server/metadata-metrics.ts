@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectProcessMetrics } from '@azimuth/common';
+import { Gauge, Registry } from 'prom-client';
 
 import type { MetadataNode } from './metadata-node';
 
@@ -7,7 +8,7 @@ const ROLES = ['follower', 'preCandidate', 'candidate', 'leader'] as const;
 /** Metrics of a metadata process, read from the running node when they are scraped. */
 export function createMetadataMetrics(current: () => MetadataNode | null): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   for (const { name, help, read } of GROUP_GAUGES) {
     addGauge(registry, { name, help, labelNames: ['group'] }, (gauge) => {
       for (const endpoint of current()?.endpoints() ?? []) {
