@@ -55,6 +55,39 @@ describe('Lease', () => {
     expect(lease.isHeld).toBe(false);
   });
 
+  it('is taken by a command only when its holder has been silent (and then tried for)', async () => {
+    const clock = new VirtualClock();
+    let held = { holder: 'other', expiresMs: 105_000 };
+    let commands = 0;
+    const metadata = {
+      root: () => {
+        commands += 1;
+        return Promise.resolve(held);
+      },
+      queryRoot: () => Promise.resolve(held),
+    } as unknown as MetadataClient;
+    const lease = new Lease({ metadata, clock, logger: silentLogger, holder: 'me' });
+    await lease.renew(signal);
+    expect(commands).toBe(1);
+    for (let round = 1; round <= 10; round += 1) {
+      await clock.runUntil(round * 1_500);
+      held = { holder: 'other', expiresMs: 105_000 + round };
+      await lease.renew(signal);
+    }
+    expect(commands).toBe(1);
+
+    await clock.runUntil(15_000 + 2_999);
+    await lease.renew(signal);
+    expect(commands).toBe(1);
+    await clock.runUntil(15_000 + 3_000);
+    await lease.renew(signal);
+    expect(commands).toBe(2);
+    held = { holder: 'me', expiresMs: 130_000 };
+    await lease.renew(signal);
+    expect(commands).toBe(3);
+    expect(lease.isHeld).toBe(true);
+  });
+
   it("knows the leader's clock, which never goes back here", async () => {
     let expiresMs = 105_000;
     const lease = leaseOver(new VirtualClock(), () => Promise.resolve({ holder: 'me', expiresMs }));
