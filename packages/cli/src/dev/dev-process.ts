@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { get } from 'node:http';
+import type { Agent } from 'node:http';
 
 import type { Clock } from '@azimuth/common';
 
@@ -171,10 +172,15 @@ async function probe(url: string): Promise<boolean> {
   return (await probeStatus(url)) === 200;
 }
 
-/** The status with which the URL answers; null when it does not, or not in time. */
-export function probeStatus(url: string): Promise<number | null> {
+/**
+ * The status with which the URL answers; null when it does not, or not in time.
+ *
+ * @param agent keeps connections for the next probe; without one each probe makes its own.
+ */
+export function probeStatus(url: string, agent?: Agent): Promise<number | null> {
   return new Promise((resolve) => {
-    const request = get(url, { timeout: PROBE_TIMEOUT_MS, agent: false }, (response) => {
+    const options = { timeout: PROBE_TIMEOUT_MS, agent: agent ?? false };
+    const request = get(url, options, (response) => {
       response.resume();
       resolve(response.statusCode ?? null);
     });

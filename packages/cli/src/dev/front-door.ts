@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
@@ -40,6 +41,8 @@ interface Target extends FrontDoorGateway {
 export class FrontDoor {
   readonly #targets: readonly Target[];
   readonly #clock: Clock;
+  /** One connection to each gateway: a new one twice a second costs it as much as a small GET. */
+  readonly #probes = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #clients = new Set<Socket>();
   readonly #server: Server;
   #next = 0;
@@ -81,6 +84,7 @@ export class FrontDoor {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelProbe();
+    this.#probes.destroy();
     this.#server.close();
     for (const client of this.#clients) client.destroy();
   }
@@ -133,7 +137,7 @@ export class FrontDoor {
   }
 
   async #probe(target: Target): Promise<void> {
-    const status = await probeStatus(target.readyUrl);
+    const status = await probeStatus(target.readyUrl, this.#probes);
     target.isReady = status === 200;
     target.silentProbes = status === null ? target.silentProbes + 1 : 0;
     if (target.silentProbes < SILENT_PROBES_MAX) return;
