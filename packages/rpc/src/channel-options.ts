@@ -9,7 +9,8 @@ export const CONNECT_TIMEOUT_MS = 2_000;
 /**
  * A peer whose packets are dropped, or whose process is frozen, closes nothing. Pings notice it: at
  * the latest after the interval plus the time-out. The time-out leaves room for a long pause of a
- * busy event loop, which would otherwise look like a death.
+ * busy event loop, which would otherwise look like a death. A connection without a call, which only
+ * those of unary calls are, is pinged when the next call begins.
  */
 const KEEPALIVE_INTERVAL_MS = 700;
 const KEEPALIVE_TIMEOUT_MS = 1_500;
@@ -17,7 +18,6 @@ const KEEPALIVE_TIMEOUT_MS = 1_500;
 const SHARED_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-  'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
   'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
   // grpc-js keeps a copy of everything sent for a retry it will never make on our streams; who may

@@ -15,6 +15,8 @@ const IN_FLIGHT_CALLS_MAX = 8_192;
 const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024;
 const RECONNECT_BACKOFF = { baseMs: 100, maxMs: 1_000 };
 const RECONNECT_DELAY_MS_MIN = 20;
+/** A connection that nobody used for this long ends: as long as it is open it is pinged. */
+const IDLE_MS = 30_000;
 
 export interface SessionClientOptions {
   readonly clock?: Clock;
@@ -57,7 +59,7 @@ type State =
  * C4 While the peer is known to be away, calls fail at once, so that the caller can ask another.
  *
  * It connects at the first call, and from then on reconnects by itself, with backoff, until
- * `close`.
+ * `close`, or until it was connected for IDLE_MS without a call: then the next call connects.
  */
 export class SessionClient {
   readonly #peer: PeerAddress;
@@ -73,6 +75,7 @@ export class SessionClient {
   #attempt = 0;
   #isFlushScheduled = false;
   #isWriting = false;
+  #cancelIdleCheck: () => void = () => undefined;
 
   constructor(peer: PeerAddress, options: SessionClientOptions = {}) {
     this.#peer = peer;
@@ -175,6 +178,20 @@ export class SessionClient {
       if (isCurrent()) this.#lose(new StoreError('UNAVAILABLE', { peer: this.#address() }));
     });
     this.#scheduleFlush();
+    this.#checkIdle();
+  }
+
+  /** One timer for all calls: what it compares is whether there were any since it was set. */
+  #checkIdle(): void {
+    const nextId = this.#nextId;
+    this.#cancelIdleCheck = this.#clock.schedule(IDLE_MS, () => {
+      if (this.#nextId !== nextId || this.#pending.size > 0) {
+        this.#checkIdle();
+      } else {
+        this.#release();
+        this.#state = { kind: 'idle' };
+      }
+    });
   }
 
   #scheduleFlush(): void {
@@ -273,6 +290,7 @@ export class SessionClient {
 
   #release(): void {
     const state = this.#state;
+    this.#cancelIdleCheck();
     if (state.kind === 'waiting') state.cancelTimer();
     if (state.kind === 'open') {
       // `cancel` ends in an error event of its own, which is nobody's business any more.

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect as connectSocket, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-import { silentLogger } from '@azimuth/common';
+import { silentLogger, systemClock } from '@azimuth/common';
+import type { Clock } from '@azimuth/common';
 import { metadataService } from '@azimuth/proto';
 import type { Frames, MetadataHandlers } from '@azimuth/proto';
 
@@ -224,6 +225,27 @@ describe('SessionClient and serveSession', () => {
     client.close();
     for (const pair of pairs) for (const socket of pair) socket.destroy();
     proxy.close();
+  });
+
+  it('disconnects when nobody has called for a while, and connects at the next call', async () => {
+    const server = await serve((body) => Promise.resolve(body));
+    const checks: (() => void)[] = [];
+    const schedule: Clock['schedule'] = (delayMs, callback) => {
+      if (delayMs !== 30_000) return systemClock.schedule(delayMs, callback);
+      checks.push(callback);
+      return () => undefined;
+    };
+    const client = await connect(server.port, { clock: { ...systemClock, schedule } });
+    await client.call(Buffer.from('1'), TIMEOUT_MS);
+    await client.call(Buffer.from('2'), TIMEOUT_MS);
+    checks.shift()?.();
+    expect(client.isConnected).toBe(true);
+    await client.call(Buffer.from('3'), TIMEOUT_MS);
+    checks.shift()?.();
+    expect(client.isConnected).toBe(true);
+    checks.shift()?.();
+    expect(client.isConnected).toBe(false);
+    expect(String(await client.call(Buffer.from('4'), TIMEOUT_MS))).toBe('4');
   });
 
   it('ends calls with CANCELLED when it is closed', async () => {
