@@ -26,6 +26,8 @@ export interface ControlInput {
 
 /** A node that goes up and down is kept out for up to this long after its last gap. */
 const HOLD_DOWN_MAX_MS = 60_000;
+/** A node that is restarted once, by whoever cares for it, goes on at once. */
+const RESTARTS_FORGIVEN = 1;
 
 /**
  * What the root leader should do now about nodes and disks. Pure.
@@ -34,7 +36,9 @@ const HOLD_DOWN_MAX_MS = 60_000;
  * C2 Only heartbeats of the registered incarnation count: a process that was replaced cannot speak
  *    for its successor.
  * C3 Each time a node is marked down it must be steady for twice as long to come back: every flap
- *    moves writes to other groups and back.
+ *    moves writes to other groups and back. A node that registers anew again and again, each time
+ *    before its silence is noticed, flaps as well: from the second time on it is held down.
+ * C4 A node that is down since nobody knows when is marked again, or its grace would never end.
  */
 export function planNodes(input: ControlInput): PlannedCommand[] {
   const { map, sightings, nowMs } = input;
@@ -45,17 +49,28 @@ export function planNodes(input: ControlInput): PlannedCommand[] {
     const isCurrent = sighting?.heartbeat.incarnation === incarnation;
     const lastSeenMs = isCurrent ? sighting.lastSeenMs : -Infinity;
     const silentMs = nowMs - Math.max(lastSeenMs, input.listeningSinceMs);
+    const down = { nodeId, incarnation, state: 'down' } as const;
     if (node.state === 'up') {
-      if (silentMs <= input.heartbeatTimeoutMs) continue;
-      const args = { nodeId, incarnation, state: 'down' } as const;
-      commands.push({ name: 'SetNodeState', args, reason: 'no heartbeat' });
+      const isSilent = silentMs > input.heartbeatTimeoutMs;
+      if (!isSilent && !(isCurrent && isRestarting(input, sighting))) continue;
+      const reason = isSilent ? 'no heartbeat' : 'it starts again and again';
+      commands.push({ name: 'SetNodeState', args: down, reason });
     } else if (isCurrent && nowMs - lastSeenMs <= input.heartbeatTimeoutMs) {
       if (lastSeenMs - sighting.steadySinceMs < holdDownMs(input, sighting)) continue;
       const args = { nodeId, incarnation, state: 'up' } as const;
       commands.push({ name: 'SetNodeState', args, reason: 'steady heartbeats' });
+    } else if (node.downSinceMs === undefined) {
+      const reason = 'since when it is down is not known';
+      commands.push({ name: 'SetNodeState', args: down, reason });
     }
   }
   return [...commands, ...planDisks(input)];
+}
+
+/** C3. */
+function isRestarting(input: ControlInput, sighting: NodeSighting): boolean {
+  if (sighting.downs < RESTARTS_FORGIVEN + 1) return false;
+  return sighting.lastSeenMs - sighting.steadySinceMs < holdDownMs(input, sighting);
 }
 
 /** C3. */

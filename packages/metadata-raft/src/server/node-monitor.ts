@@ -6,7 +6,7 @@ export interface NodeSighting {
   readonly lastSeenMs: number;
   /** Start of the present run of heartbeats without a gap. */
   readonly steadySinceMs: number;
-  /** How often it was marked down lately. */
+  /** How often it was marked down lately, or started anew before that. */
   readonly downs: number;
   readonly lastDownMs: number;
 }
@@ -33,6 +33,11 @@ export class NodeMonitor {
   hear(heartbeat: NodeHeartbeat, nowMs: number): void {
     const previous = this.#sightings.get(heartbeat.nodeId);
     if (previous === undefined && this.#sightings.size >= SIGHTINGS_MAX) return;
+    const isRestart =
+      previous !== undefined && previous.heartbeat.incarnation !== heartbeat.incarnation;
+    // What was marked down since it was last heard is counted already.
+    const isCounted = previous !== undefined && previous.lastDownMs > previous.lastSeenMs;
+    const flaps = isRestart && !isCounted ? countDown(previous, nowMs) : previous;
     const isSteady =
       previous !== undefined &&
       previous.heartbeat.incarnation === heartbeat.incarnation &&
@@ -41,22 +46,29 @@ export class NodeMonitor {
       heartbeat,
       lastSeenMs: nowMs,
       steadySinceMs: isSteady ? previous.steadySinceMs : nowMs,
-      downs: previous?.downs ?? 0,
-      lastDownMs: previous?.lastDownMs ?? -Infinity,
+      downs: flaps?.downs ?? 0,
+      lastDownMs: flaps?.lastDownMs ?? -Infinity,
     });
   }
 
   /** The node was marked down: the more often, the longer it must be steady to come back. */
   noteDown(nodeId: string, nowMs: number): void {
     const sighting = this.#sightings.get(nodeId);
-    if (sighting === undefined) return;
-    const isForgiven = nowMs - sighting.lastDownMs > DOWNS_FORGIVEN_MS;
-    const downs = isForgiven ? 1 : sighting.downs + 1;
-    this.#sightings.set(nodeId, { ...sighting, downs, lastDownMs: nowMs });
+    // It was marked because it started anew, which counted then.
+    if (sighting === undefined || sighting.lastDownMs >= sighting.steadySinceMs) return;
+    this.#sightings.set(nodeId, { ...sighting, ...countDown(sighting, nowMs) });
   }
 
   /** Forgets what was heard in an earlier leadership. */
   clear(): void {
     this.#sightings.clear();
   }
+}
+
+function countDown(
+  sighting: NodeSighting,
+  nowMs: number,
+): Pick<NodeSighting, 'downs' | 'lastDownMs'> {
+  const isForgiven = nowMs - sighting.lastDownMs > DOWNS_FORGIVEN_MS;
+  return { downs: isForgiven ? 1 : sighting.downs + 1, lastDownMs: nowMs };
 }

@@ -24,6 +24,7 @@ function mapOf(
       nodes.push({
         ...{ nodeId, zone, host: '127.0.0.1', bulkPort: 1, rpcPort: 2, adminPort: 3 },
         ...{ incarnation: 'i1', state: states[nodeId] ?? 'up' },
+        ...(states[nodeId] === 'down' ? { downSinceMs: 0 } : {}),
       });
       const diskId = `disk-${nodeId}`;
       const state = disks[diskId] ?? 'online';
@@ -118,6 +119,58 @@ describe('plan of the root leader for nodes', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     monitor.noteDown('a-1', monitor.sightings.get('a-1')!.lastSeenMs + 700_000);
     expect(takenBackAfterMs()).toBe(1_000);
+  });
+
+  it('C3: a node that starts again and again is held down, though it is never silent', () => {
+    const monitor = heard(everyone(0));
+    const nodeId = 'a-1';
+    const disks: never[] = [];
+    const planAt = (nowMs: number, incarnation: string, state: NodeState) => {
+      for (const other of mapOf().nodes.keys()) {
+        if (other !== nodeId) monitor.hear({ nodeId: other, incarnation: 'i1', disks }, nowMs);
+      }
+      monitor.hear({ nodeId, incarnation, disks }, nowMs);
+      const map = mapOf({ [nodeId]: state });
+      const nodes = new Map(map.nodes);
+      nodes.set(nodeId, { ...nodes.get(nodeId)!, incarnation });
+      const { sightings } = monitor;
+      return planNodes(input({ map: { ...map, nodes }, sightings, nowMs, listeningSinceMs: 0 }));
+    };
+    // Whoever restarts a node once may.
+    expect(planAt(1_000, 'i2', 'up')).toEqual([]);
+    for (const [life, nowMs] of [2_000, 3_000, 4_000].entries()) {
+      const incarnation = `i${3 + life}`;
+      expect(planAt(nowMs, incarnation, 'up')).toMatchObject([
+        { args: { nodeId, incarnation, state: 'down' }, reason: 'it starts again and again' },
+      ]);
+      monitor.noteDown(nodeId, nowMs);
+    }
+    // The third repetition is held for four times as long as the first would be.
+    for (let nowMs = 5_000; nowMs < 12_000; nowMs += 1_000) {
+      expect(planAt(nowMs, 'i5', 'down')).toEqual([]);
+    }
+    expect(planAt(12_000, 'i5', 'down')).toMatchObject([{ args: { nodeId, state: 'up' } }]);
+    expect(planAt(12_500, 'i5', 'up')).toEqual([]);
+  });
+
+  it('C3: a node that was marked down and starts anew has flapped once, not twice', () => {
+    const monitor = heard({ 'a-1': [0] });
+    monitor.noteDown('a-1', 3_500);
+    monitor.hear({ nodeId: 'a-1', incarnation: 'i2', disks: [] }, 5_000);
+    expect(monitor.sightings.get('a-1')?.downs).toBe(1);
+  });
+
+  it('C4: a node that is down since nobody knows when is marked again, so that its grace ends', () => {
+    const map = mapOf({ 'a-1': 'down' });
+    const nodes = new Map(map.nodes);
+    const { downSinceMs, ...unknown } = nodes.get('a-1')!;
+    expect(downSinceMs).toBe(0);
+    nodes.set('a-1', unknown);
+    const { 'a-1': silent, ...others } = everyone(10_000);
+    expect(silent).toBeDefined();
+    const plan = planNodes(input({ map: { ...map, nodes }, sightings: heard(others).sightings }));
+    expect(plan).toMatchObject([{ args: { nodeId: 'a-1', state: 'down' } }]);
+    expect(planNodes(input({ map, sightings: heard(others).sightings }))).toEqual([]);
   });
 
   it('takes over disk states, except that fenced and lost disks stay so until they register', () => {
