@@ -55,6 +55,7 @@ export {
   finishBackfills,
   isEmptyPlan,
   planGroups,
+  stateAfterBackfill,
 } from './plan-groups';
 export type { GroupPlan, GroupPlanOptions, NewGroup } from './plan-groups';
 export { isUnfitTarget, reasonToLeave } from './plan-moves';

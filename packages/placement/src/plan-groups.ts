@@ -1,5 +1,5 @@
 import { isGroupWhole, zonesInService } from './cluster-map';
-import type { ClusterMap, DiskId, PlacementGroup, Profile } from './cluster-map';
+import type { ClusterMap, DiskId, GroupState, PlacementGroup, Profile } from './cluster-map';
 import { kindOfProfile } from './choose-write-group';
 import type { GroupKind } from './choose-write-group';
 import { addLoad, disksInService, loadOfDisks, placeSlots, writableDisks } from './place-slots';
@@ -89,13 +89,22 @@ export function carryOutPlan(map: ClusterMap, plan: GroupPlan): ClusterMap {
   return { ...map, groups };
 }
 
+/**
+ * A normal group was sealed for its backfill and comes back. A reduced one may have been retired
+ * before, and is drained: whether it is used again is said by the next plan, in an outage.
+ */
+export function stateAfterBackfill({ isReduced }: PlacementGroup): GroupState {
+  return isReduced ? 'sealed' : 'active';
+}
+
 /** The map once everything that is on its way has arrived. Pure. */
 export function finishBackfills(map: ClusterMap): ClusterMap {
   const groups = new Map(map.groups);
   for (const group of groups.values()) {
     if (group.backfill === null) continue;
     const slots = group.slots.with(group.backfill.slot, group.backfill.targetDiskId);
-    groups.set(group.pgId, { ...group, slots, backfill: null, state: 'active' });
+    const state = stateAfterBackfill(group);
+    groups.set(group.pgId, { ...group, slots, backfill: null, state });
   }
   return { ...map, groups };
 }

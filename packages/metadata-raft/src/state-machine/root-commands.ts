@@ -6,6 +6,7 @@ import {
   profileProblem,
   promisedNodes,
   SHARDS_PER_BLOB_MAX,
+  stateAfterBackfill,
   zoneConditionProblem,
 } from '@azimuth/placement';
 import type { ClusterSettings, PlacementGroup, StorageNodeEntry } from '@azimuth/placement';
@@ -197,7 +198,10 @@ export class RootCommandSet implements CommandSet {
   #setNodeState(args: Args<'SetNodeState'>, { nowMs, index }: CommandContext): null {
     const node = this.state.get('node', args.nodeId);
     // Meant for an earlier life of the node: nothing to do.
-    if (node?.incarnation !== args.incarnation || node.state === args.state) return null;
+    if (node?.incarnation !== args.incarnation) return null;
+    // A record from before it was written since when: its grace begins now, or it never would.
+    const isSinceUnknown = node.state === 'down' && node.downSinceMs === undefined;
+    if (node.state === args.state && !isSinceUnknown) return null;
     const entry = withoutField(node, 'downSinceMs');
     const changed: StorageNodeEntry =
       args.state === 'down'
@@ -272,7 +276,8 @@ export class RootCommandSet implements CommandSet {
       throw new StoreError('INVALID_ARGUMENT', { reason: 'another backfill or none', pgId, slot });
     }
     const slots = group.slots.with(slot, targetDiskId);
-    this.#putGroup({ ...group, slots, state: 'active', backfill: null }, index);
+    const state = stateAfterBackfill(group);
+    this.#putGroup({ ...group, slots, state, backfill: null }, index);
     return null;
   }
 

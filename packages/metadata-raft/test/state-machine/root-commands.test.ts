@@ -154,6 +154,21 @@ describe('root state machine', () => {
     expect(driver.machine.commands.state.map().nodes.get('a1')?.state).toBe('down');
   });
 
+  it('a node that is down since nobody knows when gets the time when it is marked again', async () => {
+    const driver = await openCluster();
+    const { state } = driver.machine.commands;
+    const { downSinceMs, ...node } = state.map().nodes.get('a1')!;
+    expect(downSinceMs).toBeUndefined();
+    state.put('node', 'a1', { ...node, state: 'down' }, driver.machine.lastApplied());
+    const down = { nodeId: 'a1', incarnation: 'i1', state: 'down' };
+    await driver.run('SetNodeState', down);
+    const since = state.map().nodes.get('a1')?.downSinceMs;
+    expect(since).toBe(driver.nowMs);
+    driver.nowMs += 1_000;
+    await driver.run('SetNodeState', down);
+    expect(state.map().nodes.get('a1')?.downSinceMs).toBe(since);
+  });
+
   it('P1: refuses groups that break the zone condition', async () => {
     const driver = await openCluster();
     expect(await driver.run('OpenGroups', { groups: [GROUP, GROUP] })).toMatchObject({
@@ -189,6 +204,20 @@ describe('root state machine', () => {
     }
     expect(group()).toMatchObject({ state: 'active', backfill: null });
     expect(group()?.slots[0]).toBe('d-new');
+  });
+
+  it('a backfill of a reduced group does not take a retired one into use again', async () => {
+    const driver = await openCluster();
+    await driver.run('OpenGroups', { groups: [{ ...GROUP, isReduced: true }] });
+    await driver.register('a1', ['d-new'], 'i2');
+    await driver.run('SealGroup', { pgId: 1, isSealed: true });
+    const move = { pgId: 1, slot: 0, targetDiskId: 'd-new' };
+    expect(await driver.run('BeginBackfill', move)).toMatchObject({ ok: true });
+    expect(await driver.run('FinishBackfill', move)).toMatchObject({ ok: true });
+    const group = driver.machine.commands.state.map().groups.get(1);
+    expect(group).toMatchObject({ state: 'sealed', backfill: null });
+    // The next outage says so.
+    expect(await driver.run('SealGroup', { pgId: 1, isSealed: false })).toMatchObject({ ok: true });
   });
 
   it('a lease has one holder until it expires by the time of the log', async () => {
