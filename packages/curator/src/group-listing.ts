@@ -29,6 +29,21 @@ export function readableDisks(map: ClusterMap, diskIds: readonly DiskId[]): read
 }
 
 /**
+ * True when no blob that k shards are left of can be missing in the union of what the readable
+ * slots list, so that `slot` may move. A lost disk has no shards left. Of the slots that are only
+ * out, k could hold a blob between them that no other slot has: the one that moves counts among
+ * them, as its disk may return. While that is the only one that is out, waiting for the others can
+ * teach nothing more, and what its disk brings back one day goes home as a stray.
+ */
+export function isEveryBlobListed(map: ClusterMap, group: PlacementGroup, slot: number): boolean {
+  const out = group.slots.flatMap((diskId, index) => {
+    const isLost = map.disks.get(diskId)?.state === 'lost';
+    return isLost || isDiskReadable(map, diskId) ? [] : [index];
+  });
+  return out.length < group.profile.k || out.every((index) => index === slot);
+}
+
+/**
  * The union of what `diskIds` list of a group, ascending by blob id, in pages. Any error of any
  * disk ends the walk with that error: a union with a hole would look like absence.
  */

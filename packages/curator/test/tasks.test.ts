@@ -250,6 +250,34 @@ describe('backfill', () => {
     expect(groupOf(1).backfill).not.toBeNull();
   });
 
+  it('of more parity than data waits for slots that may hold what no other slot has', async () => {
+    cluster = new FakeCluster([{ ...LARGE, profile: { k: 2, m: 4 } }]);
+    const blob = cluster.putBlob(LARGE_BYTES, 1);
+    // All that is left of it is on the slot that moves and on another one; both are out.
+    for (const index of [2, 3, 4, 5]) cluster.dropShard(blob, index);
+    cluster.setNode('n0', 'down');
+    cluster.setNode('n2', 'down');
+    cluster.setGroup(1, { ...move, backfill: { slot: 0, targetDiskId: 'n4d1' } });
+    const disks = new Map(cluster.map.disks);
+    disks.set('n4d1', { ...disks.get('n0d1')!, diskId: 'n4d1', nodeId: 'n4', zone: 'c' });
+    cluster.map = { ...cluster.map, disks };
+    await expect(backfillGroup(cluster.context(), groupOf(1))).rejects.toThrow('UNAVAILABLE');
+    cluster.setNode('n2', 'up');
+    await backfillGroup(cluster.context(), groupOf(1));
+    // It knows the blob now, and cannot prove a shard of it yet.
+    expect(groupOf(1).backfill).not.toBeNull();
+  });
+
+  it('waits for no lost disk: two of three copies are gone, and the third is enough', async () => {
+    cluster = new FakeCluster([{ ...LARGE, profile: { k: 2, m: 4 } }]);
+    const blob = cluster.putBlob(LARGE_BYTES, 1);
+    for (const diskId of ['n0d0', 'n2d0', 'n4d0']) cluster.setDisk(diskId, 'lost');
+    cluster.setGroup(1, move);
+    await backfillGroup(cluster.context(), groupOf(1));
+    expect(groupOf(1).slots[0]).toBe('n0d1');
+    expect(cluster.intactSlots(blob, LARGE_BYTES)).toContain(0);
+  });
+
   it('ends right after a crash at any of its calls', async () => {
     for (let calls = 0; ; calls += 1) {
       cluster = new FakeCluster([LARGE, SMALL, REDUCED]);

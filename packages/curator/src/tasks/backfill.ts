@@ -2,10 +2,10 @@ import { mapLimited, StoreError } from '@azimuth/common';
 import type { PlacementGroup } from '@azimuth/placement';
 import { isDiskWritable } from '@azimuth/placement';
 
-import type { CuratorContext } from '../curator-context';
 import { addressOf } from '../blob-shards';
+import type { CuratorContext } from '../curator-context';
 import { copyShard } from '../copy-shard';
-import { listGroup, readableDisks } from '../group-listing';
+import { isEveryBlobListed, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
 import { rebuildShards } from '../rebuild-shards';
@@ -30,16 +30,13 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
   const map = context.view.map();
   if (!isDiskWritable(map, targetDiskId)) throw new StoreError('UNAVAILABLE', { targetDiskId });
 
-  const others = group.slots.filter((_, index) => index !== slot);
-  const readable = readableDisks(map, others);
-  // A blob that is not lost has k shards on the other k + m - 1 slots. While fewer than k of those
-  // are out, at least one lists it; and k must be there to rebuild from.
-  if (readable.length < Math.max(profile.k, profile.m)) {
+  const readable = readableDisks(map, group.slots);
+  if (readable.length < profile.k || !isEveryBlobListed(map, group, slot)) {
     throw new StoreError('UNAVAILABLE', { pgId, readableSlots: readable.length });
   }
   let unproven = 0;
-  const disks = [...readable, ...readableDisks(map, [group.slots[slot] ?? '', targetDiskId])];
-  for await (const page of listGroup(context, group, [...new Set(disks)])) {
+  const disks = new Set([...readable, targetDiskId]);
+  for await (const page of listGroup(context, group, [...disks])) {
     unproven += await backfillPage(context, group, { slot, targetDiskId }, page);
   }
   // What was proven holds for this move: of one that went elsewhere and came back, strays may be gone.
