@@ -469,6 +469,7 @@ export class FakeCluster {
           hasUploads: (this.uploads.get(key)?.length ?? 0) > 0,
         };
       },
+      FenceGroup: () => null,
       ListUploads: ({ group, bucketId }: { group: string; bucketId: string }) => ({
         uploads: (this.uploads.get(`${group}/${bucketId}`) ?? []).map((uploadId) => ({
           key: 'k',

@@ -91,8 +91,10 @@ async function restripeBlob(context: CuratorContext, index: string, old: BlobRef
     blockBytes: context.view.map().settings.blockBytes,
     isReduced: false,
   };
+  let mapVersion = 0;
   try {
     await copyBlob(context, { blob: old, group: oldGroup }, { blob, group });
+    mapVersion = context.view.map().version;
     // A slot that moves meanwhile leaves the shard behind where nobody looks; and the copy is to
     // replace the blob.
     if (context.view.map().groups.get(group.pgId) !== group) {
@@ -103,7 +105,7 @@ async function restripeBlob(context: CuratorContext, index: string, old: BlobRef
     await deleteEverywhere(context, group, blob.blobId).catch(() => false);
     throw error;
   }
-  const args = { oldBlobId: old.blobId, blob, missing: [] };
+  const args = { oldBlobId: old.blobId, blob, missing: [], mapVersion };
   const options = { signal: context.signal };
   const { isReplaced } = await context.metadata.index(index, 'ReplaceBlob', args, options);
   if (isReplaced) context.metrics.blobsRestriped.inc();

@@ -93,7 +93,7 @@ async function attemptOnce(
       dataOffset += profile.k * stripeBlockBytes;
       parityOffset += profile.m * stripeBlockBytes;
     }
-    return { blob: writer.blob, missing: await writer.finish() };
+    return { blob: writer.blob, ...(await writer.finish()) };
   } catch (error) {
     writer.abort();
     context.discarder.discard([writer.blob]);

@@ -27,7 +27,7 @@ export async function writeStreamed(
   try {
     await source.readInto((chunk) => pipeline.push(chunk));
     await pipeline.end();
-    return { blob: writer.blob, missing: await writer.finish() };
+    return { blob: writer.blob, ...(await writer.finish()) };
   } catch (error) {
     writer.abort();
     await pipeline.abort();

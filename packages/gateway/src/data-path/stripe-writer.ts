@@ -40,6 +40,8 @@ export interface ChosenGroup {
 export interface WrittenBlob {
   readonly blob: BlobRef;
   readonly missing: readonly number[];
+  /** Of the map by which the other shards are where readers look for them. */
+  readonly mapVersion: number;
 }
 
 /** A stripe in the codec's memory: k data blocks in a row, then m parity blocks to be computed. */
@@ -57,7 +59,8 @@ export interface Stripe {
  * W3: a shard is not waited for once the leader has marked its node down: a frozen node resets no
  *     connection, and its time-outs are longer than the leader takes to open groups without it.
  * W4: a shard whose slot has moved meanwhile counts for nothing: readers look for it on another
- *     disk. One whose slot is moving is named missing, as the move may have passed it by.
+ *     disk. One whose slot is moving is named missing, as the move may have passed it by. What was
+ *     looked at is named as well: a commit by a map that knew nothing of the move is refused.
  */
 export class StripeWriter {
   readonly blob: BlobRef;
@@ -136,8 +139,9 @@ export class StripeWriter {
    * @returns the shards that are not durable where readers will look for them.
    * @throws StoreError QUORUM_NOT_REACHED
    */
-  async finish(): Promise<readonly number[]> {
+  async finish(): Promise<Omit<WrittenBlob, 'blob'>> {
     await this.#collectAcks();
+    const { version: mapVersion } = this.#context.view.map();
     this.#disownMoved();
     this.#throwFailure();
     this.#stopListening();
@@ -148,7 +152,7 @@ export class StripeWriter {
       if (!isAcked || shardIndex === movingSlot) missing.push(shardIndex);
       if (!isAcked) this.#writers.get(shardIndex)?.abort();
     });
-    return missing;
+    return { missing, mapVersion };
   }
 
   /** Gives up every shard. Sends in progress settle soon. */

@@ -33,13 +33,18 @@ export async function writeObject(
   const bufferedMax = BUFFERED_STRIPES * settings.erasureProfile.k * settings.blockBytes;
   const write =
     sizeBytes <= Math.max(bufferedMax, settings.replicaBytesMax) ? writeBuffered : writeStreamed;
-  const { blob, missing } = await write(context, source, { ...options, kind, bodyDigests });
+  const { blob, missing, mapVersion } = await write(context, source, {
+    ...options,
+    kind,
+    bodyDigests,
+  });
   const isComplete = missing.length === 0;
   return {
     data: {
       inline: null,
       blobs: [blob],
       missing: isComplete ? [] : [{ blobId: blob.blobId, shardIndexes: missing }],
+      mapVersion,
     },
     digests: await bodyDigests.finish(),
   };

@@ -45,6 +45,7 @@ export async function commitOrDiscard<Result>(
         'KEY_NOT_FOUND',
         'UPLOAD_NOT_FOUND',
         'INVALID_ARGUMENT',
+        'QUORUM_NOT_REACHED',
       )
     ) {
       dataPath.discard(data.blobs);

@@ -302,6 +302,16 @@ describe('the acknowledgement rule', () => {
     });
     const written = await fixture.write(makeBody(8 * STRIPE));
     expect(written.data.missing).toMatchObject([{ shardIndexes: [1] }]);
+    expect(written.data.mapVersion).toBe(2);
+  });
+
+  it('the map that is named is the one by which the shards were counted, not a later one', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const { current } = fixture.view;
+    const writing = fixture.write(makeBody(STRIPE));
+    const { data } = await writing;
+    fixture.view.current = { ...current, version: 2 };
+    expect(data.mapVersion).toBe(current.version);
   });
 
   it('no group for ten seconds is QUORUM_NOT_REACHED, before the body is read', async () => {

@@ -81,6 +81,7 @@ const data = z.object({
   inline: bytes.nullable(),
   blobs: z.array(blob).max(PART_NUMBER_MAX),
   missing: z.array(missing).max(PART_NUMBER_MAX),
+  mapVersion: count.optional(),
 });
 const draft = z.object({
   key,
@@ -267,9 +268,15 @@ const INDEX_ARGS: Readonly<Record<IndexCommandName, z.ZodType>> = {
   }),
   AbortUpload: z.object({ ...address, uploadId }),
   FenceBucket: z.object({ bucketId: hexId, isFenced: z.boolean(), mark: count }),
+  FenceGroup: z.object({ pgId: count, mapVersion: count }),
   AcknowledgeOutbox: z.object({ ids: z.array(name).max(10_000) }),
   ReportMissingShards: z.object({ missing: z.array(missing).max(10_000) }),
-  ReplaceBlob: z.object({ oldBlobId: blobId, blob, missing: z.array(missing).max(32) }),
+  ReplaceBlob: z.object({
+    oldBlobId: blobId,
+    blob,
+    missing: z.array(missing).max(32),
+    mapVersion: count.optional(),
+  }),
 };
 
 const envelope = z.object({

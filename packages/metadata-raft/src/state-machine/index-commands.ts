@@ -43,6 +43,7 @@ export class IndexCommandSet implements CommandSet {
       CompleteUpload: (args, context) => completeUpload(this.state, args, context),
       AbortUpload: (args, context) => this.#abortUpload(args, context),
       FenceBucket: (args) => this.#fenceBucket(args),
+      FenceGroup: (args) => this.#fenceGroup(args),
       AcknowledgeOutbox: (args) => this.#acknowledgeOutbox(args),
       ReportMissingShards: (args, context) => this.#reportMissingShards(args, context),
       ReplaceBlob: (args, context) => replaceBlob(this.state, args, context),
@@ -86,6 +87,7 @@ export class IndexCommandSet implements CommandSet {
     this.state.usage.checkOpen(args.bucketId);
     checkSize(draft.sizeBytes, data);
     this.state.blobs.check(at, data.blobs, context.nowMs);
+    this.state.fences.check(data);
     if (args.precondition !== null) {
       checkWritePrecondition(args.precondition, this.state.versions.current(at)?.head ?? null);
     }
@@ -169,6 +171,7 @@ export class IndexCommandSet implements CommandSet {
       throw new StoreError('INVALID_ARGUMENT', { reason: 'a part is inline or one blob' });
     }
     this.state.blobs.check(at, data.blobs, nowMs);
+    this.state.fences.check(data);
     const replaced = this.state.uploads.part(at, uploadId, part.partNumber);
     this.state.uploads.putPart(at, uploadId, {
       ...part,
@@ -202,6 +205,11 @@ export class IndexCommandSet implements CommandSet {
   #fenceBucket(args: Args<'FenceBucket'>): Result<'FenceBucket'> {
     const usage = this.state.usage.setFence(args);
     return { hasVersions: usage.versions > 0, hasUploads: usage.uploads > 0 };
+  }
+
+  #fenceGroup(args: Args<'FenceGroup'>): null {
+    this.state.fences.set(args);
+    return null;
   }
 
   #acknowledgeOutbox(args: Args<'AcknowledgeOutbox'>): null {

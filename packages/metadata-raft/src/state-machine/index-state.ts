@@ -12,6 +12,7 @@ import { BucketUsageStore } from './bucket-usage';
 import type { CheckedStore } from './checked-store';
 import type { CommandContext } from './command-context';
 import type { Counters } from './counters';
+import { GroupFences } from './group-fences';
 import { Outbox } from './outbox';
 import { encodeAddress } from './record-keys';
 import { UploadStore } from './upload-store';
@@ -28,6 +29,7 @@ export class IndexState {
   readonly blobs: BlobLedger;
   readonly usage: BucketUsageStore;
   readonly outbox: Outbox;
+  readonly fences: GroupFences;
 
   constructor(records: CheckedStore, counters: Counters) {
     this.records = records;
@@ -36,6 +38,7 @@ export class IndexState {
     this.uploads = new UploadStore(records, counters);
     this.usage = new BucketUsageStore(records);
     this.outbox = new Outbox(records, counters);
+    this.fences = new GroupFences(records);
     this.blobs = new BlobLedger(records, this.outbox);
   }
 

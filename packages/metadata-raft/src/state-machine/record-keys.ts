@@ -12,6 +12,7 @@ import { assert } from '@azimuth/common';
  *   b blob                 blob → reference   q kind blob            its pending outbox entry
  *   o kind seq             outbox             n bucket               fence and counts
  *   c command              result             x queue seq            what to forget, oldest first
+ *   g placement group      fence
  *   m                      applied index, time, counters (`#` while a snapshot is installed)
  *
  * `bucket` is 16 bytes. `key` is UTF-8 with 00 escaped as 00 FF and ended by 00 01, so that no key
@@ -102,7 +103,10 @@ export function uploadOrderSuffix(initiatedMs: number, uploadId: string): Buffer
 }
 
 /** A record key made of a letter and bytes that are not an address. */
-export function plainKey(kind: 'b' | 'c' | 'm' | 'n' | 'o' | 'q' | 'x', rest: Buffer): Buffer {
+export function plainKey(
+  kind: 'b' | 'c' | 'g' | 'm' | 'n' | 'o' | 'q' | 'x',
+  rest: Buffer,
+): Buffer {
   return Buffer.concat([Buffer.from(kind, 'latin1'), rest]);
 }
 

@@ -19,6 +19,7 @@ export function replaceBlob(state: IndexState, args: Args, { nowMs }: CommandCon
   const { owner } = reference;
   const at = addressOf(owner);
   state.blobs.check(at, [blob], nowMs);
+  state.fences.check({ ...args, blobs: [blob] });
   const swap = (blobs: readonly BlobRef[]): BlobRef[] =>
     blobs.map((each) => (each.blobId === oldBlobId ? blob : each));
 

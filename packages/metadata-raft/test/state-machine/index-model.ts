@@ -129,6 +129,7 @@ export class IndexModel {
         return null;
       case 'ReplaceBlob':
         return this.#replaceBlob(args);
+      case 'FenceGroup':
       case 'AcknowledgeOutbox':
         return null;
     }

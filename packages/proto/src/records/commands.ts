@@ -58,6 +58,11 @@ export interface CommittedData {
   readonly inline: Uint8Array | null;
   readonly blobs: readonly BlobRef[];
   readonly missing: readonly MissingShards[];
+  /**
+   * Of the cluster map by which the shards were counted as being where readers look for them, of
+   * several blobs the oldest: see `FenceGroup`. Absent in entries from before there were fences.
+   */
+  readonly mapVersion?: number;
 }
 
 export interface CommitVersionResult {
@@ -164,7 +169,7 @@ export interface RootCommands {
     { readonly pgId: number; readonly slot: number; readonly targetDiskId: string },
     null
   >;
-  /** Flips the slot to the target and makes the group active again. */
+  /** Flips the slot to the target; a normal group becomes active again, a reduced one does not. */
   readonly FinishBackfill: Of<
     { readonly pgId: number; readonly slot: number; readonly targetDiskId: string },
     null
@@ -237,7 +242,7 @@ export interface RootCommands {
 export interface IndexCommands {
   /**
    * Makes a version current. Errors: BUCKET_FENCED, PRECONDITION_FAILED, KEY_NOT_FOUND,
-   * INVALID_ARGUMENT (a blob too old to commit).
+   * INVALID_ARGUMENT (a blob too old to commit), QUORUM_NOT_REACHED (its group is fenced).
    */
   readonly CommitVersion: Of<
     ObjectAddress & {
@@ -282,7 +287,10 @@ export interface IndexCommands {
     { readonly versionId: string }
   >;
   readonly CreateUpload: Of<{ readonly upload: Omit<UploadRecord, 'initiatedMs'> }, UploadRecord>;
-  /** Adds or replaces a part. Errors: UPLOAD_NOT_FOUND, BUCKET_FENCED, INVALID_ARGUMENT. */
+  /**
+   * Adds or replaces a part. Errors: UPLOAD_NOT_FOUND, BUCKET_FENCED, INVALID_ARGUMENT,
+   * QUORUM_NOT_REACHED (the group of its blob is fenced).
+   */
   readonly CommitPart: Of<
     ObjectAddress & {
       readonly uploadId: string;
@@ -321,6 +329,13 @@ export interface IndexCommands {
     { readonly bucketId: string; readonly isFenced: boolean; readonly mark: number },
     { readonly hasVersions: boolean; readonly hasUploads: boolean }
   >;
+  /**
+   * A slot of the placement group begins to move. From now on no blob of the group is referenced
+   * whose writer looked at an older cluster map than `mapVersion`: it counted a shard where the
+   * slot was, and the move may have passed that by. So what the group holds is known to a walk over
+   * it that begins after this. Never taken back; a later move sets a later one.
+   */
+  readonly FenceGroup: Of<{ readonly pgId: number; readonly mapVersion: number }, null>;
   /** Removes outbox entries that were worked off. Unknown ids are ignored. */
   readonly AcknowledgeOutbox: Of<{ readonly ids: readonly string[] }, null>;
   /** Adds repair work that a scrub, a census or a reader found, unless the blob is unreferenced. */
@@ -328,13 +343,15 @@ export interface IndexCommands {
   /**
    * Compare-and-set on a manifest: replaces `oldBlobId` by `blob` wherever its owner still
    * references it, and turns the old blob into garbage; when the owner is gone, the new blob
-   * becomes garbage.
+   * becomes garbage. Errors: INVALID_ARGUMENT; QUORUM_NOT_REACHED (the group is fenced).
    */
   readonly ReplaceBlob: Of<
     {
       readonly oldBlobId: string;
       readonly blob: BlobRef;
       readonly missing: readonly MissingShards[];
+      /** As in `CommittedData`. */
+      readonly mapVersion?: number;
     },
     { readonly isReplaced: boolean }
   >;

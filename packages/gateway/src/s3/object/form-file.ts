@@ -80,10 +80,12 @@ export async function writeFormFile(
 function joined(parts: readonly CommittedData[]): CommittedData {
   const inline = parts.map((part) => part.inline).find((bytes) => bytes !== null) ?? null;
   assert(inline === null || parts.length === 1, 'a body is inline or in blobs');
+  if (parts.length === 1) return parts[0] as CommittedData;
   return {
     inline,
     blobs: parts.flatMap((part) => part.blobs),
     missing: parts.flatMap((part) => part.missing),
+    mapVersion: Math.min(...parts.map((part) => part.mapVersion ?? 0)),
   };
 }
 
