@@ -26,7 +26,7 @@ export interface MoveOptions {
    * cluster that has normal groups never does; and no slot moves to make the use of disks even.
    */
   readonly isSettled: boolean;
-  /** The leader's clock, as `downSinceMs` of nodes. */
+  /** The cluster's time, as `downSinceMs` of nodes. */
   readonly nowMs: number;
   /** Slots of a node that is down for longer move, unless its whole zone is down. */
   readonly nodeGraceMs: number;

@@ -59,7 +59,7 @@ export class MemoryMetadataClient implements MetadataClient {
   readonly #indexes: ReadonlyMap<string, MemoryGroup<IndexCommandSet>>;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #hybridClock = new HybridClock();
+  readonly #hybridClock: HybridClock;
   readonly #heartbeats = new Map<string, NodeHeartbeat>();
   readonly view: ClusterView;
 
@@ -70,6 +70,7 @@ export class MemoryMetadataClient implements MetadataClient {
   ) {
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#hybridClock = new HybridClock(options.clock);
     this.#root = root;
     this.#indexes = indexes;
     this.view = new MemoryClusterView(root.machine.commands, options.clock);
@@ -178,7 +179,7 @@ export class MemoryMetadataClient implements MetadataClient {
   ): Promise<Result> {
     throwIfAborted(options);
     checkCommand(kind, command);
-    const data = encodeEntry(this.#hybridClock.next(this.#clock.wallMs()), command);
+    const data = encodeEntry(this.#hybridClock.now(), command);
     const index = group.nextIndex;
     group.nextIndex += 1;
     const answers = group.tail.then(() => group.machine.apply([{ index, term: 1, data }]));

@@ -93,14 +93,14 @@ export class Controller {
   }
 
   async #placeGroups(map: ClusterMap): Promise<void> {
-    const { clock, nodeGraceMs } = this.#options;
+    const { root, nodeGraceMs } = this.#options;
     const quietMs = this.#quietMs(map);
     if (map.groups.size === 0 && quietMs < FORMING_MS) return;
     const isSettled = quietMs >= SETTLE_MS;
     // What changes without the map are the graces of nodes that are down.
     const isAnyDown = [...map.nodes.values()].some(({ state }) => state === 'down');
     if (map === this.#restedMap && !isAnyDown) return;
-    const plan = planPlacement(map, { isSettled, nowMs: clock.wallMs(), nodeGraceMs });
+    const plan = planPlacement(map, { isSettled, nowMs: root.nowMs(), nodeGraceMs });
     this.#restedMap = plan.length === 0 && isSettled ? map : null;
     await this.#proposeAll(plan);
   }

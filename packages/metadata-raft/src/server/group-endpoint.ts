@@ -25,7 +25,7 @@ export class GroupEndpoint<T extends CommandSet> {
   readonly #kind: 'root' | 'index';
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #hybridClock = new HybridClock();
+  readonly #hybridClock: HybridClock;
   /** Commands proposed here, and the time their answers took. */
   proposals = 0;
   proposalMs = 0;
@@ -37,6 +37,7 @@ export class GroupEndpoint<T extends CommandSet> {
     this.#kind = options.name === 'root' ? 'root' : 'index';
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#hybridClock = new HybridClock(options.clock);
   }
 
   get isLeader(): boolean {
@@ -45,6 +46,12 @@ export class GroupEndpoint<T extends CommandSet> {
 
   get commands(): T {
     return this.machine.commands;
+  }
+
+  /** The time of an entry that is proposed now: what times in the state are to be compared with. */
+  nowMs(): number {
+    this.#hybridClock.observe(this.machine.nowMs);
+    return this.#hybridClock.now();
   }
 
   /**
@@ -57,8 +64,7 @@ export class GroupEndpoint<T extends CommandSet> {
   async submit(command: Command, onApplied?: (index: number) => void): Promise<Buffer> {
     if (!this.isLeader) throw this.notLeader();
     checkCommand(this.#kind, command);
-    this.#hybridClock.observe(this.machine.nowMs);
-    const nowMs = this.#hybridClock.next(this.#clock.wallMs());
+    const nowMs = this.nowMs();
     this.proposals += 1;
     const startedMs = this.#clock.monotonicMs();
     const answer = await this.group.propose(encodeEntry(nowMs, command), onApplied);
@@ -72,7 +78,8 @@ export class GroupEndpoint<T extends CommandSet> {
       version: COMMAND_VERSION,
       name,
       commandId: this.#random.bytes(16).toString('hex'),
-      issuedMs: Math.floor(this.#clock.wallMs()),
+      // Ours may be behind the cluster's time, and then the command would be refused as too old.
+      issuedMs: this.nowMs(),
       args,
     });
     const response = decodeRecord(answer) as SessionResponse;
