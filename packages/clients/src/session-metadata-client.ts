@@ -114,6 +114,7 @@ type Verdict = 'hop' | 'retry';
  * F1 A command keeps its id over all attempts, so the state machine applies it once.
  * F2 An attempt that may have reached a leader makes the outcome uncertain until an answer to the
  *    same id comes; at the deadline an uncertain command ends as OUTCOME_UNKNOWN.
+ *    The same when its caller gives up by the signal; CANCELLED says that it was not applied.
  * F3 Only a command that certainly was not applied may be issued again under another id.
  */
 export class SessionMetadataClient implements MetadataAdministration {
@@ -265,10 +266,11 @@ export class SessionMetadataClient implements MetadataAdministration {
 
   #send(request: Request, options: CallOptions | undefined): Promise<unknown> {
     const signal = options?.signal;
-    if (signal === undefined) return this.#attemptAll(request, options);
+    const attempts = new Attempts();
+    if (signal === undefined) return this.#attemptAll(request, attempts, options);
     if (signal.aborted) return Promise.reject(new StoreError('CANCELLED'));
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => reject(new StoreError('CANCELLED'));
+      const onAbort = (): void => reject(attempts.abandonedError(request.reissue !== null));
       signal.addEventListener('abort', onAbort, { once: true });
       const settle =
         <T>(take: (value: T) => void) =>
@@ -276,13 +278,16 @@ export class SessionMetadataClient implements MetadataAdministration {
           signal.removeEventListener('abort', onAbort);
           take(value);
         };
-      this.#attemptAll(request, options).then(settle(resolve), settle(reject));
+      this.#attemptAll(request, attempts, options).then(settle(resolve), settle(reject));
     });
   }
 
-  async #attemptAll(request: Request, options: CallOptions | undefined): Promise<unknown> {
+  async #attemptAll(
+    request: Request,
+    attempts: Attempts,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
     const deadlineMs = this.#clock.monotonicMs() + (options?.timeoutMs ?? TIMEOUT_MS);
-    const attempts = new Attempts();
     for (;;) {
       const leftMs = deadlineMs - this.#clock.monotonicMs();
       if (leftMs <= 0 || options?.signal?.aborted === true) {
@@ -293,14 +298,17 @@ export class SessionMetadataClient implements MetadataAdministration {
       let response: SessionResponse;
       try {
         const timeoutMs = Math.min(leftMs, request.waitMs + ATTEMPT_TIMEOUT_MS);
+        attempts.isAsking = true;
         response = decodeRecord(await session.call(request.body, timeoutMs)) as SessionResponse;
       } catch (error) {
         if (!hasCode(error, ...NODE_FAILURES)) throw error;
         this.#leaders.forget(request.group, nodeId);
         attempts.note(nodeId, error, error.detail['sent'] !== false);
+        attempts.isAsking = false;
         await this.#pause(attempts, deadlineMs);
         continue;
       }
+      attempts.isAsking = false;
       tellLogIndex(request, response, attempts, options);
       if (response.ok) {
         this.#leaders.set(request.group, nodeId);
@@ -391,12 +399,20 @@ class Attempts {
   /** True once an attempt may have been applied without our knowing. */
   isUncertain = false;
   isReissued = false;
+  /** True while a node may be at work on it. */
+  isAsking = false;
   #lastError: StoreError | null = null;
 
   note(nodeId: string, error: StoreError, isUncertain: boolean): void {
     this.failed.add(nodeId);
     this.isUncertain ||= isUncertain;
     this.#lastError = error;
+  }
+
+  /** For a caller who waits no longer. */
+  abandonedError(isCommand: boolean): StoreError {
+    const isUncertain = isCommand && (this.isUncertain || this.isAsking);
+    return new StoreError(isUncertain ? 'OUTCOME_UNKNOWN' : 'CANCELLED');
   }
 
   finalError(isCommand: boolean): StoreError {

@@ -6,7 +6,7 @@ import type { SessionRequest, SessionResponse } from '@azimuth/proto';
 import { SessionMetadataClient } from '../src/session-metadata-client';
 import type { MetadataSession } from '../src/session-table';
 
-type Answer = SessionResponse | StoreError;
+type Answer = SessionResponse | StoreError | 'silence';
 type Propose = Extract<SessionRequest, { kind: 'propose' }>;
 
 /** Time passes only in sleeps and time-outs. */
@@ -34,6 +34,7 @@ class FakeNode implements MetadataSession {
     const request = decodeRecord(body) as SessionRequest;
     this.requests.push(request);
     const answer = this.#answer(request);
+    if (answer === 'silence') return new Promise(() => undefined);
     if (answer instanceof StoreError) return Promise.reject(answer);
     return Promise.resolve(encodeRecord(answer));
   }
@@ -94,6 +95,26 @@ describe('SessionMetadataClient', () => {
     const startedMs = clock.nowMs;
     await expect(fence(client)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     expect(clock.nowMs - startedMs).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it('F2: giving up a command that may be applied is OUTCOME_UNKNOWN, all else CANCELLED', async () => {
+    const args = { bucketId: 'b', isFenced: true, mark: 1 };
+    const giveUp = new AbortController();
+    const options = { signal: giveUp.signal };
+    const { client } = connect({ a: () => 'silence' });
+    const command = client.index('index-0', 'FenceBucket', args, options);
+    const query = client.queryRoot('GetBucket', { name: 'x' }, options);
+    const beforeAny = connect({ a: () => notLeader('b'), b: () => notLeader('a') });
+    beforeAny.clock.sleep = () => new Promise(() => undefined);
+    const refused = beforeAny.client.index('index-0', 'FenceBucket', args, options);
+    const outcomes = Promise.allSettled([command, query, refused]);
+    await new Promise((resolve) => setImmediate(resolve));
+    giveUp.abort();
+    expect(await outcomes).toMatchObject([
+      { reason: { code: 'OUTCOME_UNKNOWN' } },
+      { reason: { code: 'CANCELLED' } },
+      { reason: { code: 'CANCELLED' } },
+    ]);
   });
 
   it('a command that never left, and any query, end as UNAVAILABLE', async () => {

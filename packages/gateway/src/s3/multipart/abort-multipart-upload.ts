@@ -14,7 +14,9 @@ export const abortMultipartUpload: Operation = {
     const location = await requireWritableObject(request, context);
     try {
       const upload = { ...location.address, uploadId };
-      await context.metadata.index(location.group, 'AbortUpload', upload);
+      await context.metadata.index(location.group, 'AbortUpload', upload, {
+        signal: request.signal,
+      });
     } catch (error) {
       if (hasCode(error, 'UPLOAD_NOT_FOUND')) throw noSuchUpload(uploadId);
       throw error;

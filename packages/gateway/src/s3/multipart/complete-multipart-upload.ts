@@ -265,14 +265,19 @@ async function commit(
   const uploadId = uploadIdOf(request);
   try {
     return await commitConditionally(precondition, () =>
-      context.metadata.index(location.group, 'CompleteUpload', {
-        ...location.address,
-        uploadId,
-        versioning: location.bucket.versioning,
-        draft,
-        parts: named.map(({ partNumber, etag }) => ({ partNumber, etag })),
-        precondition,
-      }),
+      context.metadata.index(
+        location.group,
+        'CompleteUpload',
+        {
+          ...location.address,
+          uploadId,
+          versioning: location.bucket.versioning,
+          draft,
+          parts: named.map(({ partNumber, etag }) => ({ partNumber, etag })),
+          precondition,
+        },
+        { signal: request.signal },
+      ),
     );
   } catch (error) {
     if (hasCode(error, 'UPLOAD_NOT_FOUND')) throw noSuchUpload(uploadId);

@@ -25,16 +25,20 @@ export const createMultipartUpload: Operation = {
     const { bucket, key } = location;
     const object = newObject(request, location, given, context);
 
-    const upload = await context.metadata.index(location.group, 'CreateUpload', {
-      upload: {
-        ...location.address,
-        uploadId: newUploadId(context),
-        checksumAlgorithm: checksum.algorithm,
-        checksumType: checksum.type,
-        ...object,
-        initiator: initiatorOf(request.principal),
-      },
-    });
+    const draft = {
+      ...location.address,
+      uploadId: newUploadId(context),
+      checksumAlgorithm: checksum.algorithm,
+      checksumType: checksum.type,
+      ...object,
+      initiator: initiatorOf(request.principal),
+    };
+    const upload = await context.metadata.index(
+      location.group,
+      'CreateUpload',
+      { upload: draft },
+      { signal: request.signal },
+    );
     const headers: Record<string, string> = {};
     if (checksum.algorithm !== null) headers['x-amz-checksum-algorithm'] = checksum.algorithm;
     if (checksum.type !== null) headers['x-amz-checksum-type'] = checksum.type;

@@ -12,6 +12,7 @@ export interface PartDraft {
   readonly partNumber: number;
   readonly sizeBytes: number;
   readonly checksum: StoredChecksum | null;
+  readonly signal: AbortSignal;
 }
 
 export interface CommittedPart {
@@ -22,19 +23,19 @@ export interface CommittedPart {
 /** Adds a written body to its upload, replacing an earlier part of that number (M-7). */
 export async function commitPart(
   location: ObjectLocation,
-  { uploadId, ...part }: PartDraft,
+  { uploadId, signal, ...part }: PartDraft,
   { data, digests }: WrittenBody,
   context: OperationContext,
 ): Promise<CommittedPart> {
   const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
   try {
     const { lastModifiedMs } = await commitOrDiscard(data, context, () =>
-      context.metadata.index(location.group, 'CommitPart', {
-        ...location.address,
-        uploadId,
-        part: { ...part, etag },
-        data,
-      }),
+      context.metadata.index(
+        location.group,
+        'CommitPart',
+        { ...location.address, uploadId, part: { ...part, etag }, data },
+        { signal },
+      ),
     );
     return { etag, lastModifiedMs };
   } catch (error) {

@@ -38,7 +38,7 @@ export const uploadPartCopy: Operation = {
       signal,
     });
     const checksum = fullObjectChecksum(algorithm, written.digests);
-    const part = { uploadId: upload.uploadId, partNumber, sizeBytes, checksum };
+    const part = { uploadId: upload.uploadId, partNumber, sizeBytes, checksum, signal };
     const { etag, lastModifiedMs } = await commitPart(target, part, written, context);
     const document = xmlDocument('CopyPartResult', [
       textElement('LastModified', isoDate(lastModifiedMs)),

@@ -48,7 +48,7 @@ export const uploadPart: Operation = {
       context,
     );
     const checksum = fullObjectChecksum(algorithm, written.digests);
-    const part = { uploadId: upload.uploadId, partNumber, sizeBytes, checksum };
+    const part = { uploadId: upload.uploadId, partNumber, sizeBytes, checksum, signal };
     const { etag } = await commitPart(location, part, written, context);
     return {
       status: 200,

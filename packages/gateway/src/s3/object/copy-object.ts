@@ -74,13 +74,12 @@ export const copyObject: Operation = {
     const draft: VersionDraft = { key, sizeBytes, etag, checksum, ...object };
     const { versionId, lastModifiedMs } = await commitConditionally(precondition, () =>
       commitOrDiscard(data, context, () =>
-        context.metadata.index(target.group, 'CommitVersion', {
-          ...target.address,
-          versioning: bucket.versioning,
-          draft,
-          data,
-          precondition,
-        }),
+        context.metadata.index(
+          target.group,
+          'CommitVersion',
+          { ...target.address, versioning: bucket.versioning, draft, data, precondition },
+          { signal },
+        ),
       ),
     );
     const document = xmlDocument('CopyObjectResult', [

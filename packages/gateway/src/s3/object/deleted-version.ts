@@ -32,12 +32,13 @@ export async function deleteVersion(
   const lookUp = { versionId, withBody: false, signal };
   const target = needsVersion(conditions) ? await findVersion(location, lookUp, context) : null;
   const precondition = deletePrecondition(conditions, target?.head ?? null);
-  return context.metadata.index(group, 'DeleteVersion', {
-    ...address,
-    versioning: bucket.versioning,
-    versionId,
-    // Whoever made the marker owns it, unless the bucket's owner owns everything in it.
-    owner: ownershipOf(bucket) === 'BucketOwnerEnforced' ? bucket.owner : principal.canonicalId,
-    precondition,
-  });
+  // Whoever made the marker owns it, unless the bucket's owner owns everything in it.
+  const owner =
+    ownershipOf(bucket) === 'BucketOwnerEnforced' ? bucket.owner : principal.canonicalId;
+  return context.metadata.index(
+    group,
+    'DeleteVersion',
+    { ...address, versioning: bucket.versioning, versionId, owner, precondition },
+    { signal },
+  );
 }

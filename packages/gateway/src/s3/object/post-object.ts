@@ -150,13 +150,18 @@ async function store(
   const checksum = fullObjectChecksum(algorithm, file.digests);
   const draft: VersionDraft = { key, sizeBytes: file.sizeBytes, etag, checksum, ...object };
   const { versionId } = await commitOrDiscard(file.data, context, () =>
-    context.metadata.index(location.group, 'CommitVersion', {
-      ...location.address,
-      versioning: bucket.versioning,
-      draft,
-      data: file.data,
-      precondition: null,
-    }),
+    context.metadata.index(
+      location.group,
+      'CommitVersion',
+      {
+        ...location.address,
+        versioning: bucket.versioning,
+        draft,
+        data: file.data,
+        precondition: null,
+      },
+      { signal },
+    ),
   );
   return answer({ fields, request, location, etag, checksum, versionId });
 }

@@ -59,13 +59,12 @@ export const putObject: Operation = {
     // garbage for the collector, never a key that points at missing data.
     const { versionId } = await commitConditionally(precondition, () =>
       commitOrDiscard(data, context, () =>
-        context.metadata.index(location.group, 'CommitVersion', {
-          ...location.address,
-          versioning: bucket.versioning,
-          draft,
-          data,
-          precondition,
-        }),
+        context.metadata.index(
+          location.group,
+          'CommitVersion',
+          { ...location.address, versioning: bucket.versioning, draft, data, precondition },
+          { signal },
+        ),
       ),
     );
     return {

@@ -31,7 +31,7 @@ export async function updateVersion(
 ): Promise<{ readonly versionId: string }> {
   try {
     const args = { ...location.address, ...change };
-    return await context.metadata.index(location.group, 'UpdateVersion', args);
+    return await context.metadata.index(location.group, 'UpdateVersion', args, { signal });
   } catch (error) {
     if (!hasCode(error, 'KEY_NOT_FOUND', 'DELETE_MARKER')) throw error;
     const { versionId } = change;
