@@ -21,6 +21,7 @@ const plan: DevRegionPlan = {
       Object.fromEntries(portNames(node.role).map((name) => [name, (nextPort += 1)])),
     ]),
   ),
+  hostOf: () => '127.0.0.1',
   addressMapOf: (nodeId) => ({ '127.0.0.1:1': `127.0.0.1:${nodeId.length}` }),
   withFaults: false,
   nodeDirectory: (nodeId) => `/data/${nodeId}`,

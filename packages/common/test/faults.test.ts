@@ -22,7 +22,10 @@ describe('faults of a development node', () => {
   afterAll(() => rmSync(directory, { recursive: true }));
 
   it('are refused where others than this machine could be served', () => {
-    expect(() => openFaults({ faultsFile, host: '0.0.0.0' }, wiring)).toThrow('INVALID_ARGUMENT');
+    for (const host of ['0.0.0.0', '198.17.0.1', '10.198.18.1', '198.18.0.1.example']) {
+      expect(() => openFaults({ faultsFile, host }, wiring)).toThrow('INVALID_ARGUMENT');
+    }
+    openFaults({ faultsFile, host: '198.19.4.1' }, wiring)?.close();
   });
 
   it('do not exist without the setting', () => {

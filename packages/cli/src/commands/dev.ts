@@ -10,6 +10,9 @@ import { DevCluster } from '../dev/dev-cluster';
 import type { DevClusterOptions, DevGatewayOptions } from '../dev/dev-cluster';
 import { REGION_PORT_STEP, STORAGE_PER_ZONE_MAX, ZONES_MAX } from '../dev/dev-layout';
 import type { DevRole } from '../dev/dev-layout';
+import { LINK_KINDS } from '../dev/open-links';
+import type { LinkKind } from '../dev/open-links';
+import { runTool } from '../dev/system-tool';
 import { SERVICE_ROLES } from '../role-process';
 import { faultCommand, linkCommand } from './dev-faults';
 import { addNodeCommands } from './dev-nodes';
@@ -41,7 +44,7 @@ interface DevFlags {
   readonly httpsKey?: string;
   readonly identities?: string;
   readonly allowSignatureV2: boolean;
-  readonly links: boolean;
+  readonly links?: LinkKind;
   readonly faults: boolean;
   readonly configOverride?: DevClusterOptions['overrides'];
 }
@@ -114,10 +117,15 @@ export function devCommand(context: CliContext): Command {
 /** What a cluster needs that is to be broken on purpose in more ways than by killing. */
 function addTestOptions(command: Command): Command {
   return command
-    .option(
-      '--links',
-      'a proxy on every link between zones, for `azimuth dev link` and game days',
-      false,
+    .addOption(
+      new Option(
+        '--links [kind]',
+        'links that `azimuth dev link` and game days can hurt: network namespaces (netns; needs ' +
+          'root, ip, nft, tc), or a proxy on every link between zones; auto takes the first where ' +
+          'they can do as much',
+      )
+        .choices(LINK_KINDS)
+        .preset('auto'),
     )
     .option(
       '--faults',
@@ -187,7 +195,8 @@ async function runDevCluster(flags: DevFlags, context: CliContext): Promise<void
     logLevel: flags.logLevel,
     gateway: gatewayOptions(flags),
     overrides: flags.configOverride ?? {},
-    withLinks: flags.links,
+    links: flags.links ?? null,
+    runTool,
     withFaults: flags.faults,
     main: context.main,
     env: childEnvironment(context.env),

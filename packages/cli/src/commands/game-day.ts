@@ -14,11 +14,18 @@ import type { RunOptions, ScenarioResult } from '../game-day/run-scenario';
 import { S3Session } from '../game-day/s3-session';
 import type { S3Call } from '../game-day/s3-session';
 import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
-import type { Scenario } from '../game-day/scenario';
+import type { Scenario, ScenarioNeed } from '../game-day/scenario';
 import type { CliContext } from '../cli-context';
 
 const CLIENTS = 16;
 const SETUP_TIMEOUT_MS = 10_000;
+/** By need: the flags of `azimuth dev`. */
+const STARTED_WITH: Readonly<Record<ScenarioNeed, string>> = {
+  links: '--links',
+  // Links of any kind are slow where the kernel has netem.
+  delays: '--links=proxy',
+  faults: '--faults',
+};
 
 interface GameDayFlags {
   readonly data: string;
@@ -112,12 +119,12 @@ function runnable(
   { print }: CliContext,
   isAll: boolean,
 ): readonly Scenario[] {
-  const { hasLinks, hasFaults } = cluster.region();
-  const has = { links: hasLinks, faults: hasFaults };
+  const { hasLinks, canDelayLinks, hasFaults } = cluster.region();
+  const has = { links: hasLinks, delays: canDelayLinks, faults: hasFaults };
   return scenarios.filter(({ name, needs }) => {
     const missing = needs.filter((need) => !has[need]);
     if (missing.length === 0) return true;
-    const flags = missing.map((need) => `--${need}`).join(' ');
+    const flags = missing.map((need) => STARTED_WITH[need]).join(' ');
     if (!isAll) throw new StoreError('UNAVAILABLE', { scenario: name, startTheClusterWith: flags });
     print(`not run: ${name}, for which the cluster must be started with ${flags}`);
     return false;

@@ -24,6 +24,8 @@ export interface RegionDocument {
   readonly gateways: readonly { readonly zone: string; readonly url: string }[];
   /** Started with `--links`, `--faults`: game days can do more. */
   readonly hasLinks: boolean;
+  /** Of the links: they can be slowed, not only cut. */
+  readonly canDelayLinks: boolean;
   readonly hasFaults: boolean;
   readonly accessKey: string;
   readonly secretKey: string;

@@ -15,10 +15,15 @@ import type { DevProcess } from './dev-process';
 import { DevRegion } from './dev-region';
 import { nodesOf, openRegionState } from './dev-state';
 import { isPortFree } from './free-ports';
+import { removeAbandonedNetns } from './netns-links';
+import { chooseLinks } from './open-links';
+import type { LinkChoice, LinkKind } from './open-links';
 import type { RootCredentials } from './root-credentials';
+import type { RunTool } from './system-tool';
 
 const LEFTOVER_TIMEOUT_MS = 5_000;
 const LEFTOVER_POLL_MS = 50;
+const NETNS_NOTE = 'links are cables between network namespaces, one a node';
 
 /** What is asked of the gateways. */
 export interface DevGatewayOptions {
@@ -42,8 +47,10 @@ export interface DevClusterOptions {
   readonly logLevel: string;
   readonly gateway: DevGatewayOptions;
   readonly overrides: DevRegionPlan['overrides'];
-  /** See `DevRegionOptions` and `DevRegionPlan`. */
-  readonly withLinks: boolean;
+  /** Null: links are as they are, and cannot be hurt. */
+  readonly links: LinkKind | null;
+  readonly runTool: RunTool;
+  /** See `DevRegionPlan`. */
   readonly withFaults: boolean;
   /** Path of the program that runs a role: `node main <role> --config FILE`. */
   readonly main: string;
@@ -88,7 +95,8 @@ export class DevCluster {
     this.#control = await openControlSocket(this.#directory, (request) => this.#act(request));
     try {
       await this.#removeLeftovers();
-      for (let i = 0; i < this.#options.regions; i += 1) await this.#prepareRegion(i);
+      const links = await this.#chooseLinks();
+      for (let i = 0; i < this.#options.regions; i += 1) await this.#prepareRegion(i, links);
       this.#writeTargets();
       this.#writeDocument();
       await Promise.all(this.#regions.map((region) => region.start(this.#abort.signal)));
@@ -122,9 +130,22 @@ export class DevCluster {
     this.#control?.close();
   }
 
-  async #prepareRegion(index: number): Promise<void> {
+  async #chooseLinks(): Promise<LinkChoice> {
+    const { links, runTool, print } = this.#options;
+    const launcherPid = process.pid;
+    const choice = await chooseLinks(links, { runTool, launcherPid });
+    if (choice.kind === 'none') return choice;
+    print(choice.kind === 'proxy' ? `links are proxies (${choice.because})` : NETNS_NOTE);
+    if (choice.kind === 'netns') {
+      const isAlive = (pid: number): boolean => pid !== launcherPid && existsSync(`/proc/${pid}`);
+      await removeAbandonedNetns(runTool, isAlive);
+    }
+    return choice;
+  }
+
+  async #prepareRegion(index: number, links: LinkChoice): Promise<void> {
     const { port, regions, shape, credentials, bulkMode, logLevel, overrides } = this.#options;
-    const { clock, random, gateway, withLinks, withFaults } = this.#options;
+    const { clock, random, gateway, withFaults } = this.#options;
     const frontDoorPorts = Array.from({ length: regions }, (_, i) => port + i * REGION_PORT_STEP);
     const frontDoorPort = port + index * REGION_PORT_STEP;
     const portsFrom = (first: number | null): readonly number[] =>
@@ -151,7 +172,8 @@ export class DevCluster {
         ...{ ...state, nodes: nodesOf(state), name, bulkMode, logLevel, overrides, withFaults },
         gateway: settings,
       },
-      withLinks,
+      links,
+      runTool: this.#options.runTool,
       frontDoorPort,
       httpsPort,
       websitePort,
@@ -190,10 +212,10 @@ export class DevCluster {
     this.#options.print(`${describeRequest(request)} (${region.name})`);
     switch (request.action) {
       case 'set-links':
-        region.setLinks(request.rules);
+        await region.setLinks(request.rules);
         return [];
       case 'heal-links':
-        region.healLinks();
+        await region.healLinks();
         return [];
       case 'set-faults':
         return region.setFaults(request.names, request.faults);

@@ -135,6 +135,8 @@ export interface DevRegionPlan {
   readonly isFormed: boolean;
   /** By role, then key; applied last. */
   readonly overrides: Readonly<Partial<Record<DevRole, Readonly<Record<string, unknown>>>>>;
+  /** The address that a node listens on. */
+  readonly hostOf: (nodeId: string) => string;
   /** Where a node reaches others when not where they are: through links. */
   readonly addressMapOf: (nodeId: string) => Readonly<Record<string, string>>;
   /** Every process obeys the `faults.json` in its directory. */
@@ -149,7 +151,7 @@ export function metadataPeers(plan: DevRegionPlan): MetadataPeer[] {
     .map(({ nodeId, zone }) => ({
       nodeId,
       zone,
-      host: LOOPBACK,
+      host: plan.hostOf(nodeId),
       port: requiredPort(plan, nodeId, 'rpcPort'),
     }));
 }
@@ -170,7 +172,7 @@ export function sharedConfig(
     clusterId: plan.clusterId,
     nodeId,
     zone,
-    host: LOOPBACK,
+    host: plan.hostOf(nodeId),
     tlsDirectory: `${plan.nodeDirectory(nodeId)}/tls`,
     metadataPeers: metadataPeers(plan),
     bulkMode: plan.bulkMode,

@@ -6,7 +6,6 @@ import type { Agent } from 'node:http';
 
 import type { Clock } from '@azimuth/common';
 
-import { LOOPBACK } from './dev-layout';
 import type { DevNode } from './dev-layout';
 
 const PROBE_TIMEOUT_MS = 1_000;
@@ -16,8 +15,9 @@ export interface DevProcessOptions {
   readonly node: DevNode;
   readonly configFile: string;
   readonly logFile: string;
+  readonly host: string;
   readonly adminPort: number;
-  /** The program and arguments before the role: `node [flags] main.js`. */
+  /** The program and arguments before the role: `[nsenter …] node [flags] main.js`. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -59,7 +59,7 @@ export class DevProcess {
   }
 
   get adminUrl(): string {
-    return `http://${LOOPBACK}:${this.#options.adminPort}`;
+    return `http://${this.#options.host}:${this.#options.adminPort}`;
   }
 
   get logFile(): string {

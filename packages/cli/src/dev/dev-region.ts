@@ -21,7 +21,10 @@ import { addRegionNode, ADMIN_NODE_ID, markRegionFormed, removeRegionNode } from
 import { findFreePorts } from './free-ports';
 import { FrontDoor } from './front-door';
 import type { PlacedRule } from './link-rule';
-import { RegionLinks } from './region-links';
+import { openLinks } from './open-links';
+import type { LinkChoice } from './open-links';
+import type { RegionLinks } from './region-links';
+import type { RunTool } from './system-tool';
 
 const READY_TIMEOUT_MS = 60_000;
 /** For a zone or node started later; it may lack a quorum until others are started too. */
@@ -35,9 +38,10 @@ const NODE_FLAGS: Readonly<Partial<Record<DevRole, readonly string[]>>> = {
 
 export interface DevRegionOptions {
   readonly directory: string;
-  readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory' | 'addressMapOf'>;
-  /** A proxy on every link between zones, so that `setLink` can hurt it. */
-  readonly withLinks: boolean;
+  readonly plan: Omit<DevRegionPlan, 'ports' | 'nodeDirectory' | 'hostOf' | 'addressMapOf'>;
+  /** Links that `setLinks` can hurt. */
+  readonly links: LinkChoice;
+  readonly runTool: RunTool;
   readonly frontDoorPort: number;
   /** Null without HTTPS. */
   readonly httpsPort: number | null;
@@ -74,12 +78,14 @@ export class DevRegion {
   static async prepare(options: DevRegionOptions): Promise<DevRegion> {
     const ports = await assignPorts(options.plan.nodes, options);
     const nodeDirectory = (nodeId: string): string => join(options.directory, nodeId);
-    const links = options.withLinks
-      ? await RegionLinks.open({ ...options, nodes: options.plan.nodes, ports })
-      : null;
-    const addressMapOf = (nodeId: string): Readonly<Record<string, string>> =>
-      links?.addressMapOf(nodeId) ?? {};
-    const plan: DevRegionPlan = { ...options.plan, ports, nodeDirectory, addressMapOf };
+    const { nodes, name: region } = options.plan;
+    const launcherPid = process.pid;
+    const links = await openLinks(options.links, { ...options, nodes, region, ports, launcherPid });
+    const plan: DevRegionPlan = {
+      ...{ ...options.plan, ports, nodeDirectory },
+      hostOf: (nodeId) => links?.hostOf(nodeId) ?? LOOPBACK,
+      addressMapOf: (nodeId) => links?.addressMapOf(nodeId) ?? {},
+    };
     // Nobody suffers from what an earlier start was told.
     for (const { nodeId } of plan.nodes) rmSync(faultsPath(plan, nodeId), { force: true });
     writeConfigs(plan);
@@ -115,7 +121,7 @@ export class DevRegion {
     return FrontDoor.open(
       { host: LOOPBACK, port },
       this.#gateways().map(({ process }) => ({
-        host: LOOPBACK,
+        host: this.#plan.hostOf(process.node.nodeId),
         port: this.#port(process.node.nodeId, portName),
         readyUrl: `${process.adminUrl}/readyz`,
       })),
@@ -135,7 +141,7 @@ export class DevRegion {
     const holders = this.#processes.filter(({ node }) => isDataRole(node.role));
     await Promise.all(users.map((process) => process.stop(STOP_TIMEOUT_MS)));
     await Promise.all(holders.map((process) => process.stop(STOP_TIMEOUT_MS)));
-    this.#links?.close();
+    await this.#links?.close();
   }
 
   /**
@@ -229,15 +235,15 @@ export class DevRegion {
    * @throws StoreError UNAVAILABLE when the region was started without links; NOT_FOUND for an
    *   unknown place; INVALID_ARGUMENT.
    */
-  setLinks(rules: readonly PlacedRule[]): void {
+  async setLinks(rules: readonly PlacedRule[]): Promise<void> {
     if (this.#links === null) throw new StoreError('UNAVAILABLE', { hint: 'start with --links' });
-    for (const rule of rules) this.#links.set(rule);
+    await this.#links.set(rules);
   }
 
   /** @throws StoreError UNAVAILABLE when the region was started without links. */
-  healLinks(): void {
+  async healLinks(): Promise<void> {
     if (this.#links === null) throw new StoreError('UNAVAILABLE', { hint: 'start with --links' });
-    this.#links.heal();
+    await this.#links.heal();
   }
 
   /**
@@ -268,9 +274,10 @@ export class DevRegion {
         : { websiteEndpoint: `http://${LOOPBACK}:${this.#options.websitePort}` }),
       gateways: this.#gateways().map(({ process, httpPort }) => ({
         zone: process.node.zone,
-        url: `http://${LOOPBACK}:${httpPort}`,
+        url: `http://${this.#plan.hostOf(process.node.nodeId)}:${httpPort}`,
       })),
       hasLinks: this.#links !== null,
+      canDelayLinks: this.#links?.canDelay ?? false,
       hasFaults: this.#plan.withFaults,
       accessKey: this.#plan.accessKey,
       secretKey: this.#plan.secretKey,
@@ -279,7 +286,10 @@ export class DevRegion {
         if (pid === null || state === 'stopped') return [];
         const { role, zone, nodeId } = process.node;
         const rpcPort = this.#plan.ports.get(nodeId)?.['rpcPort'];
-        const rpc = rpcPort === undefined ? {} : { rpc: `${LOOPBACK}:${rpcPort}` };
+        const rpc =
+          rpcPort === undefined
+            ? {}
+            : { rpc: `${this.#plan.hostOf(process.node.nodeId)}:${rpcPort}` };
         return [{ role, zone, pid, admin: process.adminUrl, ...rpc, node: nodeId, state }];
       }),
     };
@@ -307,8 +317,12 @@ export class DevRegion {
       node,
       configFile: join(directory, 'config.json'),
       logFile: join(directory, 'log'),
+      host: this.#plan.hostOf(node.nodeId),
       adminPort: this.#port(node.nodeId, 'adminPort'),
-      command: [process.execPath, ...(NODE_FLAGS[node.role] ?? []), main],
+      command: [
+        ...(this.#links?.commandPrefixOf(node.nodeId) ?? []),
+        ...[process.execPath, ...(NODE_FLAGS[node.role] ?? []), main],
+      ],
       env,
       clock,
       onCrash,

@@ -1,16 +1,17 @@
-import { StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
 
 import { LOOPBACK } from './dev-layout';
 import type { DevNode, DevPorts } from './dev-layout';
 import { LinkProxy } from './link-proxy';
-import { checkRule, LinkRules } from './link-rule';
+import { LinkRules } from './link-rule';
 import type { PlacedRule } from './link-rule';
+import { setAll } from './region-links';
+import type { RegionLinks } from './region-links';
 
 /** Ports that other nodes dial. */
 const DIALED_PORTS = ['rpcPort', 'bulkPort'] as const;
 
-export interface RegionLinksOptions {
+export interface ProxyLinksOptions {
   readonly nodes: readonly DevNode[];
   readonly ports: ReadonlyMap<string, DevPorts>;
   readonly clock: Clock;
@@ -21,7 +22,8 @@ export interface RegionLinksOptions {
  * A proxy on every way from a process to a process of another zone, and from a gateway to the
  * metadata node of its own. What else stays in a zone goes straight.
  */
-export class RegionLinks {
+export class ProxyLinks implements RegionLinks {
+  readonly canDelay = true;
   readonly #nodes: readonly DevNode[];
   readonly #rules = new LinkRules();
   readonly #proxies: LinkProxy[] = [];
@@ -31,9 +33,9 @@ export class RegionLinks {
     this.#nodes = nodes;
   }
 
-  static async open(options: RegionLinksOptions): Promise<RegionLinks> {
+  static async open(options: ProxyLinksOptions): Promise<ProxyLinks> {
     const { nodes } = options;
-    const links = new RegionLinks(nodes);
+    const links = new ProxyLinks(nodes);
     for (const from of nodes) {
       for (const to of nodes.filter((each) => isLinked(from, each))) {
         await links.#add(from, to, options);
@@ -42,30 +44,34 @@ export class RegionLinks {
     return links;
   }
 
-  /** What the configuration of a node says about where it reaches others. */
+  hostOf(): string {
+    return LOOPBACK;
+  }
+
   addressMapOf(nodeId: string): Readonly<Record<string, string>> {
     return this.#maps.get(nodeId) ?? {};
   }
 
-  /** @throws StoreError NOT_FOUND for an unknown zone or node, INVALID_ARGUMENT. */
-  set({ from, to, rule }: PlacedRule): void {
-    for (const place of [from, to]) {
-      const isKnown = this.#nodes.some(({ nodeId, zone }) => nodeId === place || zone === place);
-      if (!isKnown) throw new StoreError('NOT_FOUND', { place });
-    }
-    this.#rules.set({ from, to, rule: checkRule(rule) });
+  commandPrefixOf(): readonly string[] {
+    return [];
   }
 
-  /** Every link is healthy again. */
-  heal(): void {
+  // eslint-disable-next-line @typescript-eslint/require-await -- so that it rejects, not throws
+  async set(rules: readonly PlacedRule[]): Promise<void> {
+    setAll(this.#rules, rules, this.#nodes);
+  }
+
+  heal(): Promise<void> {
     this.#rules.clear();
+    return Promise.resolve();
   }
 
-  close(): void {
+  close(): Promise<void> {
     for (const proxy of this.#proxies) proxy.close();
+    return Promise.resolve();
   }
 
-  async #add(from: DevNode, to: DevNode, options: RegionLinksOptions): Promise<void> {
+  async #add(from: DevNode, to: DevNode, options: ProxyLinksOptions): Promise<void> {
     const { ports, clock, random } = options;
     for (const name of DIALED_PORTS) {
       const port = ports.get(to.nodeId)?.[name];

@@ -72,6 +72,7 @@ export const LINK_SCENARIOS: readonly Scenario[] = [
   {
     ...common,
     name: 'slow-link',
+    needs: ['links', 'delays'],
     story: 'Every link between zones takes 50 ms longer, each way.',
     async inject(cluster) {
       const rule = { ...HEALTHY_LINK, delayMs: 50 };

@@ -1,7 +1,7 @@
 import type { ClusterUnderTest } from './cluster-under-test';
 
 /** What a development cluster must have been started with for a scenario. */
-export type ScenarioNeed = 'links' | 'faults';
+export type ScenarioNeed = 'links' | 'delays' | 'faults';
 
 /** A fault, and how the cluster comes back from it. */
 export interface Scenario {
