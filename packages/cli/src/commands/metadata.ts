@@ -1,7 +1,12 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { StoreError } from '@azimuth/common';
-import type { MetadataIntent, MetadataNodeAddress, MetadataStatus } from '@azimuth/proto';
+import type {
+  MetadataIntent,
+  MetadataNodeAddress,
+  MetadataNodeEntry,
+  MetadataStatus,
+} from '@azimuth/proto';
 
 import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
@@ -104,28 +109,45 @@ function change(flags: Flags, context: CliContext, intent: MetadataIntent): Prom
     const { lines } = await cluster.metadata.intend(intent, flags.dryRun, { timeoutMs });
     for (const line of lines) context.print(line);
     if (flags.dryRun || !flags.wait) return;
-    await waitUntilDone(cluster, context);
+    await waitUntilDone(cluster, intent, context);
     context.print('done');
   });
 }
 
 /** @throws StoreError TIMEOUT: the change goes on, `azimuth metadata list` tells how far it is */
-async function waitUntilDone(cluster: ClusterAccess, { clock }: CliContext): Promise<void> {
+async function waitUntilDone(
+  cluster: ClusterAccess,
+  intent: MetadataIntent,
+  { clock }: CliContext,
+): Promise<void> {
   const deadlineMs = clock.monotonicMs() + WAIT_TIMEOUT_MS;
   for (;;) {
     await clock.sleep(POLL_MS);
-    const { metadataNodes = [] } = rootLeaderOf(await cluster.metadata.status()) ?? {};
-    const isDone = metadataNodes.every(({ state }) => state === 'voter');
-    if (metadataNodes.length > 0 && isDone) return;
+    const { metadataNodes = [] } = rootLeaderOf(await statusesOf(cluster)) ?? {};
+    if (metadataNodes.length > 0 && isDone(metadataNodes, intent)) return;
     if (clock.monotonicMs() > deadlineMs) throw new StoreError('TIMEOUT', {});
   }
 }
 
+/** The names count too: a leader that has just been elected may say what was before the change. */
+function isDone(nodes: readonly MetadataNodeEntry[], intent: MetadataIntent): boolean {
+  const names = new Set(nodes.map(({ nodeId }) => nodeId));
+  const isThere = intent.kind === 'lead' || intent.add.every(({ nodeId }) => names.has(nodeId));
+  const isGone = intent.kind === 'lead' || intent.remove.every((nodeId) => !names.has(nodeId));
+  return isThere && isGone && nodes.every(({ state }) => state === 'voter');
+}
+
+function statusesOf({ metadata }: ClusterAccess): Promise<readonly MetadataStatus[]> {
+  return metadata.status({ timeoutMs: ANSWER_TIMEOUT_MS });
+}
+
 function list(flags: Flags, context: CliContext): Promise<never> {
   return runAgainstCluster(flags, context, async (cluster) => {
-    const first = rootLeaderOf(await cluster.metadata.status());
+    const first = rootLeaderOf(await statusesOf(cluster));
     cluster.metadata.follow(first?.metadataNodes);
-    const statuses = await cluster.metadata.status();
+    const statuses = await statusesOf(cluster);
+    // Not an empty table: nobody who could tell has answered.
+    if (statuses.length === 0) throw new StoreError('UNAVAILABLE', { hint: 'nobody answers' });
     for (const line of renderMetadataNodes(statuses)) context.print(line);
   });
 }

@@ -1,5 +1,5 @@
 import { StoreError } from '@azimuth/common';
-import type { MetadataIntent, MetadataNodeEntry } from '@azimuth/proto';
+import type { MetadataIntent, MetadataNodeAddress, MetadataNodeEntry } from '@azimuth/proto';
 
 /** What an intent does to the record, and what to tell the operator. */
 export interface IntentPlan {
@@ -48,73 +48,120 @@ function planChange(
   zones: readonly string[],
 ): IntentPlan {
   const busy = nodes.find(({ state }) => state !== 'voter');
-  if (busy !== undefined) return planCancel(nodes, busy, add.length, remove);
+  if (busy !== undefined) {
+    if (isTakenBack(nodes, add.length, remove)) return planCancel(nodes, remove);
+    // Another node in the place of one: that is how a node goes which can never join any more.
+    if (add.length !== remove.length) {
+      refuse(`a change is in progress: ${busy.nodeId} is ${busy.state}`);
+    }
+  }
+  requireNames(nodes, add, remove, zones);
+  const decided = nodes.filter(({ state }) => state !== 'leaving');
+  const leaving = decided.filter(({ nodeId }) => remove.includes(nodeId));
+  const staying = decided.filter(({ nodeId }) => !remove.includes(nodeId));
+  const joining = add.map(({ nodeId, zone, host, port }) => ({
+    ...{ nodeId, zone, host, port, incarnation: null },
+    ...{ state: 'joining' as const, mayLead: true },
+  }));
+  const after = [...staying, ...joining];
+  requireQuorums(nodes, after, alive);
+  requireSpread(decided, after, zones);
+  return {
+    put: [...joining, ...leaving.filter(isKnown).map(leave)],
+    remove: leaving.filter((node) => !isKnown(node)).map(({ nodeId }) => nodeId),
+    lines: [
+      ...joining.map(({ nodeId, zone }) => `${nodeId} in zone ${zone} gets every log, then votes`),
+      ...leaving.map(leavingLine),
+      `${decided.length} voters become ${after.length}; ${tolerance(after)}`,
+    ],
+  };
+}
+
+/** Not so of a node that never said which log it has: no group has heard of it. */
+function isKnown({ state, incarnation }: MetadataNodeEntry): boolean {
+  return state !== 'joining' || incarnation !== null;
+}
+
+function leave(node: MetadataNodeEntry): MetadataNodeEntry {
+  return { ...node, state: 'leaving' };
+}
+
+function leavingLine({ nodeId, zone, state }: MetadataNodeEntry): string {
+  return state === 'joining'
+    ? `${nodeId} does not join after all`
+    : `${nodeId} in zone ${zone} stops voting`;
+}
+
+function requireNames(
+  nodes: readonly MetadataNodeEntry[],
+  add: readonly MetadataNodeAddress[],
+  remove: readonly string[],
+  zones: readonly string[],
+): void {
   for (const nodeId of remove) {
-    if (!nodes.some((node) => node.nodeId === nodeId)) refuse(`${nodeId} is no metadata node`);
+    const node = nodes.find((each) => each.nodeId === nodeId);
+    if (node === undefined) refuse(`${nodeId} is no metadata node`);
+    if (node.state === 'leaving') refuse(`${nodeId} is leaving already`);
   }
   for (const { nodeId, zone } of add) {
     const isTaken = nodes.some((node) => node.nodeId === nodeId);
     if (isTaken) refuse(`${nodeId} is a metadata node already; a new log needs a new name`);
     if (!zones.includes(zone)) refuse(`there is no zone ${zone}`);
   }
-  const leaving = nodes.filter(({ nodeId }) => remove.includes(nodeId));
-  const staying = nodes.filter(({ nodeId }) => !remove.includes(nodeId));
-  const joining = add.map(({ nodeId, zone, host, port }) => ({
-    ...{ nodeId, zone, host, port, incarnation: null },
-    ...{ state: 'joining' as const, mayLead: true },
-  }));
-  const after = [...staying, ...joining];
-  requireQuorums(nodes, staying, joining, alive);
-  requireSpread(nodes, after, zones);
+}
+
+/** All who were to join, and nobody else, are to go. */
+function isTakenBack(
+  nodes: readonly MetadataNodeEntry[],
+  addCount: number,
+  remove: readonly string[],
+): boolean {
+  const joining = nodes.filter(({ state }) => state === 'joining');
+  return (
+    addCount === 0 &&
+    joining.length > 0 &&
+    remove.length === joining.length &&
+    joining.every(({ nodeId }) => remove.includes(nodeId))
+  );
+}
+
+/**
+ * Who was to join goes, and who was to leave stays. Groups that had gone on already come back: who
+ * stays is a learner there first, for it has missed what was written without it.
+ */
+function planCancel(nodes: readonly MetadataNodeEntry[], remove: readonly string[]): IntentPlan {
+  const joining = nodes.filter(({ state }) => state === 'joining');
+  const back = nodes
+    .filter(({ state }) => state === 'leaving')
+    .map((node) => ({ ...node, state: 'voter' as const }));
   return {
-    put: [...joining, ...leaving.map((node) => ({ ...node, state: 'leaving' as const }))],
-    remove: [],
+    put: [...back, ...joining.filter(isKnown).map(leave)],
+    remove: joining.filter((node) => !isKnown(node)).map(({ nodeId }) => nodeId),
     lines: [
-      ...joining.map(({ nodeId, zone }) => `${nodeId} in zone ${zone} gets every log, then votes`),
-      ...leaving.map(({ nodeId, zone }) => `${nodeId} in zone ${zone} stops voting`),
-      `${nodes.length} voters become ${after.length}; ${tolerance(after)}`,
+      ...remove.map((nodeId) => `${nodeId} does not join after all`),
+      ...back.map(({ nodeId }) => `${nodeId} stays`),
     ],
   };
 }
 
-/** Until it votes somewhere a node that joins can be taken back, and with it who was to leave. */
-function planCancel(
-  nodes: readonly MetadataNodeEntry[],
-  busy: MetadataNodeEntry,
-  addCount: number,
-  remove: readonly string[],
-): IntentPlan {
-  const joining = nodes.filter(({ state }) => state === 'joining');
-  const isCancel =
-    addCount === 0 &&
-    joining.length > 0 &&
-    remove.length === joining.length &&
-    joining.every(({ nodeId, incarnation }) => remove.includes(nodeId) && incarnation === null);
-  if (!isCancel) refuse(`a change is in progress: ${busy.nodeId} is ${busy.state}`);
-  return {
-    put: nodes
-      .filter(({ state }) => state === 'leaving')
-      .map((node) => ({ ...node, state: 'voter' as const })),
-    remove,
-    lines: remove.map((nodeId) => `${nodeId} does not join after all`),
-  };
-}
-
-/** A joint change needs both majorities; who joins is waited for, so it counts as alive. */
+/**
+ * A joint change needs both majorities; who joins is waited for, so it counts as alive. Who leaves
+ * and is gone is missed only by groups that have not let go of it yet, and their leaders know.
+ */
 function requireQuorums(
-  nodes: readonly MetadataNodeEntry[],
-  staying: readonly MetadataNodeEntry[],
-  joining: readonly MetadataNodeEntry[],
+  before: readonly MetadataNodeEntry[],
+  after: readonly MetadataNodeEntry[],
   alive: ReadonlySet<string>,
 ): void {
-  const count = staying.length + joining.length;
-  if (count === 0) refuse('no voter would be left');
-  const answers = (each: readonly MetadataNodeEntry[]): number =>
-    each.filter(({ nodeId }) => alive.has(nodeId)).length;
-  if (answers(nodes) <= nodes.length / 2) refuse('no majority of the voters answers now');
-  const left = answers(staying) + joining.length;
-  if (left <= count / 2) {
-    refuse(`a quorum would be lost: of ${count} voters only ${left} would answer`);
+  if (after.length === 0) refuse('no voter would be left');
+  const voters = before.filter(
+    ({ nodeId, state }) => state === 'voter' || (state === 'leaving' && alive.has(nodeId)),
+  );
+  const answers = voters.filter(({ nodeId }) => alive.has(nodeId)).length;
+  if (answers <= voters.length / 2) refuse('no majority of the voters answers now');
+  const left = after.filter(({ nodeId, state }) => alive.has(nodeId) || state === 'joining').length;
+  if (left <= after.length / 2) {
+    refuse(`a quorum would be lost: of ${after.length} voters only ${left} would answer`);
   }
 }
 

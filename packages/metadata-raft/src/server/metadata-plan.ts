@@ -42,7 +42,8 @@ const BEHIND_MAX = 1_024;
  * What the root leader should do now about members and leaders of the groups. Pure.
  *
  * P1 Each group takes one step at a time, from the configuration that its leader reports: learner,
- *    then one joint change in which all who join begin and all who leave stop to vote.
+ *    then one joint change in which all who join begin and all who leave stop to vote. So wherever
+ *    the groups stand when an operator changes his mind, each finds its way from there.
  * P2 The record of a change is closed when every group has been seen in its end.
  * P3 Leaders move at once away from where they shall not be. They are evened out only when nothing
  *    else happens, one at a time, and only where a move makes nodes more even, or zones more even
@@ -70,8 +71,12 @@ function nextMembers(nodes: readonly MetadataNodeEntry[], view: GroupView): Meta
   const { group, membership } = view;
   const { voters, learners, configurationIndex: expectedIndex, isSettled } = membership;
   const target = votersToBe(nodes);
-  if (!isSettled || target.length === 0 || isSameSet(voters, target)) return null;
+  if (!isSettled || target.length === 0) return null;
   const step = { kind: 'members' as const, group, expectedIndex };
+  if (isSameSet(voters, target)) {
+    if (learners.length === 0) return null;
+    return { ...step, voters, learners: [], reason: 'who was to join does not' };
+  }
   const newcomers = target.filter((nodeId) => !voters.includes(nodeId));
   // A node that never said which log it has may not run yet.
   const isKnown = (nodeId: string): boolean =>
@@ -88,7 +93,8 @@ function endOfChange({ nodes, groups, groupCount }: MetadataPlanInput): Metadata
   const isChanging = nodes.some(({ state }) => state !== 'voter');
   const target = votersToBe(nodes);
   const isDone = groups.every(
-    ({ membership }) => membership.isSettled && isSameSet(membership.voters, target),
+    ({ membership: { isSettled, voters, learners } }) =>
+      isSettled && isSameSet(voters, target) && learners.length === 0,
   );
   if (!isChanging || groups.length < groupCount || !isDone) return null;
   return {

@@ -1,9 +1,10 @@
-import type { MetadataNodeEntry } from '@azimuth/proto';
+import type { MetadataIntent, MetadataNodeEntry } from '@azimuth/proto';
 import fc from 'fast-check';
 
 import { planIntent } from '../../src/server/metadata-intent';
+import type { IntentPlan } from '../../src/server/metadata-intent';
 import { planMetadata } from '../../src/server/metadata-plan';
-import type { GroupView, MetadataPlanInput } from '../../src/server/metadata-plan';
+import type { GroupView, MetadataPlanInput, MetadataStep } from '../../src/server/metadata-plan';
 
 const node = (nodeId: string, more: Partial<MetadataNodeEntry> = {}): MetadataNodeEntry => ({
   ...{ nodeId, zone: nodeId.slice(0, 1), host: 'h', port: 1, incarnation: `log of ${nodeId}` },
@@ -31,6 +32,80 @@ const input = (
   groups: readonly GroupView[],
   isSteady = false,
 ): MetadataPlanInput => ({ nodes, groups, groupCount: groups.length, isSteady });
+
+/** Record and groups as they would follow the plan; nodes that are dead catch up with nothing. */
+class ModelCluster {
+  readonly dead = new Set<string>();
+  nodes: readonly MetadataNodeEntry[];
+  groups: readonly GroupView[];
+
+  constructor(nodes: readonly MetadataNodeEntry[], groups: readonly string[]) {
+    this.nodes = nodes;
+    this.groups = groups.map((group) =>
+      this.#view(
+        group,
+        nodes.map(({ nodeId }) => nodeId),
+        [],
+      ),
+    );
+  }
+
+  get isQuiet(): boolean {
+    return this.nodes.every(({ state }) => state === 'voter') && this.#steps().length === 0;
+  }
+
+  intend(intent: MetadataIntent): void {
+    const alive = new Set(
+      this.nodes.map(({ nodeId }) => nodeId).filter((id) => !this.dead.has(id)),
+    );
+    this.#record(planIntent(this.nodes, intent, alive, ['a', 'b', 'c']));
+    // Whoever is alive says which log it has.
+    this.nodes = this.nodes.map((each) =>
+      this.dead.has(each.nodeId) ? each : { ...each, incarnation: `log of ${each.nodeId}` },
+    );
+  }
+
+  /** The next step of one group, or of the record. */
+  takeStep(group: string | null): void {
+    for (const step of this.#steps()) {
+      if (step.kind === 'nodes') this.#record(step);
+      if (step.kind !== 'members' || (group ?? step.group) !== step.group) continue;
+      const { voters, learners } = step;
+      this.groups = this.groups.map((each) =>
+        each.group === step.group ? this.#view(each.group, voters, learners) : each,
+      );
+    }
+  }
+
+  settle(): void {
+    for (let round = 0; round < 10; round += 1) this.takeStep(null);
+  }
+
+  #steps(): MetadataStep[] {
+    // Who died meanwhile is seen to be dead.
+    const groups = this.groups.map(({ group, membership: { voters, learners } }) =>
+      this.#view(group, voters, learners),
+    );
+    return planMetadata(input(this.nodes, groups)).filter(({ kind }) => kind !== 'lead');
+  }
+
+  #record(change: Pick<IntentPlan, 'put' | 'remove'>): void {
+    const put = new Map(change.put.map((each) => [each.nodeId, each]));
+    const kept = this.nodes.filter(
+      ({ nodeId }) => !put.has(nodeId) && !change.remove.includes(nodeId),
+    );
+    this.nodes = [...kept, ...put.values()];
+  }
+
+  #view(group: string, voters: readonly string[], learners: readonly string[]): GroupView {
+    const made = view(group, 'b1', voters, learners);
+    const members = made.membership.members.map((member) => ({
+      ...member,
+      isAlive: !this.dead.has(member.nodeId),
+    }));
+    return { ...made, membership: { ...made.membership, members } };
+  }
+}
 
 describe('the plan of metadata nodes', () => {
   const replacing = [node('a1', { state: 'leaving' }), node('b1'), node('c1')];
@@ -136,6 +211,40 @@ describe('the intent of an operator', () => {
     expect(refused([], ['z1'])).toBe('z1 is no metadata node');
     const busy = [node('a1'), node('b1'), node('c1'), node('a2', { state: 'joining' })];
     expect(refused(['b2'], [], all, busy)).toBe('a change is in progress: a2 is joining');
+    const leaving = [node('a1', { state: 'leaving' }), ...busy.slice(1)];
+    expect(refused(['a3'], ['a1'], all, leaving)).toBe('a1 is leaving already');
+    expect(refused(['a3'], ['a2'], new Set(['b1']), leaving)).toContain('no majority');
+  });
+
+  it('replaces, or takes back, a node that joins and has lost its log, wherever the groups are', () => {
+    const groupNames = ['root', 'index-0', 'index-1'];
+    const old = ['a1', 'b1', 'c1'];
+    const lost = fc.record({
+      done: fc.array(fc.nat(2), { maxLength: 6 }),
+      isFirstDead: fc.boolean(),
+      isTakenBack: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(lost, ({ done, isFirstDead, isTakenBack }) => {
+        const cluster = new ModelCluster(nodes, groupNames);
+        if (isFirstDead) cluster.dead.add('a1');
+        cluster.intend(change(['a2'], ['a1']));
+        for (const group of done) cluster.takeStep(groupNames[group]!);
+        cluster.dead.add('a2');
+        cluster.intend(isTakenBack ? change([], ['a2']) : change(['a3'], ['a2']));
+        cluster.settle();
+        // A node that died cannot come back into groups that it had left: another one can.
+        if (!cluster.isQuiet) cluster.intend(change(['a3'], ['a1']));
+        cluster.settle();
+        expect(cluster.isQuiet).toBe(true);
+        const names = cluster.nodes.map(({ nodeId }) => nodeId).sort();
+        expect([old, ['a3', 'b1', 'c1']]).toContainEqual(names);
+        for (const { membership } of cluster.groups) {
+          expect([...membership.voters].sort()).toEqual(names);
+          expect(membership.learners).toEqual([]);
+        }
+      }),
+    );
   });
 
   it('takes back a node that never came, and with it who was to leave', () => {
