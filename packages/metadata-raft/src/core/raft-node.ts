@@ -50,6 +50,8 @@ export interface RaftStatus {
   readonly commitIndex: LogIndex;
   readonly lastApplied: LogIndex;
   readonly lastIndex: LogIndex;
+  /** It leads, and all that was committed before it did is applied. */
+  readonly isTermApplied: boolean;
   readonly isDamaged: boolean;
 }
 
@@ -108,6 +110,7 @@ export class RaftNode {
       commitIndex: state.log.commitIndex,
       lastApplied: state.lastApplied,
       lastIndex: state.log.lastIndex,
+      isTermApplied: state.role === 'leader' && state.lastApplied >= state.termStartIndex,
       isDamaged: isDamaged(state),
     };
   }

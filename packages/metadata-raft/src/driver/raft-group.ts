@@ -55,6 +55,7 @@ const IDLE_STATUS: RaftGroupStatus = {
   leader: null,
   commitIndex: 0,
   lastApplied: 0,
+  isTermApplied: false,
   isDamaged: false,
 };
 
@@ -131,8 +132,9 @@ export class DriverGroup implements RaftGroup {
 
   status(): RaftGroupStatus {
     if (this.#running === null) return IDLE_STATUS;
-    const { role, term, leader, commitIndex, lastApplied, isDamaged } = this.#running.node.status();
-    return { role, term, leader, commitIndex, lastApplied, isDamaged };
+    const { role, term, leader, commitIndex, ...rest } = this.#running.node.status();
+    const { lastApplied, isTermApplied, isDamaged } = rest;
+    return { role, term, leader, commitIndex, lastApplied, isTermApplied, isDamaged };
   }
 
   leader(): NodeId | null {

@@ -55,6 +55,11 @@ export interface RaftGroupStatus {
   readonly leader: NodeId | null;
   readonly commitIndex: LogIndex;
   readonly lastApplied: LogIndex;
+  /**
+   * It leads, and its state has all that was committed before it did. A leader that has just been
+   * elected may have an old state still.
+   */
+  readonly isTermApplied: boolean;
   /** The local log lost acknowledged entries; the node abstains from elections until it has them. */
   readonly isDamaged: boolean;
 }

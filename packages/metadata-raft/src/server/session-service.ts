@@ -269,6 +269,9 @@ export class SessionService {
     const { root, monitor, clock } = this.#options;
     if (!root.isLeader) throw root.notLeader();
     monitor.hear(heartbeat, clock.monotonicMs());
+    // Waiting for a quorum here would make nodes look silent after a stall. What a leader that has
+    // just been elected has not applied yet, it does not deny: the next heartbeat tells.
+    if (!root.group.status().isTermApplied) return { isRegistered: true };
     const node = root.commands.state.get('node', heartbeat.nodeId);
     return {
       isRegistered: node?.incarnation === heartbeat.incarnation,

@@ -18,6 +18,17 @@ describe('elections', () => {
     expect(cluster.node('n2')).toMatchObject({ role: 'follower', leader: 'n1' });
   });
 
+  it('a leader says that its state is of today only once its no-op is applied', () => {
+    const alone = new CoreCluster(['n1']).nodes.get('n1')!;
+    const { node } = alone;
+    expect(node.status().isTermApplied).toBe(false);
+    node.campaign();
+    while (node.hasReady) alone.sync();
+    expect(node.status()).toMatchObject({ role: 'leader', commitIndex: 1, isTermApplied: false });
+    alone.persist();
+    expect(node.status().isTermApplied).toBe(true);
+  });
+
   it('elects within two maximal time-outs when nobody has led yet', () => {
     const cluster = new CoreCluster();
     cluster.tick(40);

@@ -33,7 +33,8 @@ const FOLLOWER: RaftGroup = {
   readIndex: () => Promise.reject(new StoreError('NOT_LEADER')),
   status: () => {
     const indexes = { commitIndex: 0, lastApplied: 0 };
-    return { role: 'follower', term: 1, leader: null, isDamaged: false, ...indexes };
+    const flags = { isTermApplied: false, isDamaged: false };
+    return { role: 'follower', term: 1, leader: null, ...flags, ...indexes };
   },
   leader: () => null,
   onLeadershipChange: () => () => undefined,

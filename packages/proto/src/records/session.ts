@@ -105,7 +105,7 @@ export interface NodeHeartbeat {
 /** The answer to a heartbeat: a node the map does not know in this incarnation registers again. */
 export interface HeartbeatResult {
   readonly isRegistered: boolean;
-  /** Absent in the answers of older nodes. */
+  /** Absent in the answers of older nodes, and of a leader that does not know yet. */
   readonly metadataNodes?: readonly MetadataNodeEntry[];
 }
 
