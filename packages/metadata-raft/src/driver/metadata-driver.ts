@@ -6,7 +6,7 @@ import type { RaftConfig } from '../core/config';
 import { configurationOf, configurationRecord } from '../core/configuration-entry';
 import { LogView } from '../core/log-view';
 import { staticConfiguration } from '../core/membership';
-import type { ConfigurationRecord, Message, NodeId } from '../core/message';
+import type { ConfigurationRecord, LogIndex, Message, NodeId, Term } from '../core/message';
 import { RaftNode } from '../core/raft-node';
 import type { SnapshotMark } from '../core/ready';
 import type { LogDisk } from '../disk/log-disk';
@@ -55,6 +55,14 @@ export interface MetadataDriverOptions {
   readonly onFatal: (error: unknown) => void;
   /** Hears of damage that is being repaired. */
   readonly onFinding?: (finding: Finding) => void;
+  /**
+   * Whether the other voters have all of a group that may be committed and ends at `tail`: without
+   * that its log is not thrown away, however wrong its state is. Absent: they have.
+   */
+  readonly isHeldByOthers?: (
+    group: string,
+    tail: { readonly index: LogIndex; readonly term: Term },
+  ) => Promise<boolean>;
   /** Runs `callback` after what is already queued in this turn of the event loop. */
   readonly defer?: (callback: () => void) => void;
   readonly raft?: RaftConfig;
@@ -355,8 +363,26 @@ export class MetadataDriver implements TransportReceiver {
   async #forgetCondemned(name: string, snapshots: SnapshotStore): Promise<void> {
     const group = this.#groups.get(name);
     const reason = new StoreError('STATE_CORRUPT', { group: name, reason: 'condemned' });
-    if (group !== undefined) await this.#forgetGroup(group, snapshots, reason);
+    if (group !== undefined && (await this.#isHeldByOthers(name))) {
+      await this.#forgetGroup(group, snapshots, reason);
+    }
     await pardonGroup(this.#options.disk, name);
+  }
+
+  /**
+   * The state of a condemned replica is wrong, its log is not: an acknowledged entry may be on the
+   * disks of this node and of one other alone. Then this replica goes on as it was, and is
+   * condemned again when the others have caught up.
+   */
+  async #isHeldByOthers(name: string): Promise<boolean> {
+    assert(this.#storage !== null);
+    const { isHeldByOthers, logger } = this.#options;
+    const log = this.#storage.group(name);
+    const index = log.lastIndex();
+    const tail = { index, term: log.term(index) ?? log.snapshotTerm() };
+    if (isHeldByOthers === undefined || (await isHeldByOthers(name, tail))) return true;
+    logger.error({ group: name, tail }, 'nobody says that others have the log: it is kept');
+    return false;
   }
 
   #scheduleTick(): void {

@@ -1,10 +1,12 @@
-import { hasCode } from '@azimuth/common';
+import { hasCode, required } from '@azimuth/common';
 import type { Clock, Logger, StoreError } from '@azimuth/common';
-import type { MetadataStatus, ReplicaIntegrity } from '@azimuth/proto';
+import type { GroupMembership, MetadataStatus, ReplicaIntegrity } from '@azimuth/proto';
 
+import type { RaftMembership } from '../core/raft-node';
 import type { MetadataDriver } from '../driver/metadata-driver';
 import type { GroupEndpoint } from './group-endpoint';
 import type { FindingsLog } from './findings-log';
+import { isHeldByOthers, leadersOf } from './log-holders';
 import { judgeReplica } from './replica-verdict';
 import type { ReplicaVerdict } from './replica-verdict';
 import type { IndexCommandSet } from '../state-machine/index-commands';
@@ -43,7 +45,9 @@ export interface IntegrityGuardOptions {
  *
  * G1 A replica that a majority contradicts at the same index serves nothing any more, throws its
  *    state away and takes it from its leader.
- * G2 That, and anything else that would make this node abstain, waits while a replica of another
+ * G2 It does so only while the others have its log: its state is wrong, but what it acknowledged
+ *    may be on one other disk alone.
+ * G3 That, and anything else that would make this node abstain, waits while a replica of another
  *    node is damaged: one at a time can always be rebuilt.
  */
 export class IntegrityGuard {
@@ -93,6 +97,12 @@ export class IntegrityGuard {
   /** Compares every replica here with those of the peers, and acts on it (G1). */
   async compare(): Promise<void> {
     const { endpoints, nodeId, logger } = this.#options;
+    const tails = new Map(
+      endpoints.map(({ name, group }) => {
+        const { commitIndex, term } = group.status();
+        return [name, { index: commitIndex, term }] as const;
+      }),
+    );
     const peers = await this.#options.askPeers();
     const verdicts = new Map<string, ReplicaVerdict>();
     for (const endpoint of endpoints) {
@@ -111,7 +121,11 @@ export class IntegrityGuard {
       const isOtherDamaged = [...replicas].some(
         ([id, { isDamaged }]) => id !== nodeId && isDamaged,
       );
-      if (verdict.kind === 'outvoted' && !isOtherDamaged) await this.#condemn(endpoint.name);
+      if (verdict.kind !== 'outvoted' || isOtherDamaged) continue;
+      const tail = required(tails.get(endpoint.name), 'tail');
+      const leaders = [...leadersOf(endpoint.name, peers), ...this.#ownView(endpoint)];
+      // The next start asks again, when this log does not grow any more.
+      if (isHeldByOthers(nodeId, tail, leaders)) await this.#condemn(endpoint.name);
     }
     this.#verdicts = verdicts;
   }
@@ -138,6 +152,12 @@ export class IntegrityGuard {
     await driver.verifySnapshots(pace);
     this.#toursCompleted += 1;
     this.#tourEndedMs = clock.wallMs();
+  }
+
+  #ownView({ group }: Endpoint): Parameters<typeof isHeldByOthers>[2] {
+    const { role, term } = group.status();
+    if (role !== 'leader') return [];
+    return [{ nodeId: this.#options.nodeId, term, membership: membershipOf(group.membership()) }];
   }
 
   async #condemn(group: string): Promise<void> {
@@ -177,6 +197,13 @@ export class IntegrityGuard {
   async #pace(bytes: number): Promise<void> {
     await this.#options.clock.sleep((bytes / TOUR_BYTES_PER_SECOND) * 1_000, this.#stop.signal);
   }
+}
+
+/** What a node says of who belongs to a group. */
+export function membershipOf(membership: RaftMembership): GroupMembership {
+  const { configuration, configurationIndex, isSettled, members } = membership;
+  const { voters, learners } = configuration;
+  return { configurationIndex, voters, learners, isSettled, members };
 }
 
 /** What a node says of its replica of a group. */

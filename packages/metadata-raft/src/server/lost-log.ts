@@ -50,7 +50,7 @@ export async function meaningOfEmptyLog(
 }
 
 /** What a peer says of itself; null when it refuses. */
-async function statusOf(peer: PeerSession): Promise<MetadataStatus | null> {
+export async function statusOf(peer: PeerSession): Promise<MetadataStatus | null> {
   const body = encodeRecord({ kind: 'status' } satisfies SessionRequest);
   const response = decodeRecord(await peer.call(body, ASK_TIMEOUT_MS)) as SessionResponse;
   return response.ok ? (response.result as MetadataStatus) : null;

@@ -21,11 +21,13 @@ import { condemnStore, LevelKeyValueStore } from '../state-machine/level-key-val
 import { RootCommandSet } from '../state-machine/root-commands';
 import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
-import type { RpcTransport } from '../transport/rpc-transport';
+import type { RaftPeer, RpcTransport } from '../transport/rpc-transport';
 import { Controller } from './controller';
 import type { FindingsLog } from './findings-log';
 import { GroupEndpoint } from './group-endpoint';
 import { IntegrityGuard } from './integrity-guard';
+import { waitUntilHeldByOthers } from './log-holders';
+import type { LogTail } from './log-holders';
 import { meaningOfEmptyLog } from './lost-log';
 import { MetadataSteward } from './metadata-steward';
 import { NodeMonitor } from './node-monitor';
@@ -38,6 +40,8 @@ const INDEX_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const WRITE_BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** A node heard again must have been steady for this long before it counts as up. */
 const STEADY_MS = 1_000;
+/** In this time the others elect a leader without this node, and catch up with its log. */
+const HOLDERS_TIMEOUT_MS = 10_000;
 
 export interface MetadataNodeOptions {
   readonly nodeId: string;
@@ -207,6 +211,7 @@ export class MetadataNode {
       bootId: options.bootId,
       transport,
       ...{ clock, random, logger },
+      isHeldByOthers: (group, tail) => askHolders(options, book.peers, group, tail),
       onFinding: (finding) => options.findings.add(finding),
       onFatal: (error) => node?.fail(error),
     });
@@ -312,7 +317,7 @@ async function askPeers(
   disk: LogDisk,
 ): Promise<MetadataNodeOptions['whenEmpty']> {
   const { logger, nodeId, whenEmpty } = options;
-  const sessions = openPeerSessions(options);
+  const sessions = openPeerSessions(options, options.peers);
   try {
     const meaning = await meaningOfEmptyLog({ nodeId, whenEmpty }, disk, sessions);
     if (meaning !== whenEmpty) {
@@ -324,10 +329,30 @@ async function askPeers(
   }
 }
 
-/** Sessions to the other voters. */
-function openPeerSessions(options: MetadataNodeOptions): SessionClient[] {
+/** Whether the other nodes have what a condemned replica would throw away. */
+async function askHolders(
+  options: MetadataNodeOptions,
+  peers: readonly RaftPeer[],
+  group: string,
+  tail: LogTail,
+): Promise<boolean> {
+  const { nodeId: self, clock } = options;
+  const sessions = openPeerSessions(options, peers);
+  try {
+    const timeoutMs = HOLDERS_TIMEOUT_MS;
+    return await waitUntilHeldByOthers({ self, group, tail }, sessions, { clock, timeoutMs });
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}
+
+/** Sessions to the others of `peers`. */
+function openPeerSessions(
+  options: MetadataNodeOptions,
+  peers: readonly RaftPeer[],
+): SessionClient[] {
   const { tls, clusterId, clock, random, nodeId } = options;
-  return options.peers
+  return peers
     .filter((peer) => peer.nodeId !== nodeId)
     .map(({ host, port, nodeId: expectedNodeId }) => {
       const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };

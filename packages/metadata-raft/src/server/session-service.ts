@@ -3,7 +3,6 @@ import type { Clock, Logger } from '@azimuth/common';
 import { decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
   BlobWitness,
-  GroupMembership,
   HeartbeatResult,
   IndexQueryName,
   MetadataIntentResult,
@@ -16,7 +15,6 @@ import type {
 } from '@azimuth/proto';
 import type { PeerIdentity } from '@azimuth/rpc';
 
-import type { RaftMembership } from '../core/raft-node';
 import type { IndexCommandSet } from '../state-machine/index-commands';
 import { queryIndex } from '../state-machine/index-queries';
 import type { RootCommandSet } from '../state-machine/root-commands';
@@ -25,7 +23,7 @@ import { checkAccess } from './access-policy';
 import type { GroupEndpoint } from './group-endpoint';
 import type { NodeMonitor } from './node-monitor';
 import type { FindingsLog } from './findings-log';
-import { integrityOf } from './integrity-guard';
+import { integrityOf, membershipOf } from './integrity-guard';
 import { RangeQueue } from './range-queue';
 import { decodeRequest } from './session-request';
 import { WatcherProgress } from './watcher-progress';
@@ -324,12 +322,6 @@ export class SessionService {
     this.#options.logger.error({ error }, 'request failed unexpectedly');
     return encodeRecord({ ok: false, code: 'INTERNAL', detail: {} } satisfies SessionResponse);
   }
-}
-
-function membershipOf(membership: RaftMembership): GroupMembership {
-  const { configuration, configurationIndex, isSettled, members } = membership;
-  const { voters, learners } = configuration;
-  return { configurationIndex, voters, learners, isSettled, members };
 }
 
 function isInitialized(commands: RootCommandSet): boolean {

@@ -241,4 +241,24 @@ describe('damage of what a metadata node stores', () => {
     await expectEqualReplicas();
     expect((await readdir(join(directory, victim.id))).join()).not.toContain('condemned');
   });
+
+  it('keeps the log of a condemned group that nobody else is known to have', async () => {
+    for (const id of VOTERS) await start(id);
+    const first = await fillAndSettle();
+    const victim = nodes.get(VOTERS.find((id) => id !== first.id)!)!;
+    await eventually(() => victim.machine.lastApplied() === first.machine.lastApplied());
+    await victim.driver.condemn('root');
+    await stop(victim.id);
+    const tails: unknown[] = [];
+    const isHeldByOthers = (_group: string, tail: { index: number }): Promise<boolean> => {
+      tails.push(tail.index);
+      return Promise.resolve(false);
+    };
+    const { group, findings } = await start(victim.id, { isHeldByOthers });
+    expect(tails).toEqual([first.group.status().lastApplied]);
+    expect(group.status().isDamaged).toBe(false);
+    expect(findings.filter(({ remedy }) => remedy === 'peers')).toEqual([]);
+    expect((await readdir(join(directory, victim.id))).join()).not.toContain('condemned');
+    await expectEqualReplicas();
+  });
 });
