@@ -13,6 +13,7 @@ import { READ_PIECE_BYTES } from '../store/segment-shard-reader';
 import type { ShardStore } from '../store/shard-store';
 import type { BulkSessions } from './bulk-sessions';
 import { InFlightBytes } from './in-flight-bytes';
+import { PACED_PIECE_BYTES, PacedBody } from './paced-body';
 import { receiveShard } from './receive-shard';
 import type { ShardExchange } from './request-connection';
 import { sendShard } from './send-shard';
@@ -144,7 +145,7 @@ class ShardRequestHandler {
       const cost = { bytes, operations: 1 };
       await this.#options.repairPace.take(cost, { waitMaxMs: REPAIR_WAIT_MAX_MS });
     }
-    return this.#serve(parsed, exchange);
+    return this.#serve(parsed, exchange, true);
   }
 
   async #serveClient(parsed: ShardRequest, exchange: ShardExchange): Promise<Outcome> {
@@ -153,7 +154,7 @@ class ShardRequestHandler {
     const end = clientLoad.begin();
     let readMs: number | null = null;
     try {
-      const outcome = await this.#serve(parsed, exchange);
+      const outcome = await this.#serve(parsed, exchange, false);
       if (parsed.kind === 'get') readMs = clock.monotonicMs() - startedMs;
       return outcome;
     } finally {
@@ -161,13 +162,17 @@ class ShardRequestHandler {
     }
   }
 
-  async #serve(parsed: ShardRequest, exchange: ShardExchange): Promise<Outcome> {
+  async #serve(
+    parsed: ShardRequest,
+    exchange: ShardExchange,
+    isRepair: boolean,
+  ): Promise<Outcome> {
     if (parsed.kind === 'sum') return this.#sum(parsed.sum, exchange);
     const store = this.#options.stores.get(parsed.diskId);
     if (store === undefined) throw new StoreError('DISK_UNKNOWN', { diskId: parsed.diskId });
     switch (parsed.kind) {
       case 'put':
-        return this.#put(store, parsed, exchange);
+        return this.#put(store, parsed, exchange, isRepair);
       case 'get':
         return this.#get(store, parsed, exchange);
       case 'head': {
@@ -193,6 +198,7 @@ class ShardRequestHandler {
     store: ShardStore,
     { id, attributes }: Extract<ShardRequest, { kind: 'put' }>,
     exchange: ShardExchange,
+    isRepair: boolean,
   ): Promise<Outcome> {
     const { shardSizeBytes } = attributes;
     const wireBytes = shardSizeBytes + checksumTableBytes(shardSizeBytes);
@@ -203,7 +209,8 @@ class ShardRequestHandler {
     const release = this.#inFlight.reserve(heldBytes);
     try {
       const upload = await store.beginPut(id, attributes);
-      await receiveShard(exchange, upload);
+      const paced = isRepair ? new PacedBody(upload, this.#options.repairPace) : upload;
+      await receiveShard(exchange, upload, paced);
       exchange.answer(201);
       return { receivedBytes: wireBytes, sentBytes: 0 };
     } finally {
@@ -266,9 +273,12 @@ function checkRole(role: Role | null, kind: ShardRequest['kind']): void {
   if (isDenied) throw new StoreError('PERMISSION_DENIED', { kind });
 }
 
-/** What a request of repair makes the disks and the network of this node do. */
+/**
+ * What a request of repair makes the disks and the network of this node do; of a body that is
+ * received, the first piece.
+ */
 function repairBytesOf(parsed: ShardRequest, contentLength: number): number {
   if (parsed.kind === 'sum') return parsed.sum.lengthBytes * (parsed.sum.terms.length + 1);
   if (parsed.kind === 'get') return parsed.lengthBytes ?? READ_PIECE_BYTES;
-  return contentLength;
+  return Math.min(contentLength, PACED_PIECE_BYTES);
 }

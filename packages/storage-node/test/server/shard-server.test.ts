@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 
 import { createStorageClient } from '@azimuth/clients';
 import type { ShardAddress, StorageClient } from '@azimuth/clients';
-import { seededRandom, silentLogger, StoreError, systemClock } from '@azimuth/common';
+import { Pace, seededRandom, silentLogger, StoreError, systemClock } from '@azimuth/common';
 import type { StorageNodeEntry } from '@azimuth/placement';
 import { makeShard, wireOf } from '@azimuth/testkit';
 import type { ShardFixture } from '@azimuth/testkit';
@@ -63,7 +63,10 @@ afterEach(async () => {
   await store.close();
 });
 
-function startServer(inFlightBytesMax: number): Promise<ShardServer> {
+function startServer(
+  inFlightBytesMax: number,
+  repairPace = NO_REPAIR.repairPace,
+): Promise<ShardServer> {
   return startShardServer({
     stores: new Map([[store.diskId, store]]),
     sessions,
@@ -76,6 +79,7 @@ function startServer(inFlightBytesMax: number): Promise<ShardServer> {
     clock: systemClock,
     logger: silentLogger,
     ...NO_REPAIR,
+    repairPace,
     onTraffic: (one) => traffic.emit(one.code),
   });
 }
@@ -302,6 +306,45 @@ describe('bodies that are not what they say', () => {
     } finally {
       server = first;
       await small.close();
+    }
+  });
+
+  it('takes a shard of repair piece by piece: other repair has its turn in between', async () => {
+    let nowMs = 0;
+    const slept: number[] = [];
+    const clock = {
+      ...systemClock,
+      monotonicMs: () => nowMs,
+      sleep: (delayMs: number) => {
+        slept.push(delayMs);
+        nowMs += delayMs;
+        return Promise.resolve();
+      },
+    };
+    // As a node of 128 MiB/s at its floor, and a shard of 100 s, made small.
+    const pace = new Pace(clock, { bytesPerSecond: MIB, operationsPerSecond: 1_000 });
+    const slow = await startServer(8 * MIB, pace);
+    const first = [server, session, node] as const;
+    server = slow;
+    session = sessions.issue({ ...PEER, role: 'curator' });
+    node = { ...node, bulkPort: slow.port, incarnation: 'incarnation-2' };
+    try {
+      const small = shardOf(65_536);
+      await put(small);
+      const large = shardOf(6 * MIB);
+      const writer = client.openShard(addressOf(large), large.attributes);
+      await writer.write(large.bytes.subarray(0, 4 * MIB));
+      const range = { offsetBytes: 0, lengthBytes: 65_536 };
+      const read = await client.readShard(addressOf(small), range);
+      expect(Buffer.from(read).equals(small.bytes)).toBe(true);
+      await writer.write(large.bytes.subarray(4 * MIB));
+      await writer.finish();
+      // Nothing waited for as long as it is refused for, and the rate was kept all the same.
+      expect(Math.max(...slept)).toBeLessThan(1_500);
+      expect(nowMs).toBeGreaterThanOrEqual(4_000);
+    } finally {
+      [server, session, node] = first;
+      await slow.close();
     }
   });
 
