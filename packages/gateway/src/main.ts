@@ -121,15 +121,16 @@ function registerProcessMetrics(
   });
   new Counter({
     name: 'azimuth_gateway_shard_reads_total',
-    help: 'Reads of shards: needed, hedged beside slow ones, probes of slow disks.',
+    help: 'Reads of shards: needed, hedged beside slow ones, probes, replacements of failed ones.',
     labelNames: ['kind'],
     registers: [registry],
     collect() {
       this.reset();
-      const { primary, hedge, probe } = dataPath.readCounts();
+      const { primary, hedge, probe, replacement } = dataPath.readCounts();
       this.inc({ kind: 'primary' }, primary);
       this.inc({ kind: 'hedge' }, hedge);
       this.inc({ kind: 'probe' }, probe);
+      this.inc({ kind: 'replacement' }, replacement);
     },
   });
   new Gauge({

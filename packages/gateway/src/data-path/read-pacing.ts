@@ -6,6 +6,8 @@ const HEDGE_DELAY_MS_MAX = 750;
 /** Extra requests as a part of all: what a brown-out may add to its own load. */
 const HEDGE_RATIO = 0.05;
 const HEDGE_TOKENS_MAX = 20;
+/** What stalls and failures may take in advance; nothing extra is sent until it is earned. */
+const HEDGE_DEBT_MAX = 20;
 const SAMPLES = 256;
 const RECOMPUTE_EVERY = 32;
 /** Above this a read's time is mostly its bytes; the two kinds are not compared. */
@@ -32,6 +34,8 @@ export interface ReadCounts {
   readonly hedge: number;
   /** Sent to find out whether a slow disk still is. */
   readonly probe: number;
+  /** Sent because a shard could not be had: in place of one that failed, or to decode it. */
+  readonly replacement: number;
 }
 
 /** Quantiles of the last reads of one size class. */
@@ -56,8 +60,14 @@ class LatencyWindow {
 
 /**
  * When to ask one shard more than needed, and which disks to ask last (Dean and Barroso, "The Tail
- * at Scale"): after the 95th percentile of recent reads, at most 5 % extra, so that hedging never
- * adds load where load is the problem.
+ * at Scale"): after the 95th percentile of recent reads, and so few that they never add load where
+ * load is the problem.
+ *
+ * E1 Of all that a read could do without (hedges, those of stalls too, probes, decoding around a
+ *    disk that is only slow), at most 5 % of the requests of any time is sent, and a burst of
+ *    HEDGE_TOKENS_MAX + HEDGE_DEBT_MAX.
+ * E2 What it cannot do without is always sent, and paid for by the others: while shards are
+ *    replaced nothing is hedged.
  */
 export class ReadPacing {
   readonly #clock: Clock;
@@ -65,7 +75,7 @@ export class ReadPacing {
   readonly #large = new LatencyWindow();
   readonly #disks = new Map<DiskId, DiskPace>();
   #tokens = HEDGE_TOKENS_MAX / 4;
-  readonly #counts = { primary: 0, hedge: 0, probe: 0 };
+  readonly #counts = { primary: 0, hedge: 0, probe: 0, replacement: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -87,12 +97,19 @@ export class ReadPacing {
     this.#tokens = Math.min(HEDGE_TOKENS_MAX, this.#tokens + requests * HEDGE_RATIO);
   }
 
-  /** True when `requests` extra requests may be sent now; `isForced`: they are in any case. */
-  trySpend(requests: number, isForced = false): boolean {
-    if (this.#tokens < requests && !isForced) return false;
-    this.#tokens = Math.max(0, this.#tokens - requests);
+  /** True when `requests` extra requests may be sent now; `isStalled`: also in advance. */
+  trySpend(requests: number, isStalled = false): boolean {
+    const floor = isStalled ? -HEDGE_DEBT_MAX : 0;
+    if (this.#tokens - requests < floor) return false;
+    this.#tokens -= requests;
     this.#counts.hedge += requests;
     return true;
+  }
+
+  /** Extra requests that are sent in any case (E2). */
+  replace(requests: number): void {
+    this.#counts.replacement += requests;
+    this.#tokens = Math.max(-HEDGE_DEBT_MAX, this.#tokens - requests);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { PAGE_BYTES } from '@azimuth/clients';
 import { hasCode, required, StoreError } from '@azimuth/common';
-import { chooseReaders } from '@azimuth/placement';
+import { chooseReaders, isDiskReadable } from '@azimuth/placement';
 import type { PlacementGroup, ShardReader } from '@azimuth/placement';
 import type { BlobRef } from '@azimuth/proto';
 
@@ -17,8 +17,10 @@ export interface ShardWindow {
 
 const ROUNDS_MAX = 3;
 const ROUND_PAUSE_MS = 150;
-/** A shard that is silent for this long is given no more patience, whatever the hedge budget. */
+/** A shard that is silent for this long is hedged in advance of what the budget has earned. */
 const STALL_MS = 750;
+/** So often one is looked at that the budget had nothing left for: its node may be known as down. */
+const STALL_AGAIN_MS = 250;
 const GROUP_WAIT_MS = 1_000;
 
 interface ShardRead {
@@ -32,7 +34,8 @@ interface ShardRead {
  * Reads one window of a blob into the codec's memory.
  *
  * R1: it ends with every wanted data shard, read and verified, or computed from k that were.
- * R2: a shard that failed is replaced at once; one that is slow is hedged within the budget.
+ * R2: a shard that failed, or whose node is marked down meanwhile, is replaced at once; one that is
+ *     slow is hedged within the budget.
  * R3: memory is given back only when no read can write into it any more.
  */
 export class StripeReader {
@@ -162,10 +165,7 @@ export class StripeReader {
   async #startPrimaries(): Promise<void> {
     const { blob, wanted } = this.#window;
     const { k } = blob.profile;
-    const healthy = this.#candidates.filter(({ isSuspect }) => !isSuspect);
-    const direct = healthy.filter(({ shardIndex }) => wanted.has(shardIndex));
-    const isDirect = k > 1 && [...wanted].every((shard) => this.#isDoneOrIn(shard, direct));
-    const primaries = isDirect ? direct : this.#candidates.slice(0, k - this.#done.size);
+    const primaries = this.#choosePrimaries();
     const shards = new Set(primaries.map(({ shardIndex }) => shardIndex));
     if (k > 1) for (const shard of wanted) shards.add(shard);
     const missing = [...shards].filter((shard) => !this.#offsets.has(shard));
@@ -173,8 +173,25 @@ export class StripeReader {
       const base = await this.#allocate(missing.length * this.#lengthBytes);
       missing.forEach((shard, index) => this.#offsets.set(shard, base + index * this.#lengthBytes));
     }
-    this.#context.pacing.earn(primaries.length);
+    const needed = [...wanted].filter((shard) => !this.#done.has(shard)).length;
+    this.#context.pacing.earn(k > 1 ? Math.min(needed, primaries.length) : primaries.length);
     for (const reader of primaries) this.#start(reader);
+  }
+
+  /** What is more than the wanted shards is extra, whether a disk is out or only slow. */
+  #choosePrimaries(): readonly ShardReader[] {
+    const { blob, wanted } = this.#window;
+    const { view, pacing } = this.#context;
+    const any = this.#candidates.slice(0, blob.profile.k - this.#done.size);
+    if (blob.profile.k === 1) return any;
+    const direct = this.#candidates.filter(({ shardIndex }) => wanted.has(shardIndex));
+    const isPossible = [...wanted].every((shard) => this.#isDoneOrIn(shard, direct));
+    if (isPossible && direct.every(({ isSuspect }) => !isSuspect)) return direct;
+    const extra = Math.max(0, any.length - direct.length);
+    const isOnlySlow = isPossible && direct.every(({ diskId }) => !view.isSuspect(diskId));
+    if (isOnlySlow && extra > 0) return pacing.trySpend(extra) ? any : direct;
+    pacing.replace(extra);
+    return any;
   }
 
   #isDoneOrIn(shardIndex: number, readers: readonly ShardReader[]): boolean {
@@ -196,14 +213,18 @@ export class StripeReader {
         this.#throwIfAborted();
         if (this.#isEnough()) return true;
         if (!this.#canBecomeEnough()) {
-          await this.#startMore(this.#shortfall());
+          const count = Math.min(this.#shortfall(), this.#candidates.length);
+          pacing.replace(count);
+          await this.#startMore(count);
           if (!this.#canBecomeEnough()) return this.#isEnough();
         }
         if (this.#isHedgeDue && !this.#isHedged) {
           this.#isHedgeDue = false;
+          this.#abandonDown();
           await this.#hedge(isStalled);
+          const againMs = isStalled ? STALL_AGAIN_MS : Math.max(1, STALL_MS - delayMs);
           isStalled = true;
-          cancelTimer = clock.schedule(Math.max(1, STALL_MS - delayMs), onDue);
+          cancelTimer = clock.schedule(againMs, onDue);
         }
         if (!this.#isEnough() && this.#canBecomeEnough() && !this.#signal.aborted) {
           await this.#nextEvent();
@@ -244,6 +265,14 @@ export class StripeReader {
     if (!this.#context.pacing.trySpend(count, isStalled)) return;
     this.#isHedged = true;
     await this.#startMore(count);
+  }
+
+  /** A frozen node ends no read, and the leader knows of it before any time-out does. */
+  #abandonDown(): void {
+    const map = this.#context.view.map();
+    for (const { reader, abort } of this.#reading.values()) {
+      if (!isDiskReadable(map, reader.diskId)) abort.abort();
+    }
   }
 
   async #startMore(count: number): Promise<void> {

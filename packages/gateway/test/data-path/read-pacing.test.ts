@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+
 import type { Clock } from '@azimuth/common';
 import { systemClock } from '@azimuth/common';
 
@@ -53,14 +55,62 @@ describe('the pace of reads', () => {
     expect(pacing.hedgeDelayMs(SIZE_BYTES)).toBeLessThanOrEqual(30);
   });
 
-  it('hedges and probes are at most 5 % of what is needed, but for those of stalls', () => {
+  it('in any time at most 5 % are extra, those of stalls too, and a burst', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('read' as const), count: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ kind: fc.constant('hedge' as const), count: fc.integer({ min: 1, max: 4 }) }),
+      fc.record({ kind: fc.constant('stall' as const), count: fc.integer({ min: 1, max: 4 }) }),
+      fc.record({ kind: fc.constant('probe' as const), count: fc.constant(1) }),
+      fc.record({ kind: fc.constant('replace' as const), count: fc.integer({ min: 1, max: 4 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const some = new ReadPacing(clock);
+        some.record('d', SIZE_BYTES, 5);
+        some.record('slow', SIZE_BYTES, 900);
+        const sums = [{ primary: 0, extra: 0 }];
+        for (const { kind, count } of steps) {
+          nowMs += 1_000;
+          if (kind === 'read') some.earn(count);
+          else if (kind === 'probe') some.takeProbe('slow');
+          else if (kind === 'replace') some.replace(count);
+          else some.trySpend(count, kind === 'stall');
+          const { primary, hedge, probe } = some.counts;
+          sums.push({ primary, extra: hedge + probe });
+        }
+        // Every window begins and ends at one of these.
+        for (const [index, from] of sums.entries()) {
+          for (const to of sums.slice(index)) {
+            const allowed = 0.05 * (to.primary - from.primary) + 20 + 20;
+            expect(to.extra - from.extra).toBeLessThanOrEqual(allowed + 1e-6);
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('what replaces failed shards is always sent, and leaves nothing for hedges', () => {
+    while (pacing.trySpend(1));
+    pacing.replace(3);
+    expect(pacing.counts.replacement).toBe(3);
+    expect(pacing.trySpend(1)).toBe(false);
+    pacing.earn(60);
+    expect(pacing.trySpend(1)).toBe(false);
+    pacing.earn(40);
+    expect(pacing.trySpend(1)).toBe(true);
+  });
+
+  it('hedges and probes are at most 5 % of what is needed, and stalls take some in advance', () => {
     const { primary } = pacing.counts;
     let spent = 0;
     while (pacing.trySpend(1)) spent += 1;
     // Half of the first hedges is given in advance.
     expect(spent).toBeLessThanOrEqual(primary * 0.05 + 5);
     expect(pacing.trySpend(1, true)).toBe(true);
-    expect(pacing.counts).toEqual({ primary, hedge: spent + 1, probe: 0 });
+    while (pacing.trySpend(1, true)) spent += 1;
+    expect(spent + 1).toBeLessThanOrEqual(primary * 0.05 + 5 + 20);
+    expect(pacing.counts).toEqual({ primary, hedge: spent + 1, probe: 0, replacement: 0 });
     pacing.record('slow', SIZE_BYTES, 200);
     nowMs += 60_000;
     expect(pacing.takeProbe('slow')).toBe(false);

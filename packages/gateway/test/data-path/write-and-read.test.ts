@@ -453,6 +453,42 @@ describe('slow and frozen nodes', () => {
     }
   });
 
+  it('a shard of a frozen node is given up when the leader marks it down, without a budget', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const body = makeBody(REPLICA_MAX + 9_000);
+    const written = await fixture.write(body);
+    // More reads at once than stalls may take in advance.
+    fixture.storage.faults.set('b0', { kind: 'frozen' });
+    fixture.clock.schedule(3_000, () => {
+      const { current } = fixture.view;
+      const nodes = new Map(current.nodes);
+      nodes.set('b0', { ...nodes.get('b0')!, state: 'down' });
+      fixture.view.current = { ...current, version: 2, nodes };
+    });
+    const startedMs = fixture.clock.monotonicMs();
+    const reads = Array.from({ length: 40 }, () =>
+      fixture.read(bodyOf(written), 0, body.length),
+    );
+    for (const bytes of await Promise.all(reads)) expect(bytes.equals(body)).toBe(true);
+    expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(3_500);
+  });
+
+  it('ranges around a slow disk are decoded within the budget, and read from it beyond', async () => {
+    const fixture = makeFixture();
+    const body = makeBody(STRIPE);
+    const written = await fixture.write(body);
+    for (const disk of ['a0', 'a1', 'b0', 'b1', 'c0', 'c1']) {
+      fixture.storage.faults.set(disk, { kind: 'slow', delayMs: 5 });
+    }
+    const readOf = (shard: number) =>
+      fixture.read(bodyOf(written), shard * BLOCK_BYTES, shard * BLOCK_BYTES + 1_000);
+    for (let count = 0; count < 100; count += 1) await readOf(count % 4);
+    fixture.storage.faults.set('a0', { kind: 'slow', delayMs: 200 });
+    fixture.storage.reads.length = 0;
+    for (let count = 0; count < 200; count += 1) await readOf(count % 4);
+    expect(fixture.storage.reads.length).toBeLessThanOrEqual(200 * 1.05 + 40);
+  });
+
   it('one slow node is soon asked last, and hedges stay a few per cent', async () => {
     const fixture = makeFixture();
     const written = await fixture.write(makeBody(STRIPE));
