@@ -4,6 +4,8 @@ import type { IndexQueries, MetadataFinding, MetadataStatus, RepairRecord } from
 
 import { byRaftGroup, durabilityStatement } from './durability-statement';
 import type { DurabilityStatement, RepairAnswers } from './durability-statement';
+import { summarizeScrub } from './scrub-status';
+import type { ScrubAnswer, ScrubZoneStatus } from './scrub-status';
 
 export type OutboxCounts = IndexQueries['CountOutbox']['result'];
 
@@ -18,6 +20,8 @@ export interface ClusterAnswers {
   readonly repairs: RepairAnswers | null;
   /** How far repair is; null when nobody says. */
   readonly repair: RepairRecord | null;
+  /** Of the disks whose nodes answer. */
+  readonly scrubs: readonly ScrubAnswer[];
 }
 
 export interface ClusterStatus {
@@ -40,6 +44,8 @@ export interface ClusterStatus {
   /** Replicas that abstain until they have again what they lost. */
   readonly damagedReplicas: readonly { readonly nodeId: string; readonly group: string }[];
   readonly repair: RepairRecord | null;
+  /** How far the scrub tours are; empty without a cluster map. */
+  readonly scrub: readonly ScrubZoneStatus[];
   /** Shards to rebuild, corrupt, or on disks that cannot be read; null when that is not known. */
   readonly shardsMissing: number | null;
 }
@@ -140,6 +146,7 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
         .map(({ group }) => ({ nodeId, group })),
     ),
     repair: answers.repair,
+    scrub: map === null ? [] : summarizeScrub(map, answers.scrubs),
     shardsMissing: isKnown
       ? sum((counts) => counts.missingShards) + answers.unreadableShards + corrupt
       : null,

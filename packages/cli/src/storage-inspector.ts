@@ -4,6 +4,8 @@ import type { StorageStubClient } from '@azimuth/proto';
 import { createClient, unaryCall } from '@azimuth/rpc';
 import type { TlsMaterial } from '@azimuth/rpc';
 
+import type { ScrubAnswer } from './scrub-status';
+
 const CALL_TIMEOUT_MS = 5_000;
 const LIST_PAGE_MAX = 1_000;
 
@@ -22,7 +24,19 @@ export interface StorageInspector {
     diskId: string,
     group: Pick<PlacementGroup, 'pgId'>,
   ): Promise<number | null>;
+  /** How far the scrub tours of its disks are; empty when the node does not answer. */
+  scrubsOf(node: StorageNodeEntry): Promise<readonly ScrubAnswer[]>;
   close(): void;
+}
+
+interface DiskStatistics {
+  readonly diskId: string;
+  readonly corruptShards: number;
+  readonly scrubShare: number;
+  readonly scrubTourBytes: number;
+  readonly scrubExpectedEndMs: number;
+  readonly scrubLastPassMs: number;
+  readonly isScrubLate: boolean;
 }
 
 interface ShardPage {
@@ -80,9 +94,32 @@ export function createStorageInspector(tls: TlsMaterial, clusterId: string): Sto
         return null;
       }
     },
+    scrubsOf: async (node) => {
+      try {
+        const { disks } = await unaryCall<{ disks: readonly DiskStatistics[] }>(
+          (options, done) => stubOf(node).GetStatistics({}, options, done),
+          timeout,
+        );
+        return disks.map(scrubOf);
+      } catch {
+        return [];
+      }
+    },
     close: () => {
       for (const stub of stubs.values()) stub.close();
     },
+  };
+}
+
+function scrubOf(disk: DiskStatistics): ScrubAnswer {
+  return {
+    diskId: disk.diskId,
+    share: disk.scrubShare,
+    tourBytes: disk.scrubTourBytes,
+    expectedEndMs: disk.scrubExpectedEndMs,
+    lastPassMs: disk.scrubLastPassMs === 0 ? null : disk.scrubLastPassMs,
+    isLate: disk.isScrubLate,
+    corruptShards: disk.corruptShards,
   };
 }
 

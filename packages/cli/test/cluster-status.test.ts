@@ -78,6 +78,7 @@ function answers(more: Partial<ClusterAnswers> = {}): ClusterAnswers {
     unreadableShards: 0,
     repairs: { entries: [], total: 0, objects: new Map() },
     repair: null,
+    scrubs: [],
     ...more,
   };
 }

@@ -8,6 +8,7 @@ import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
 import { collectRepairs } from '../repair-answers';
 import { renderStatus } from '../output/status-text';
+import type { ScrubAnswer } from '../scrub-status';
 import type { CliContext } from '../cli-context';
 
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -49,7 +50,7 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     cluster.metadata.status(options).catch(() => []),
   ]);
   const groups = Array.from({ length: map?.settings.indexGroups ?? 0 }, (_, i) => `index-${i}`);
-  const [outboxes, unreadableShards, repairs, repair] = await Promise.all([
+  const [outboxes, unreadableShards, repairs, repair, scrubs] = await Promise.all([
     Promise.all(
       groups.map(async (group) => ({
         group,
@@ -61,11 +62,12 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     map === null ? null : countUnreadableShards(cluster, map),
     collectRepairs(cluster, groups, ANSWER_TIMEOUT_MS),
     cluster.metadata.queryRoot('GetRepair', {}, options).catch(() => null),
+    map === null ? [] : collectScrubs(cluster, map),
   ]);
   const metadataNodes = cluster.metadataPeers.map(({ nodeId, zone }) => ({ nodeId, zone }));
   return summarizeCluster({
     ...{ map, metadataNodes, statuses },
-    ...{ outboxes, unreadableShards, repairs, repair },
+    ...{ outboxes, unreadableShards, repairs, repair, scrubs },
   });
 }
 
@@ -92,6 +94,15 @@ async function countUnreadableShards(
     total += count;
   }
   return total;
+}
+
+async function collectScrubs(
+  cluster: ClusterAccess,
+  map: ClusterMap,
+): Promise<readonly ScrubAnswer[]> {
+  const up = [...map.nodes.values()].filter(({ state }) => state === 'up');
+  const answers = await mapLimited(up, PARALLEL_MAX, (node) => cluster.storage.scrubsOf(node));
+  return answers.flat();
 }
 
 async function countOnDisk(

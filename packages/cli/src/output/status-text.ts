@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '../cluster-status';
 import { renderDurability } from './durability-text';
 import { renderRepair } from './repair-text';
+import { renderScrub } from './scrub-text';
 import { renderBytes, renderTable } from './table';
 
 /** `azimuth status` for people. The last line is `<N> shards missing`, also for scripts. */
@@ -52,6 +53,7 @@ export function renderStatus(status: ClusterStatus, nowMs: number): string[] {
     ),
     '',
     ...(status.durability === null ? [] : [...renderDurability(status.durability), '']),
+    ...renderScrub(status.scrub),
     ...renderFindings(status),
     `placement groups: ${whole} whole, ${degraded} degraded, ${reduced} reduced`,
     `backlog: ${repairEntries} blobs to repair, ${restripeEntries} to re-stripe, ` +

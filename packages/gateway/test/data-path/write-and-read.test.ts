@@ -466,9 +466,7 @@ describe('slow and frozen nodes', () => {
       fixture.view.current = { ...current, version: 2, nodes };
     });
     const startedMs = fixture.clock.monotonicMs();
-    const reads = Array.from({ length: 40 }, () =>
-      fixture.read(bodyOf(written), 0, body.length),
-    );
+    const reads = Array.from({ length: 40 }, () => fixture.read(bodyOf(written), 0, body.length));
     for (const bytes of await Promise.all(reads)) expect(bytes.equals(body)).toBe(true);
     expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(3_500);
   });

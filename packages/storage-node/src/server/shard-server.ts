@@ -162,11 +162,7 @@ class ShardRequestHandler {
     }
   }
 
-  async #serve(
-    parsed: ShardRequest,
-    exchange: ShardExchange,
-    isRepair: boolean,
-  ): Promise<Outcome> {
+  async #serve(parsed: ShardRequest, exchange: ShardExchange, isRepair: boolean): Promise<Outcome> {
     if (parsed.kind === 'sum') return this.#sum(parsed.sum, exchange);
     const store = this.#options.stores.get(parsed.diskId);
     if (store === undefined) throw new StoreError('DISK_UNKNOWN', { diskId: parsed.diskId });
