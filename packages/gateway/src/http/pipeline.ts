@@ -80,8 +80,6 @@ interface Exchange {
   readonly body: IncomingBody;
   readonly expectsContinue: boolean;
   readonly abort: AbortController;
-  /** Answers without waiting for the handler, which may not hear the signal: see `#handleUnlessCutOff`. */
-  giveUp: (reason: StoreError) => void;
   /** Of the body, as it was looked at last; the start of the request is progress too. */
   progressMs: number;
   progressBytes: number;
@@ -137,10 +135,7 @@ export class Pipeline {
       const isRead = request.method === 'GET' || request.method === 'HEAD';
       const patienceMs = isRead ? STUCK_READ_MS : STUCK_WRITE_MS;
       const isStuck = nowMs - exchange.progressMs > patienceMs && !response.headersSent;
-      if (!isStuck) continue;
-      const reason = new StoreError('UNAVAILABLE', { reason: 'cut off' });
-      abort.abort(reason);
-      exchange.giveUp(reason);
+      if (isStuck) abort.abort(new StoreError('UNAVAILABLE', { reason: 'cut off' }));
     }
   }
 
@@ -164,7 +159,6 @@ export class Pipeline {
       body,
       expectsContinue,
       abort,
-      giveUp: ignore,
       progressMs: startedMs,
       progressBytes: 0,
       operation: 'Unknown',
@@ -218,7 +212,7 @@ export class Pipeline {
   /** Handles and renders; a failure before the first byte is rendered too. */
   async #answer(exchange: Exchange): Promise<number> {
     try {
-      const answer = await this.#handleUnlessCutOff(exchange);
+      const answer = await this.#handle(exchange);
       return await this.#write(exchange, answer);
     } catch (error) {
       if (exchange.response.headersSent) throw error;
@@ -229,17 +223,6 @@ export class Pipeline {
       if (exchange.response.destroyed) return 0;
       return this.#write(exchange, this.#errorResponse(exchange, s3Error));
     }
-  }
-
-  /**
-   * A commit waits for its outcome whatever its client does, so that nothing it refers to is taken
-   * back by mistake. It goes on behind the answer that nobody knows whether it took effect.
-   */
-  #handleUnlessCutOff(exchange: Exchange): Promise<S3Response> {
-    return new Promise((resolve, reject) => {
-      exchange.giveUp = reject;
-      this.#handle(exchange).then(resolve, reject);
-    });
   }
 
   async #handle(exchange: Exchange): Promise<S3Response> {

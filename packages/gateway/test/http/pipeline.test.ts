@@ -216,43 +216,6 @@ describe('a gateway that is cut off from the metadata', () => {
     }
   });
 
-  it('P3: answers a write whose commit waits for its outcome, and lets the commit wait', async () => {
-    let viewAgeMs = 0;
-    let learn: () => void = () => undefined;
-    let isLearned = false;
-    const committing = operation('PutObject', 'stream', async ({ body }) => {
-      await body.source.readInto(() => undefined);
-      // As a commit does, it hears no signal.
-      await new Promise<void>((resolve) => (learn = resolve));
-      isLearned = true;
-      return { status: 200 };
-    });
-    let nowMs = 1_000;
-    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
-    const cutOff = await startTestGateway({
-      ...{ clock, operations: [committing], viewAgeMs: () => viewAgeMs },
-    });
-    try {
-      const head = { method: 'PUT', target: '/bucket/key' };
-      const request = { ...head, headers: { host: cutOff.host }, payloadHash: sha256('') };
-      const answer = send(cutOff, { ...head, headers: signHeaders(request, signer()) });
-      while (cutOff.pipeline.requestsInFlight === 0) await systemClock.sleep(5);
-      viewAgeMs = 3_500;
-      nowMs += 3_900;
-      cutOff.pipeline.endStuckRequests();
-      expect(cutOff.pipeline.requestsInFlight).toBe(1);
-      nowMs += 200;
-      cutOff.pipeline.endStuckRequests();
-      const { status, headers } = await answer;
-      expect([status, headers['connection'], isLearned]).toEqual([503, 'close', false]);
-      learn();
-      await systemClock.sleep(0);
-      expect(isLearned).toBe(true);
-    } finally {
-      await cutOff.close();
-    }
-  });
-
   it('lets an upload go on whose bytes come', async () => {
     const counts = { received: 0 };
     const taking = operation('PutObject', 'stream', async ({ body, signal }) => {
