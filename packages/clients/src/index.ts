@@ -28,3 +28,4 @@ export { checksumTableBytes, pageChecksum, PageChecksums } from './page-checksum
 export { SettingsPrecedence } from './settings-precedence';
 export { isShardSumTarget, parseShardSum, SUM_RANGE_BYTES_MAX } from './shard-sum';
 export type { ShardSumRequest, ShardSumTerm, SumNode } from './shard-sum';
+export { SuspectDisks } from './suspect-disks';

@@ -12,11 +12,11 @@ import type {
 import type { ClusterView, IdentitySnapshot } from './cluster-view';
 import { IdentityTable } from './identity-table';
 import type { WatchingMetadataClient } from './session-metadata-client';
+import { SuspectDisks } from './suspect-disks';
 
 /** Short, so that a view that is confirmed at all is confirmed well within WATCH_AGE_MAX_MS. */
 const WATCH_WAIT_MS = 1_000;
 const WATCH_TIMEOUT_MS = 4_000;
-const SUSPECT_MS = 2_000;
 const BACKOFF = { baseMs: 50, maxMs: 500 };
 
 export interface ClusterViewOptions {
@@ -49,11 +49,12 @@ export class WatchedClusterView implements ClosableClusterView {
   #confirmedMs = -Infinity;
   #isClosed = false;
   #waiting = new Set<() => void>();
-  readonly #suspectUntilMs = new Map<string, number>();
+  readonly #suspects: SuspectDisks;
   readonly #lookups = new Map<string, Promise<BucketRecord | null>>();
 
   constructor(options: ClusterViewOptions) {
     this.#options = options;
+    this.#suspects = new SuspectDisks(options.clock);
   }
 
   map(): ClusterMap {
@@ -96,15 +97,11 @@ export class WatchedClusterView implements ClosableClusterView {
   }
 
   reportDiskFailure(diskId: string): void {
-    this.#suspectUntilMs.set(diskId, this.#options.clock.monotonicMs() + SUSPECT_MS);
+    this.#suspects.report(diskId);
   }
 
   isSuspect(diskId: string): boolean {
-    const untilMs = this.#suspectUntilMs.get(diskId);
-    if (untilMs === undefined) return false;
-    if (untilMs > this.#options.clock.monotonicMs()) return true;
-    this.#suspectUntilMs.delete(diskId);
-    return false;
+    return this.#suspects.has(diskId);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { IdentityTable } from '@azimuth/clients';
+import { IdentityTable, SuspectDisks } from '@azimuth/clients';
 import type { CallOptions, ClusterView, IdentitySnapshot, MetadataClient } from '@azimuth/clients';
 import { isStoreErrorCode, StoreError } from '@azimuth/common';
 import type { Clock, Random } from '@azimuth/common';
@@ -33,8 +33,6 @@ import type {
   RootQueryName,
   SessionResponse,
 } from '@azimuth/proto';
-
-const SUSPECT_MS = 2_000;
 
 export interface MemoryMetadataOptions {
   readonly settings: ClusterSettings;
@@ -208,12 +206,13 @@ export class MemoryMetadataClient implements MetadataClient {
 class MemoryClusterView implements ClusterView {
   readonly #commands: RootCommandSet;
   readonly #clock: Clock;
-  readonly #suspectUntilMs = new Map<string, number>();
+  readonly #suspects: SuspectDisks;
   #identities = IdentityTable.of(0, []);
 
   constructor(commands: RootCommandSet, clock: Clock) {
     this.#commands = commands;
     this.#clock = clock;
+    this.#suspects = new SuspectDisks(clock);
   }
 
   map(): ClusterMap {
@@ -251,11 +250,11 @@ class MemoryClusterView implements ClusterView {
   }
 
   reportDiskFailure(diskId: string): void {
-    this.#suspectUntilMs.set(diskId, this.#clock.monotonicMs() + SUSPECT_MS);
+    this.#suspects.report(diskId);
   }
 
   isSuspect(diskId: string): boolean {
-    return (this.#suspectUntilMs.get(diskId) ?? -1) > this.#clock.monotonicMs();
+    return this.#suspects.has(diskId);
   }
 }
 

@@ -24,7 +24,14 @@ function groupOver(machine: IndexMachine): RaftGroup {
     readIndex: () => Promise.resolve(),
     status: () => {
       const indexes = { commitIndex: 0, lastApplied: 0 };
-      return { role: 'leader', term: 1, leader: 'm1', isDamaged: false, ...indexes };
+      return {
+        role: 'leader',
+        term: 1,
+        leader: 'm1',
+        isDamaged: false,
+        isTermApplied: true,
+        ...indexes,
+      };
     },
     leader: () => 'm1',
     onLeadershipChange: () => () => undefined,
