@@ -210,6 +210,7 @@ export function membershipOf(membership: RaftMembership): GroupMembership {
 export function integrityOf({ group, machine }: Endpoint): ReplicaIntegrity {
   return {
     isDamaged: group.status().isDamaged,
+    applyVersion: machine.applyVersion,
     digests: machine.digests,
     censuses: machine.census.recent,
   };

@@ -16,17 +16,21 @@ const AGREES: ReplicaVerdict = { kind: 'agrees' };
 
 /**
  * Judges the replica of `self`. States are compared only where two replicas name the same index, so
- * one that is behind is never taken for one that is wrong. Pure.
+ * one that is behind is never taken for one that is wrong, and only with replicas that apply
+ * entries by the same version: in an upgrade of one node after the other, another state is no wrong
+ * state. Pure.
  */
 export function judgeReplica(
   self: NodeId,
   replicas: ReadonlyMap<NodeId, ReplicaIntegrity>,
   voterCount: number,
 ): ReplicaVerdict {
+  const version = versionOf(replicas.get(self));
+  const alike = [...replicas].filter(([, integrity]) => versionOf(integrity) === version);
   const verdicts = (['digests', 'censuses'] as const).map((kind) =>
     judgeMarks(
       self,
-      new Map([...replicas].map(([nodeId, integrity]) => [nodeId, integrity[kind]])),
+      new Map(alike.map(([nodeId, integrity]) => [nodeId, integrity[kind]])),
       voterCount,
     ),
   );
@@ -35,6 +39,11 @@ export function judgeReplica(
     verdicts.find(({ kind }) => kind !== 'agrees') ??
     AGREES
   );
+}
+
+/** Nodes of before there was a choice do not say. */
+function versionOf(integrity: ReplicaIntegrity | undefined): number {
+  return integrity?.applyVersion ?? 1;
 }
 
 /** The newest index at which this replica and another differ decides. */

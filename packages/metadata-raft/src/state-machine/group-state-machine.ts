@@ -15,6 +15,18 @@ import { StateCensus } from './state-census';
 
 const META_KEY = plainKey('m', Buffer.alloc(0));
 const FORMAT_VERSION = 1;
+/**
+ * Raised with whatever changes the effect of an entry, or how it is hashed: while nodes are
+ * upgraded one by one, only those of one version are compared. 1: chains that never ended.
+ */
+export const APPLY_VERSION = 2;
+/** Of a chain over entries that were not all applied by one version. */
+const MIXED_VERSIONS = 0;
+/**
+ * Behind multiples of this a chain of digests begins anew. Nodes that are upgraded apply the same
+ * entries by different versions; from the next chain on they can be compared again.
+ */
+const ENTRIES_PER_CHAIN = 100_000;
 /** Replicas are seldom at the same index, so they compare digests at multiples of this. */
 const ENTRIES_PER_DIGEST = 1_000;
 const DIGESTS_MAX = 16;
@@ -49,6 +61,8 @@ type Meta = [
   digestHigh: number,
   digestLow: number,
   counters: number[],
+  /** Which applied all entries of the chain of digests; absent in states of version 1. */
+  chainVersion?: number,
 ];
 
 /** The bytes of a log entry: the command under the leader's time. */
@@ -74,13 +88,23 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   readonly #ledger: CommandLedger;
   readonly commands: T;
   readonly census: StateCensus;
+  /** Which code this is. */
+  readonly applyVersion: number;
   #digests: StateMark[] = [];
+  #chainVersion: number;
   #lastApplied = 0;
   #visibleIndex = 0;
   #nowMs = 0;
   #isCondemned = false;
 
-  private constructor(store: KeyValueStore, create: CommandSetFactory<T>, censusPeriodMs: number) {
+  private constructor(
+    store: KeyValueStore,
+    create: CommandSetFactory<T>,
+    censusPeriodMs: number,
+    applyVersion: number,
+  ) {
+    this.applyVersion = applyVersion;
+    this.#chainVersion = applyVersion;
     this.#store = store;
     this.#records = new CheckedStore(store);
     this.#counters = newCounters();
@@ -101,8 +125,9 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     store: KeyValueStore,
     create: CommandSetFactory<T>,
     censusPeriodMs = Infinity,
+    applyVersion = APPLY_VERSION,
   ): Promise<GroupStateMachine<T>> {
-    const machine = new GroupStateMachine(store, create, censusPeriodMs);
+    const machine = new GroupStateMachine(store, create, censusPeriodMs, applyVersion);
     try {
       // Without its index record the store is new, or the install of a snapshot was cut short.
       if (store.get(META_KEY) === undefined) await store.clear();
@@ -140,8 +165,12 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     return answers;
   }
 
-  /** Digests at indexes that other replicas have, too; the last one is of the state as it is. */
+  /**
+   * Digests at indexes that other replicas have, too; the last one is of the state as it is. None
+   * while the chain has entries of another version: no other replica need have applied the same.
+   */
   get digests(): readonly StateMark[] {
+    if (this.#chainVersion === MIXED_VERSIONS) return [];
     // While a write is on its way the digest is ahead of what is applied.
     return [...this.#digests, { index: this.#visibleIndex, hash: this.#hash() }];
   }
@@ -161,6 +190,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
         if (isCensusDue) this.census.begin();
         this.#nowMs = nowMs;
         index = entry.index;
+        if (index % ENTRIES_PER_CHAIN === 1) this.#beginChain();
         answers.push(decoded === null ? null : this.#applyCommand({ index, nowMs }, decoded[1]));
         if (index % ENTRIES_PER_DIGEST === 0) this.#noteDigest(index);
       }
@@ -247,6 +277,12 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#digests = [...this.#digests, { index, hash: this.#hash() }].slice(-DIGESTS_MAX);
   }
 
+  #beginChain(): void {
+    if (this.#chainVersion === MIXED_VERSIONS) this.#digests = [];
+    this.#chainVersion = this.applyVersion;
+    this.#records.digest = { high: 0, low: 0 };
+  }
+
   #hash(): string {
     const { high, low } = this.#records.digest;
     const bytes = Buffer.alloc(8);
@@ -306,6 +342,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
       high,
       low,
       counterValues(this.#counters),
+      this.#chainVersion,
     ];
     this.#records.putUnchained(META_KEY, encodeRecord(meta));
   }
@@ -314,15 +351,16 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#records.discard();
     this.#digests = [];
     const content = this.#records.get(META_KEY);
-    const [version, index, nowMs, high, low, counters] =
+    const [version, index, nowMs, high, low, counters, chainVersion = 1] =
       content === null
-        ? ([FORMAT_VERSION, 0, 0, 0, 0, []] satisfies Meta)
+        ? ([FORMAT_VERSION, 0, 0, 0, 0, [], this.applyVersion] satisfies Meta)
         : (decodeRecord(content) as Meta);
     assert(version === FORMAT_VERSION, 'state of a newer format');
     this.#lastApplied = index;
     this.#visibleIndex = index;
     this.#nowMs = nowMs;
     this.#records.digest = { high, low };
+    this.#chainVersion = chainVersion === this.applyVersion ? chainVersion : MIXED_VERSIONS;
     Object.assign(this.#counters, countersOf(counters));
     this.#ledger.reload();
     await this.commands.load();

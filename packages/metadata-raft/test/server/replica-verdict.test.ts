@@ -34,6 +34,17 @@ describe('the verdict on a replica (pitfall 27)', () => {
     expect(judge({ n1, n2: right, n3: right }, 5)).toEqual({ kind: 'undecided', index: 1000 });
   });
 
+  it('compares no replicas of different apply versions: a rolling upgrade outvotes nobody', () => {
+    const upgraded = { ...replica({ 1000: 'new' }, { 900: 'new' }), applyVersion: 2 };
+    const old = replica({ 1000: 'old' }, { 900: 'old' });
+    expect(judge({ n1: upgraded, n2: old, n3: old })).toEqual({ kind: 'agrees' });
+    expect(judge({ n1: old, n2: upgraded, n3: upgraded })).toEqual({ kind: 'agrees' });
+    expect(judge({ n1: { ...old, applyVersion: 2 }, n2: upgraded, n3: upgraded })).toEqual({
+      kind: 'outvoted',
+      index: 1000,
+    });
+  });
+
   it('leaves another replica to find out by itself', () => {
     const n1 = replica({ 1000: 'right' });
     const n2 = replica({ 1000: 'right' });

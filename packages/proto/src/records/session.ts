@@ -165,7 +165,9 @@ export interface StateMark {
 export interface ReplicaIntegrity {
   /** It abstains until it has again what it lost. */
   readonly isDamaged: boolean;
-  /** Chained over all changes ever applied; the last one is at the applied index. */
+  /** Of the code that applies entries: replicas of one version alone are alike. Absent: 1. */
+  readonly applyVersion?: number;
+  /** Chained over the changes applied; the last one is at the applied index. */
   readonly digests: readonly StateMark[];
   /** Sums over the records as they were read back. */
   readonly censuses: readonly StateMark[];
