@@ -254,17 +254,20 @@ export class StripeReader {
     return this.#window.blob.profile.k - this.#done.size - this.#reading.size;
   }
 
-  /** Asks as many others as could replace every read that is still outstanding. */
+  /**
+   * Asks as many others as could replace every read that is still outstanding: those of other zones
+   * first, as what is silent may be behind a link that is cut. Again when they are silent too.
+   */
   async #hedge(isStalled: boolean): Promise<void> {
+    const silent = new Set([...this.#reading.values()].map(({ reader }) => reader.node.zone));
+    this.#candidates.sort(
+      (a, b) => Number(silent.has(a.node.zone)) - Number(silent.has(b.node.zone)),
+    );
     const extra = this.#window.blob.profile.k - this.#done.size;
-    if (extra <= 0 || this.#candidates.length === 0) {
-      this.#isHedged = true;
-      return;
-    }
     const count = Math.min(extra, this.#candidates.length);
-    if (!this.#context.pacing.trySpend(count, isStalled)) return;
-    this.#isHedged = true;
+    if (count > 0 && !this.#context.pacing.trySpend(count, isStalled)) return;
     await this.#startMore(count);
+    this.#isHedged = this.#candidates.length === 0;
   }
 
   /** A frozen node ends no read, and the leader knows of it before any time-out does. */

@@ -453,6 +453,22 @@ describe('slow and frozen nodes', () => {
     }
   });
 
+  it('P3: what is behind a cut link is replaced from other zones, whichever shards are there', async () => {
+    for (const zone of ['b', 'c']) {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const fixture = makeFixture({ seed });
+        const body = makeBody(STRIPE);
+        const written = await fixture.write(body);
+        for (const disk of [`${zone}0`, `${zone}1`]) {
+          fixture.storage.faults.set(disk, { kind: 'frozen' });
+        }
+        const startedMs = fixture.clock.monotonicMs();
+        expect((await fixture.read(bodyOf(written), 0, STRIPE)).equals(body)).toBe(true);
+        expect(fixture.clock.monotonicMs() - startedMs).toBeLessThan(1_000);
+      }
+    }
+  });
+
   it('a shard of a frozen node is given up when the leader marks it down, without a budget', async () => {
     const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
     const body = makeBody(REPLICA_MAX + 9_000);
