@@ -11,7 +11,8 @@ export interface XmlFragment {
 
 /** One element with text in it. Names are constants of the code, never input. */
 export function textElement(name: string, value: string | number | boolean): XmlFragment {
-  return { xml: `<${name}>${escapeXml(String(value))}</${name}>` };
+  const text = typeof value === 'string' ? escapeXml(value) : String(value);
+  return { xml: `<${name}>${text}</${name}>` };
 }
 
 /** Like `textElement`, or nothing when `value` is null. */
@@ -71,6 +72,9 @@ const NAMED: ReadonlyMap<string, string> = new Map([
   ["'", '&apos;'],
 ]);
 
+const ESCAPED = /[&<>"'\u0000-\u0008\u000b-\u001f\ufffe\uffff]/;
+const ALL_ESCAPED = new RegExp(ESCAPED, 'g');
+
 /**
  * Escapes text. A carriage return would be normalised away by parsers, so it goes out as a
  * reference. Control characters that XML 1.0 cannot hold go out as references too, as AWS does: a
@@ -78,7 +82,9 @@ const NAMED: ReadonlyMap<string, string> = new Map([
  * `encoding-type=url` is for those).
  */
 export function escapeXml(text: string): string {
-  return text.replace(/[&<>"'\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, (character) => {
+  // Most texts have nothing to escape, and a test takes a third of the time.
+  if (!ESCAPED.test(text)) return text;
+  return text.replace(ALL_ESCAPED, (character) => {
     return NAMED.get(character) ?? `&#x${character.charCodeAt(0).toString(16)};`;
   });
 }
