@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Random } from '@azimuth/common';
 import { assert } from '@azimuth/common';
@@ -32,5 +32,5 @@ export function isBlobId(text: string): boolean {
 
 /** slot = first byte of SHA-256(bucketId ‖ 0 ‖ key): where the versions of a key live. */
 export function slotOfKey(bucketId: string, key: string): number {
-  return createHash('sha256').update(bucketId).update('\0').update(key).digest().readUInt8(0);
+  return hash('sha256', `${bucketId}\0${key}`, 'buffer').readUInt8(0);
 }

@@ -84,6 +84,14 @@ async function openBody(
   const sizeBytes = range.to - range.from;
   if (sizeBytes === 0) return { kind: 'bytes', sizeBytes, write: async () => {} };
   const body = required(version.body, 'version body');
+  if (body.blobs.length === 0) {
+    // The bytes came with the version: no part of the read can fail or wait.
+    return {
+      kind: 'bytes',
+      sizeBytes,
+      write: (sink) => context.dataPath.read(body, range, sink, signal),
+    };
+  }
   const write = await primeRead((sink) => context.dataPath.read(body, range, sink, signal), signal);
   return { kind: 'bytes', sizeBytes, write };
 }
