@@ -12,7 +12,7 @@ import type { MembershipTarget } from './membership';
 import type { ConfigurationRecord, Entry, LogIndex, Message, NodeId, Term } from './message';
 import type { Configuration } from './quorum';
 import type { RaftState, Role } from './raft-state';
-import { createRaftState, isDamaged } from './raft-state';
+import { createRaftState, isDamaged, isPromotable } from './raft-state';
 import { startRead } from './read-index';
 import type { ReadRefusal } from './read-index';
 import type { HardState, ReadState, Ready } from './ready';
@@ -115,6 +115,11 @@ export class RaftNode {
     };
   }
 
+  /** Everything that the node knows, for tools that check it; only the node itself changes it. */
+  get state(): Readonly<RaftState> {
+    return this.#state;
+  }
+
   get role(): Role {
     return this.#state.role;
   }
@@ -141,7 +146,10 @@ export class RaftNode {
     const state = this.#state;
     state.electionElapsedTicks += 1;
     if (state.role !== 'leader') {
-      if (state.electionElapsedTicks >= state.randomizedElectionTimeoutTicks) {
+      // Who may not campaign waits on: if it began anew, it would believe in its leader for ever,
+      // and refuse the vote that a learner owes that has not heard of its promotion.
+      const isOver = state.electionElapsedTicks >= state.randomizedElectionTimeoutTicks;
+      if (isOver && isPromotable(state)) {
         state.electionElapsedTicks = 0;
         campaign(state, 'PreVote');
       }

@@ -111,11 +111,18 @@ export function isDamaged(state: RaftState): boolean {
   return state.repairIndex > 0;
 }
 
-/** May vote for itself: a voter whose log is whole and not being replaced. */
+/** May campaign: a voter whose log is whole and not being replaced. */
 export function isPromotable(state: RaftState): boolean {
-  return (
-    isVoter(state.configuration, state.id) &&
-    !isDamaged(state) &&
-    state.log.pendingSnapshot === null
-  );
+  return isVoterForNow(state) && !isDamaged(state) && state.log.pendingSnapshot === null;
+}
+
+/**
+ * Also a voter whose removal is in its log and not known to be committed: those who stay may need
+ * its vote and lack that entry, so nobody but it can win. It does not count itself (thesis, 4.2.2).
+ */
+function isVoterForNow({ id, log, configuration }: RaftState): boolean {
+  if (isVoter(configuration, id)) return true;
+  const { configurationIndex } = log;
+  const isCommitted = configurationIndex <= log.commitIndex;
+  return !isCommitted && isVoter(log.configurationAt(configurationIndex - 1), id);
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 
+import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
 import {
   configurationRecord,
   decodeConfiguration,
@@ -7,7 +8,7 @@ import {
   isConfigurationEntry,
 } from '../../src/core/configuration-entry';
 import { enterJoint, leaveJoint, staticConfiguration } from '../../src/core/membership';
-import type { Message } from '../../src/core/message';
+import type { Entry, Message } from '../../src/core/message';
 import { isQuorum } from '../../src/core/quorum';
 import { CoreCluster, data, loneNode } from './core-cluster';
 
@@ -341,5 +342,39 @@ describe('pitfalls of membership', () => {
       ...{ lastLogIndex: 5, lastLogTerm: 2, leadershipTransfer: false },
     });
     expect(node.ready().messagesAfterSync).toMatchObject([{ voteGranted: true, to: 'n9' }]);
+  });
+
+  it('pitfall 18: who alone has the entry that removes it may lead once more (thesis, 4.2.2)', () => {
+    const cluster = new CoreCluster(['n1']);
+    cluster.elect('n1');
+    cluster.join('n2');
+    cluster.change('n1', ['n1'], ['n2']);
+    cluster.tick(3, ['n1']);
+    // Both have the joint phase. n1 dies before it can send the end of it.
+    const isEnd = ({ data: bytes }: Entry): boolean =>
+      isConfigurationEntry(bytes) && decodeConfiguration(bytes).outgoing === null;
+    cluster.filter = (message) => message.type !== 'AppendEntries' || !message.entries.some(isEnd);
+    cluster.change('n1', ['n2']);
+    cluster.get('n1').restart();
+    cluster.filter = () => true;
+    expect(cluster.node('n2').membership().isSettled).toBe(false);
+    cluster.tick(60);
+    expect(leaders(cluster)).toEqual(['n2']);
+    expect(cluster.node('n2').membership()).toMatchObject({ isSettled: true });
+  });
+
+  it('pitfall 18: a learner that was not told of its promotion does not believe in its leader for ever', () => {
+    const cluster = withLearner();
+    const { electionTimeoutTicksMin, electionTimeoutTicksMax } = DEFAULT_RAFT_CONFIG;
+    const learner = cluster.get('n4');
+    const { term, lastIndex } = learner.node.status();
+    for (let tick = 1; tick <= 3 * electionTimeoutTicksMax; tick += 1) {
+      learner.node.tick();
+      if (tick < electionTimeoutTicksMin) continue;
+      const envelope = { from: 'n1', to: 'n4', term: term + 1, leadershipTransfer: false };
+      const log = { lastLogIndex: lastIndex, lastLogTerm: term };
+      learner.node.step({ type: 'PreVote', ...envelope, ...log });
+      expect(learner.persist()).toMatchObject([{ type: 'PreVoteResponse', voteGranted: true }]);
+    }
   });
 });
