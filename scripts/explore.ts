@@ -1,7 +1,10 @@
 /**
- * Runs crash schedules of the data path and the curator: every single fault, or every pair.
+ * Runs crash schedules of the data path and the curator: every single fault, or every pair. With
+ * `--raft` it takes the core of Raft through every state within bounds instead: seconds with
+ * `quick`, minutes with `long`.
  *
  * Usage: npm run explore -- [--story NAME] [--schedule JSON] [--pairs] [--time-limit SECONDS]
+ *        npm run explore -- --raft quick|long [--story NAME] [--states-max COUNT]
  */
 import { parseArgs } from 'node:util';
 
@@ -13,6 +16,8 @@ import {
   singleFaults,
 } from '../test/exhaustive/crash/explore';
 import type { Extent, Schedule } from '../test/exhaustive/crash/explore';
+import { exploreRaft } from '../test/exhaustive/raft/explore-raft';
+import { LONG_INSTANCES, QUICK_INSTANCES } from '../test/exhaustive/raft/raft-instances';
 import { RIVALRIES, STORIES } from '../test/exhaustive/crash/stories';
 import type { Story } from '../test/exhaustive/crash/story';
 
@@ -26,6 +31,17 @@ function* schedulesOf(story: Story, extent: Extent, isPairs: boolean): Generator
   }
 }
 
+/** @throws RaftPropertyError with the shortest way to where a property does not hold. */
+function exploreRaftCore(extent: string, story: string, statesMax: number): void {
+  for (const { name, bounds } of extent === 'quick' ? QUICK_INSTANCES : LONG_INSTANCES) {
+    if (!name.includes(story)) continue;
+    const startMs = performance.now();
+    const found = exploreRaft(bounds, statesMax);
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+    process.stdout.write(`${name}: ${JSON.stringify(found)} in ${seconds} s\n`);
+  }
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -33,8 +49,14 @@ async function main(): Promise<void> {
       schedule: { type: 'string' },
       pairs: { type: 'boolean', default: false },
       'time-limit': { type: 'string', default: '3600' },
+      raft: { type: 'string' },
+      'states-max': { type: 'string', default: '8000000' },
     },
   });
+  if (values.raft !== undefined) {
+    exploreRaftCore(values.raft, values.story, Number(values['states-max']));
+    return;
+  }
   const endMs = performance.now() + Number(values['time-limit']) * 1000;
   const chosen = [...STORIES, ...RIVALRIES].filter(
     ({ name }) => values.story === '' || name === values.story,

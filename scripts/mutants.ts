@@ -81,7 +81,8 @@ function firstFailure(text: string): string {
   const test = /^ +✕ (.*?)( \(\d+ m?s\))?$/m.exec(text)?.[1] ?? /● (.*)/.exec(text)?.[1];
   const seed = /^(seed=\d+)/m.exec(text)?.[1];
   const schedule = /^([a-z-]+ \{"[^}]*\}.*?) · replay/m.exec(text)?.[1];
-  return test ?? seed ?? schedule ?? text.trim().split('\n').at(-1) ?? 'no end in time';
+  const property = /^(.*), after$/m.exec(text)?.[1];
+  return test ?? seed ?? schedule ?? property ?? text.trim().split('\n').at(-1) ?? 'no end in time';
 }
 
 function judge(directory: string, { by }: Mutant, commit: string): Result {

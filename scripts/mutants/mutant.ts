@@ -29,6 +29,12 @@ export function crashes(story: string): Suite {
   return { name: `explore ${story}`, args: [...TSX, 'scripts/explore.ts', '--story', story] };
 }
 
+/** Every state of the core of Raft within small bounds. */
+export const EXPLORATION: Suite = {
+  name: 'explore raft',
+  args: [...TSX, 'scripts/explore.ts', '--raft', 'quick'],
+};
+
 export const SIMULATION: Suite = {
   name: 'simulate',
   args: [...TSX, 'scripts/simulate.ts', '--seed', '1', '--seeds', '200'],

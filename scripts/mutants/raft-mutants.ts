@@ -1,4 +1,4 @@
-import { SIMULATION, unit } from './mutant';
+import { EXPLORATION, SIMULATION, unit } from './mutant';
 import type { Mutant } from './mutant';
 
 /** Known faults of Raft implementations, in the metadata service. */
@@ -192,5 +192,40 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     find: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0);',
     replace: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0, Date.now());',
     by: [unit('metadata-raft/test/state-machine'), SIMULATION],
+  },
+  {
+    name: 'voters change in a single step (pitfall 14)',
+    file: 'packages/metadata-raft/src/core/reconfigure.ts',
+    find: '      : enterJoint(configuration, target),',
+    replace: '      : staticConfiguration(target.voters, target.learners),',
+    by: [EXPLORATION, unit('metadata-raft/test/core')],
+  },
+  {
+    name: 'half of a joint quorum commits (pitfall 14)',
+    file: 'packages/metadata-raft/src/core/quorum.ts',
+    find: 'return Math.min(incoming, majorityIndex(configuration.outgoing, matchOf));',
+    replace: 'return Math.max(incoming, majorityIndex(configuration.outgoing, matchOf));',
+    by: [EXPLORATION, unit('metadata-raft/test/core')],
+  },
+  {
+    name: 'half of a joint quorum elects (pitfall 14)',
+    file: 'packages/metadata-raft/src/core/quorum.ts',
+    find: "return incoming === 'won' && outgoing === 'won' ? 'won' : 'pending';",
+    replace: 'return incoming;',
+    by: [EXPLORATION, unit('metadata-raft/test/core')],
+  },
+  {
+    name: 'a learner believes in a leader that is gone (pitfall 18)',
+    file: 'packages/metadata-raft/src/core/raft-node.ts',
+    find: 'if (isOver && isPromotable(state)) {',
+    replace: 'if (isOver) {',
+    by: [unit('metadata-raft/test/core'), SIMULATION],
+  },
+  {
+    name: 'who alone knows of its removal leads no more (thesis, 4.2.2)',
+    file: 'packages/metadata-raft/src/core/raft-state.ts',
+    find: 'return !isCommitted && isVoter',
+    replace: 'return isCommitted && isVoter',
+    by: [unit('metadata-raft/test/core'), SIMULATION],
   },
 ];
