@@ -267,6 +267,26 @@ describe('the acknowledgement rule', () => {
     expect(left.every((key) => key.includes(written.data.blobs[0]!.blobId))).toBe(true);
   });
 
+  it('a body that moves to another group has another id there: shards of two attempts never mix', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 2)) });
+    const lost = { kind: 'refuse', code: 'UNAVAILABLE' } as const;
+    fixture.storage.faults.set('c0', lost).set('c1', lost);
+    fixture.clock.schedule(4_000, () => {
+      fixture.view.current = withoutZoneC(fixture.view.current);
+    });
+    const groupsOfBlobs = new Map<string, Set<number>>();
+    const open = fixture.storage.openShard.bind(fixture.storage);
+    fixture.storage.openShard = (address, attributes) => {
+      const groups = groupsOfBlobs.get(address.blobId) ?? new Set();
+      groupsOfBlobs.set(address.blobId, groups.add(attributes.pgId));
+      return open(address, attributes);
+    };
+    const { blobs } = (await fixture.write(makeBody(2 * STRIPE - 100))).data;
+    expect(groupsOfBlobs.size).toBeGreaterThan(1);
+    for (const groups of groupsOfBlobs.values()) expect(groups.size).toBe(1);
+    expect([...groupsOfBlobs.keys()].at(-1)).toBe(blobs[0]!.blobId);
+  });
+
   it('a streamed body that loses a shard is refused and what it wrote is deleted', async () => {
     const fixture = makeFixture();
     fixture.storage.faults.set('b1', { kind: 'die-after', bytes: 2 * BLOCK_BYTES });

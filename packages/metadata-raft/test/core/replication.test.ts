@@ -195,6 +195,22 @@ describe('replication', () => {
     expect(cluster.get('n3').log.lastIndex()).toBe(51);
   });
 
+  it('applies nothing that is not durable here, although a quorum has it', () => {
+    const { node, log } = loneNode([]);
+    node.step({
+      ...{ type: 'AppendEntries', from: 'n2', to: 'n1', term: 1, prevLogIndex: 0, prevLogTerm: 0 },
+      ...{ entries: [{ term: 1, index: 1, data: data('a') }], leaderCommit: 1 },
+    });
+    expect(node.status()).toMatchObject({ commitIndex: 1, lastIndex: 1 });
+    expect(node.committedEntries(1e9)).toEqual([]);
+    const { hardState, snapshot, entries } = node.ready();
+    expect(node.committedEntries(1e9)).toEqual([]);
+    log.apply({ group: 'g', hardState, snapshot, entries });
+    node.advance();
+    expect(node.committedEntries(1e9)).toHaveLength(1);
+    expect(node.committedEntriesCount).toBe(1);
+  });
+
   it('repairs a follower that lost acknowledged entries, then lets it vote (pitfall 9)', () => {
     const cluster = new CoreCluster();
     cluster.elect('n1');
