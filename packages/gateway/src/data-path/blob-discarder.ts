@@ -1,9 +1,12 @@
 import type { ClusterView, StorageClient } from '@azimuth/clients';
-import type { Logger } from '@azimuth/common';
+import type { Clock, Logger } from '@azimuth/common';
 import type { BlobRef } from '@azimuth/proto';
 
 const QUEUE_LENGTH_MAX = 10_000;
 const DISCARDS_AT_A_TIME_MAX = 8;
+/** By then a shard that was all there when its write was given up is durable, or never will be. */
+const DISCARD_AGAIN_MS = 5_000;
+const AGAIN_MAX = 1_000;
 
 export type DiscardedBlob = Pick<BlobRef, 'blobId' | 'pgId'>;
 
@@ -14,15 +17,37 @@ export type DiscardedBlob = Pick<BlobRef, 'blobId' | 'pgId'>;
 export class BlobDiscarder {
   readonly #view: ClusterView;
   readonly #storage: StorageClient;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #queue: DiscardedBlob[] = [];
   #running = 0;
+  #again = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(view: ClusterView, storage: StorageClient, logger: Logger) {
-    this.#view = view;
-    this.#storage = storage;
-    this.#logger = logger;
+  constructor(options: {
+    readonly view: ClusterView;
+    readonly storage: StorageClient;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.#view = options.view;
+    this.#storage = options.storage;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  /**
+   * Of a write that was given up while shards were on their way: a node that had all of one makes
+   * it durable after the deletion has come by, so that comes again.
+   */
+  discardCutOff(blob: DiscardedBlob): void {
+    this.discard([blob]);
+    if (this.#again >= AGAIN_MAX) return;
+    this.#again += 1;
+    this.#clock.schedule(DISCARD_AGAIN_MS, () => {
+      this.#again -= 1;
+      this.discard([blob]);
+    });
   }
 
   discard(blobs: readonly DiscardedBlob[]): void {

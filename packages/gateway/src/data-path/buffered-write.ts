@@ -96,7 +96,7 @@ async function attemptOnce(
     return { blob: writer.blob, ...(await writer.finish()) };
   } catch (error) {
     writer.abort();
-    context.discarder.discard([writer.blob]);
+    context.discarder.discardCutOff(writer.blob);
     throw error;
   } finally {
     if (extra !== null) context.writePool.free(extra);

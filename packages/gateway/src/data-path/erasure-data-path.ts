@@ -53,7 +53,7 @@ export function createDataPath(options: DataPathOptions): ErasureDataPath {
       waitTimeoutMs: options.memoryWaitMs ?? MEMORY_WAIT_MS,
       clock,
     });
-  const discarder = new BlobDiscarder(view, storage, logger);
+  const discarder = new BlobDiscarder({ view, storage, clock, logger });
   const context: DataPathContext = {
     view,
     storage,

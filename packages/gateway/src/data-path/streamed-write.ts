@@ -31,7 +31,7 @@ export async function writeStreamed(
   } catch (error) {
     writer.abort();
     await pipeline.abort();
-    context.discarder.discard([writer.blob]);
+    context.discarder.discardCutOff(writer.blob);
     throw error;
   }
 }
