@@ -5,17 +5,45 @@ import { addressOf } from './blob-shards';
 import { copyShard } from './copy-shard';
 import type { CuratorContext } from './curator-context';
 import type { ListedBlob } from './group-listing';
+import { resolveBlobs } from './outbox';
 import type { Resolution } from './outbox';
 import type { ShardName } from './storage-control';
+import { reportMissing } from './tasks/census';
 
 /** Each is read whole on its node, within one call's time-out. */
 const VERIFY_SHARDS_MAX = 32;
+
+/** What is known of a page of shards that lie on a disk without their slots. */
+export interface StrayPage {
+  readonly resolved: ReadonlyMap<string, Resolution>;
+  /** What the disks of their slots say of them, by `shardKey`: they have just read them. */
+  readonly inPlace: ReadonlyMap<string, string>;
+}
+
+/**
+ * Learns who references the blobs of a page and whether their slots have what was found, brings
+ * home what they have not, and makes repair work of it. Deletes nothing.
+ */
+export async function bringPageHome(
+  context: CuratorContext,
+  group: PlacementGroup,
+  found: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
+): Promise<StrayPage> {
+  const resolved = await resolveBlobs(
+    context,
+    found.page.map(({ blob }) => blob.blobId),
+  );
+  const inPlace = await verdictsInPlace(context, group, found.page);
+  const missing = await bringHome(context, group, found, { resolved, inPlace });
+  if (missing.length > 0) await reportMissing(context, missing, 'census');
+  return { resolved, inPlace };
+}
 
 /**
  * What the disks of their slots say of shards that were found anywhere, by `shardKey`: they have
  * just read them. `unknown`, or nothing at all, proves nothing.
  */
-export async function verdictsInPlace(
+async function verdictsInPlace(
   context: CuratorContext,
   group: PlacementGroup,
   listed: readonly ListedBlob[],
@@ -43,14 +71,11 @@ export async function verdictsInPlace(
  * where they are not: a write that was under way while slots moved left them behind. More than m of
  * them, and nothing else could make the blob readable again. Returns what is to be proven there.
  */
-export async function bringHome(
+async function bringHome(
   context: CuratorContext,
   group: PlacementGroup,
   found: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
-  known: {
-    readonly resolved: ReadonlyMap<string, Resolution>;
-    readonly inPlace: ReadonlyMap<string, string>;
-  },
+  known: StrayPage,
 ): Promise<{ readonly blobId: string; readonly shardIndexes: readonly number[] }[]> {
   const missing: { blobId: string; shardIndexes: number[] }[] = [];
   for (const { blob, found: shards } of found.page) {

@@ -7,9 +7,8 @@ import { addressOf } from '../blob-shards';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { isUnreferenced, resolveBlobs } from '../outbox';
-import { bringHome, shardKey, verdictsInPlace } from '../stray-shards';
-import { reportMissing } from './census';
+import { isUnreferenced } from '../outbox';
+import { bringPageHome, shardKey } from '../stray-shards';
 import { withWitnesses } from './collect-orphans';
 
 /**
@@ -38,13 +37,7 @@ async function collectPage(
   group: PlacementGroup,
   { diskId, page }: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
 ): Promise<void> {
-  const resolved = await resolveBlobs(
-    context,
-    page.map(({ blob }) => blob.blobId),
-  );
-  const inPlace = await verdictsInPlace(context, group, page);
-  const missing = await bringHome(context, group, { diskId, page }, { resolved, inPlace });
-  if (missing.length > 0) await reportMissing(context, missing, 'census');
+  const { resolved, inPlace } = await bringPageHome(context, group, { diskId, page });
   const old = page.filter(
     ({ blob: { blobId } }) =>
       isUnreferenced(resolved, blobId) &&

@@ -5,9 +5,8 @@ import { createdMsOfBlob } from '@azimuth/proto';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { isUnreferenced, resolveBlobs } from '../outbox';
-import { bringHome, shardKey, verdictsInPlace } from '../stray-shards';
-import { reportMissing } from './census';
+import { isUnreferenced } from '../outbox';
+import { bringPageHome, shardKey } from '../stray-shards';
 
 /**
  * Proves of disks that are leaving, and that no group has a slot on any more, that they hold
@@ -51,10 +50,7 @@ async function countUnproven(
   group: PlacementGroup,
   { diskId, page }: { readonly diskId: DiskId; readonly page: readonly ListedBlob[] },
 ): Promise<number> {
-  const resolved = await resolveBlobs(
-    context,
-    page.map(({ blob }) => blob.blobId),
-  );
+  const { resolved, inPlace } = await bringPageHome(context, group, { diskId, page });
   const { leavingAgeMinMs } = context.settings;
   const isYoung = (blobId: string): boolean =>
     context.leaderNowMs() - createdMsOfBlob(blobId) < leavingAgeMinMs;
@@ -62,14 +58,8 @@ async function countUnproven(
   // A write that goes on may still commit what nothing references yet.
   const young = unreferenced.filter(({ blob }) => isYoung(blob.blobId));
   const referenced = page.filter(({ blob }) => !isUnreferenced(resolved, blob.blobId));
-  const inPlace = await verdictsInPlace(context, group, referenced);
-  await bringHome(context, group, { diskId, page: referenced }, { resolved, inPlace });
-  const missing = referenced.flatMap(({ blob: { blobId }, found }) => {
-    const shardIndexes = found
-      .map(({ shardIndex }) => shardIndex)
-      .filter((shardIndex) => inPlace.get(shardKey({ blobId, shardIndex })) !== 'intact');
-    return shardIndexes.length === 0 ? [] : [{ blobId, shardIndexes }];
-  });
-  if (missing.length > 0) await reportMissing(context, missing, 'census');
-  return young.length + missing.length;
+  const unproven = referenced.filter(({ blob: { blobId }, found }) =>
+    found.some(({ shardIndex }) => inPlace.get(shardKey({ blobId, shardIndex })) !== 'intact'),
+  );
+  return young.length + unproven.length;
 }
