@@ -7,9 +7,9 @@ const SLEW = 0.5;
  * The leader's clock for log entries: the wall clock, except that it never goes back, over changes
  * of leadership too, because `observe` follows what was applied.
  *
- * It never stands still either. After a leader whose clock was an hour ahead, every other wall clock
- * is behind for an hour: time then goes on at half speed until they have caught up, so that leases,
- * graces and retry windows end.
+ * It never stands still either. After a leader whose clock was an hour ahead, every other wall
+ * clock is behind for an hour: time then goes on at half speed until they have caught up, so that
+ * leases, graces and retry windows end.
  */
 export class HybridClock {
   readonly #clock: Clock;
