@@ -189,8 +189,8 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
   {
     name: 'apply reads the clock of the replica (pitfall 27)',
     file: 'packages/metadata-raft/src/state-machine/group-state-machine.ts',
-    find: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0);',
-    replace: 'const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0, Date.now());',
+    find: 'const nowMs = Math.max(this.#nowMs, decoded?.nowMs ?? 0);',
+    replace: 'const nowMs = Math.max(this.#nowMs, decoded?.nowMs ?? 0, Date.now());',
     by: [unit('metadata-raft/test/state-machine'), SIMULATION],
   },
   {

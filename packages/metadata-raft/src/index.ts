@@ -6,7 +6,8 @@ export type {
 } from './driver/state-machine';
 export { runMetadata } from './main';
 export { checkCommand } from './state-machine/command-schema';
-export { encodeEntry, GroupStateMachine } from './state-machine/group-state-machine';
+export { encodeEntry } from './state-machine/entry-codec';
+export { GroupStateMachine } from './state-machine/group-state-machine';
 export type { CommandSetFactory } from './state-machine/group-state-machine';
 export { HybridClock } from './state-machine/hybrid-clock';
 export { IndexCommandSet } from './state-machine/index-commands';

@@ -5,7 +5,7 @@ import type { Command, SessionResponse } from '@azimuth/proto';
 
 import type { RaftGroup } from '../driver/state-machine';
 import { checkCommand } from '../state-machine/command-schema';
-import { encodeEntry } from '../state-machine/group-state-machine';
+import { CommandFinder, encodeEntry, encodeEntryOf } from '../state-machine/entry-codec';
 import type { CommandSet, GroupStateMachine } from '../state-machine/group-state-machine';
 import { HybridClock } from '../state-machine/hybrid-clock';
 
@@ -26,6 +26,7 @@ export class GroupEndpoint<T extends CommandSet> {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #hybridClock: HybridClock;
+  readonly #finder: CommandFinder;
   /** Commands proposed here, and the time their answers took. */
   proposals = 0;
   proposalMs = 0;
@@ -38,6 +39,7 @@ export class GroupEndpoint<T extends CommandSet> {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#hybridClock = new HybridClock(options.clock);
+    this.#finder = new CommandFinder(options.name);
   }
 
   get isLeader(): boolean {
@@ -60,14 +62,21 @@ export class GroupEndpoint<T extends CommandSet> {
    * @throws StoreError INVALID_ARGUMENT; NOT_LEADER, OVERLOADED: nothing was proposed;
    *   OUTCOME_UNKNOWN
    * @param onApplied told the index of the command's entry before the answer.
+   * @param body the request that `command` was decoded from
    */
-  async submit(command: Command, onApplied?: (index: number) => void): Promise<Buffer> {
+  async submit(
+    command: Command,
+    onApplied?: (index: number) => void,
+    body?: Buffer,
+  ): Promise<Buffer> {
     if (!this.isLeader) throw this.notLeader();
     checkCommand(this.#kind, command);
     const nowMs = this.nowMs();
     this.proposals += 1;
     const startedMs = this.#clock.monotonicMs();
-    const answer = await this.group.propose(encodeEntry(nowMs, command), onApplied);
+    const bytes = body === undefined ? null : this.#finder.find(body);
+    const entry = bytes === null ? encodeEntry(nowMs, command) : encodeEntryOf(nowMs, bytes);
+    const answer = await this.group.propose(entry, onApplied);
     this.proposalMs += this.#clock.monotonicMs() - startedMs;
     return answer as Buffer;
   }

@@ -98,7 +98,7 @@ export class SessionService {
       if (this.#requests >= REQUESTS_MAX) throw new StoreError('OVERLOADED');
       this.#requests += 1;
       try {
-        return await this.#dispatch(request);
+        return await this.#dispatch(request, body);
       } finally {
         this.#requests -= 1;
       }
@@ -112,10 +112,13 @@ export class SessionService {
     this.#watchers.forget(peer);
   }
 
-  async #dispatch(request: Exclude<SessionRequest, { kind: 'watch' }>): Promise<Buffer> {
+  async #dispatch(
+    request: Exclude<SessionRequest, { kind: 'watch' }>,
+    body: Buffer,
+  ): Promise<Buffer> {
     switch (request.kind) {
       case 'propose':
-        return this.#propose(request);
+        return this.#propose(request, body);
       case 'query':
         return this.#answerQuery(request);
       case 'heartbeat':
@@ -140,11 +143,15 @@ export class SessionService {
     return this.#endpoint(group).group.changeMembership({ voters, learners }, expectedIndex);
   }
 
-  async #propose({ group, command, wantsIndex }: RequestOf<'propose'>): Promise<Buffer> {
+  async #propose(
+    { group, command, wantsIndex }: RequestOf<'propose'>,
+    body: Buffer,
+  ): Promise<Buffer> {
     let logIndex: number | null = null;
-    const answer = await this.#endpoint(group).submit(command, (index) => {
+    const onApplied = (index: number): void => {
       logIndex = index;
-    });
+    };
+    const answer = await this.#endpoint(group).submit(command, onApplied, body);
     if (group === 'root' && SETTLING_COMMANDS.has(command.name)) {
       await this.#watchers.settled(this.#options.root.commands.state.counters.mapVersion);
     }

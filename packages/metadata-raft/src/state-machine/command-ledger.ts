@@ -5,6 +5,7 @@ import type { CheckedStore } from './checked-store';
 import type { CommandContext } from './command-context';
 import type { Counters } from './counters';
 import { ExpiryQueue } from './expiry-queue';
+import { LedgerPages } from './ledger-pages';
 import { plainKey } from './record-keys';
 
 /** How far a proposer's clock may be ahead of the log's time. */
@@ -17,18 +18,31 @@ export const CLOCK_SKEW_MAX_MS = 60_000;
  *    CLOCK_SKEW_MAX_MS from now.
  * L2 An answer is kept for the sum of both after it was given. By L1 no copy of its command is
  *    accepted later than that: issued ≤ applied + skew, so its window ends before the answer goes.
+ * L3 An answer is in a page, or, to an entry of before there were pages, in a record of its own.
  */
 export class CommandLedger {
   readonly #records: CheckedStore;
+  readonly #counters: Counters;
   readonly #expiry: ExpiryQueue;
+  readonly #pages: LedgerPages;
 
   constructor(records: CheckedStore, counters: Counters) {
     this.#records = records;
+    this.#counters = counters;
     this.#expiry = new ExpiryQueue(records, counters, 'ledger');
+    this.#pages = new LedgerPages(records, counters);
   }
 
-  /** The encoded answer that was given before. */
+  /** The answers that are in no record yet, for {@link reload}. */
+  get openPage(): Buffer {
+    return this.#pages.open;
+  }
+
+  /** The encoded answer that was given before. @throws StoreError STATE_CORRUPT */
   recall(command: Command): Buffer | null {
+    const answer = this.#pages.find(command.commandId);
+    const { ledgerHead, ledgerTail } = this.#counters;
+    if (answer !== null || ledgerHead === ledgerTail) return answer;
     return this.#records.get(commandKey(command));
   }
 
@@ -39,18 +53,26 @@ export class CommandLedger {
     );
   }
 
-  remember(command: Command, answer: Buffer, { nowMs }: CommandContext): void {
+  remember(command: Command, answer: Buffer, nowMs: number, isPaged: boolean): void {
+    const expiresMs = nowMs + COMMAND_RETRY_WINDOW_MS + CLOCK_SKEW_MAX_MS;
+    if (isPaged) {
+      this.#pages.add(command.commandId, answer, expiresMs);
+      return;
+    }
     const key = commandKey(command);
     this.#records.put(key, answer);
-    this.#expiry.push(key, nowMs + COMMAND_RETRY_WINDOW_MS + CLOCK_SKEW_MAX_MS);
+    this.#expiry.push(key, expiresMs);
   }
 
-  reload(): void {
+  /** The records were replaced. */
+  reload(openPage: Uint8Array): void {
     this.#expiry.reload();
+    this.#pages.load(openPage);
   }
 
   evict(nowMs: number): void {
     this.#expiry.evict(nowMs);
+    this.#pages.evict(nowMs);
   }
 }
 

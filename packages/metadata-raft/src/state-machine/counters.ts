@@ -14,6 +14,8 @@ export const COUNTER_NAMES = [
   'identityRevision',
   'identityBytes',
   'configurationBytes',
+  'ledgerPageHead',
+  'ledgerPageTail',
 ] as const;
 
 export type Counters = Record<(typeof COUNTER_NAMES)[number], number>;

@@ -8,6 +8,8 @@ import type { CommandContext } from './command-context';
 import { CommandLedger } from './command-ledger';
 import { counterValues, countersOf, newCounters } from './counters';
 import type { Counters } from './counters';
+import { decodeEntry } from './entry-codec';
+import type { DecodedEntry } from './entry-codec';
 import type { KeyValueStore, ValueReference } from './key-value-store';
 import { plainKey } from './record-keys';
 import { decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
@@ -15,11 +17,13 @@ import { StateCensus } from './state-census';
 
 const META_KEY = plainKey('m', Buffer.alloc(0));
 const FORMAT_VERSION = 1;
+const NO_PAGE = new Uint8Array(0);
 /**
  * Raised with whatever changes the effect of an entry, or how it is hashed: while nodes are
- * upgraded one by one, only those of one version are compared. 1: chains that never ended.
+ * upgraded one by one, only those of one version are compared. 1: chains that never ended; 2:
+ * answers in records of their own.
  */
-export const APPLY_VERSION = 2;
+export const APPLY_VERSION = 3;
 /** Of a chain over entries that were not all applied by one version. */
 const MIXED_VERSIONS = 0;
 /**
@@ -63,16 +67,9 @@ type Meta = [
   counters: number[],
   /** Which applied all entries of the chain of digests; absent in states of version 1. */
   chainVersion?: number,
+  /** Absent in states of version 2. */
+  openPage?: Uint8Array,
 ];
-
-/** The bytes of a log entry: the command under the leader's time. */
-export function encodeEntry(nowMs: number, command: Command): Buffer {
-  return encodeRecord([nowMs, command]);
-}
-
-function decodeEntry(data: Uint8Array): readonly [nowMs: number, command: Command] {
-  return decodeRecord(data) as [number, Command];
-}
 
 /**
  * What is common to the replicated state machines: time, retries, one write for many entries,
@@ -184,14 +181,14 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
       for (const entry of entries.slice(first)) {
         assert(entry.index === index + 1, 'entry does not follow the last applied');
         const decoded = entry.data.length === 0 ? null : decodeEntry(entry.data);
-        const nowMs = Math.max(this.#nowMs, decoded?.[0] ?? 0);
+        const nowMs = Math.max(this.#nowMs, decoded?.nowMs ?? 0);
         const isCensusDue = this.census.isDue(this.#nowMs, nowMs);
         if (isCensusDue && answers.length > 0) break;
         if (isCensusDue) this.census.begin();
         this.#nowMs = nowMs;
         index = entry.index;
         if (index % ENTRIES_PER_CHAIN === 1) this.#beginChain();
-        answers.push(decoded === null ? null : this.#applyCommand({ index, nowMs }, decoded[1]));
+        answers.push(decoded === null ? null : this.#applyCommand({ index, nowMs }, decoded));
         if (index % ENTRIES_PER_DIGEST === 0) this.#noteDigest(index);
       }
       this.#putMeta(index);
@@ -305,7 +302,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     return error;
   }
 
-  #applyCommand(context: CommandContext, command: Command): Buffer {
+  #applyCommand(context: CommandContext, { command, isPaged }: DecodedEntry): Buffer {
     this.#ledger.evict(context.nowMs);
     this.commands.evict(context.nowMs);
     const recalled = this.#ledger.recall(command);
@@ -314,7 +311,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
       return refusalOf(new StoreError('COMMAND_EXPIRED', { nowMs: context.nowMs }));
     }
     const answer = this.#execute(command, context);
-    this.#ledger.remember(command, answer, context);
+    this.#ledger.remember(command, answer, context.nowMs, isPaged);
     return answer;
   }
 
@@ -343,6 +340,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
       low,
       counterValues(this.#counters),
       this.#chainVersion,
+      this.#ledger.openPage,
     ];
     this.#records.putUnchained(META_KEY, encodeRecord(meta));
   }
@@ -351,7 +349,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#records.discard();
     this.#digests = [];
     const content = this.#records.get(META_KEY);
-    const [version, index, nowMs, high, low, counters, chainVersion = 1] =
+    const [version, index, nowMs, high, low, counters, chainVersion = 1, openPage = NO_PAGE] =
       content === null
         ? ([FORMAT_VERSION, 0, 0, 0, 0, [], this.applyVersion] satisfies Meta)
         : (decodeRecord(content) as Meta);
@@ -362,7 +360,7 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
     this.#records.digest = { high, low };
     this.#chainVersion = chainVersion === this.applyVersion ? chainVersion : MIXED_VERSIONS;
     Object.assign(this.#counters, countersOf(counters));
-    this.#ledger.reload();
+    this.#ledger.reload(openPage);
     await this.commands.load();
   }
 }

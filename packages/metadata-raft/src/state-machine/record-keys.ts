@@ -12,7 +12,7 @@ import { assert } from '@azimuth/common';
  *   b blob                 blob → reference   q kind blob            its pending outbox entry
  *   o kind seq             outbox             n bucket               fence and counts
  *   c command              result             x queue seq            what to forget, oldest first
- *   g placement group      fence
+ *   x p page               pages of results   g placement group      fence
  *   m                      applied index, time, counters (`#` while a snapshot is installed)
  *
  * `bucket` is 16 bytes. `key` is UTF-8 with 00 escaped as 00 FF and ended by 00 01, so that no key

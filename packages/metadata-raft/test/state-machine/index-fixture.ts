@@ -9,7 +9,8 @@ import type {
   VersionDraft,
 } from '@azimuth/proto';
 
-import { encodeEntry, GroupStateMachine } from '../../src/state-machine/group-state-machine';
+import { encodeEntry } from '../../src/state-machine/entry-codec';
+import { GroupStateMachine } from '../../src/state-machine/group-state-machine';
 import { IndexCommandSet } from '../../src/state-machine/index-commands';
 import { queryIndex } from '../../src/state-machine/index-queries';
 import type { KeyValueStore } from '../../src/state-machine/key-value-store';
