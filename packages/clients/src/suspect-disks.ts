@@ -11,8 +11,8 @@ interface Suspicion {
 
 /**
  * Disks that failed this process a short time ago and are asked last. The cluster map does not say
- * who cannot reach whom, so one that fails again as soon as it is asked again is suspected for twice
- * as long: behind a cut link each trial costs a client the time until its read is given up.
+ * who cannot reach whom, so one that fails again as soon as it is asked again is suspected for
+ * twice as long: behind a cut link each trial costs a client the time until its read is given up.
  */
 export class SuspectDisks {
   readonly #clock: Clock;
