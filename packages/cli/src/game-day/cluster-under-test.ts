@@ -39,6 +39,8 @@ export class ClusterUnderTest {
   readonly #options: ClusterUnderTestOptions;
   readonly #all: readonly ProcessDocument[];
   #failing: readonly string[] = [];
+  /** When the cluster was hurt, oldest first. */
+  readonly #faultsMs: number[] = [];
 
   /** The cluster must be whole: what runs now is what has to run again. */
   constructor(options: ClusterUnderTestOptions) {
@@ -65,6 +67,7 @@ export class ClusterUnderTest {
   /** Hurts links; what is said of the same two places again replaces what was said before. */
   async links(...rules: readonly PlacedRule[]): Promise<void> {
     const { directory } = this.#options;
+    this.#noteFault();
     await sendControl(directory, { action: 'set-links', rules, region: null });
   }
 
@@ -74,10 +77,18 @@ export class ClusterUnderTest {
 
   /** Tells nodes what to suffer, until `healFaults`. */
   async faults(faults: Partial<Faults>, ...names: readonly string[]): Promise<void> {
+    this.#noteFault();
     if (faults.diskErrors !== undefined) this.#failing = [...this.#failing, ...names];
     await this.#setFaults({ ...NO_FAULTS, ...faults }, names);
     // Each node looks at its file four times a second.
     await this.#options.clock.sleep(FAULTS_NOTICED_MS);
+  }
+
+  /**
+   * From then on: itself, and when something was killed, frozen, cut or told to suffer after it.
+   */
+  faultsSince(sinceMs: number): readonly number[] {
+    return [sinceMs, ...this.#faultsMs.filter((each) => each >= sinceMs)];
   }
 
   async healFaults(): Promise<void> {
@@ -184,7 +195,12 @@ export class ClusterUnderTest {
     action: ControlAction,
     names: readonly string[],
   ): Promise<void> {
+    if (action === 'kill' || action === 'freeze') this.#noteFault();
     await sendControl(this.#options.directory, { action, scope, names, region: null });
+  }
+
+  #noteFault(): void {
+    this.#faultsMs.push(this.#options.clock.monotonicMs());
   }
 
   #disksOf(nodeId: string): string[] {

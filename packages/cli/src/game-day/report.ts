@@ -29,7 +29,7 @@ export function renderMarkdown(report: GameDayReport): string {
     '|---|---:|---:|---:|---:|---:|---:|---:|---|',
     ...results.map(renderRow),
     '',
-    'Reads and writes back: from the fault to the last failed request before the fault ended; in brackets where ' +
+    'Reads and writes back: from a fault to the last request that failed before it ended, or before the next one; in brackets where ' +
       'more than a zone was taken, so that service may wait for its end. Answered: of all requests of all three ' +
       'phases, none of which was repeated. Protected: from the ' +
       'end of the fault to "0 shards missing". Every key: one order of all operations explains every answer ' +

@@ -4,6 +4,8 @@ import type { ClusterAccess } from '../cluster-access';
 import { explain } from '../object-explanation';
 import type { ClusterUnderTest } from './cluster-under-test';
 import { History } from './history';
+import { outageOf } from './outage';
+import type { Outage } from './outage';
 import { S3Session } from './s3-session';
 import type { S3Endpoint } from './s3-session';
 import type { Scenario } from './scenario';
@@ -35,8 +37,8 @@ export interface ScenarioResult {
   readonly failures: { readonly read: number; readonly write: number };
   /** How often each answer that is no success was given. */
   readonly failureReasons: Readonly<Record<string, number>>;
-  /** From the fault to the last request that failed before the fault was healed. */
-  readonly outageMs: { readonly read: number; readonly write: number };
+  /** See `outageOf`. */
+  readonly outageMs: Outage;
   readonly outageMsMax: Scenario['outageMsMax'];
   /** From the end of the fault to "0 shards missing". */
   readonly protectedAfterMs: number;
@@ -92,7 +94,7 @@ export async function runScenario(
     await readBack(workload, sessions, clock);
     const census = await verifyShards(history, options);
     const verdict = history.check();
-    const outageMs = outageOf(workload.failures, faultMs, healMs);
+    const outageMs = outageOf(workload.failures, cluster.faultsSince(faultMs), healMs);
     const violations = [
       ...verdict.violations,
       ...census.violations,
@@ -207,18 +209,6 @@ async function verifyShards(
     }
   }
   return { verified, violations };
-}
-
-function outageOf(
-  failures: readonly RequestFailure[],
-  faultMs: number,
-  healMs: number,
-): { readonly read: number; readonly write: number } {
-  const last = (kind: RequestKind): number =>
-    failures
-      .filter((each) => each.kind === kind && each.atMs >= faultMs && each.atMs < healMs)
-      .reduce((latest, { atMs }) => Math.max(latest, atMs - faultMs), 0);
-  return { read: last('read'), write: last('write') };
 }
 
 function outageViolations(
