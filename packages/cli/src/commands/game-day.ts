@@ -13,11 +13,13 @@ import { brokenOffResult, runScenario } from '../game-day/run-scenario';
 import type { RunOptions, ScenarioResult } from '../game-day/run-scenario';
 import { S3Session } from '../game-day/s3-session';
 import type { S3Call } from '../game-day/s3-session';
-import { PAIRS, pairOf, SCENARIOS } from '../game-day/scenarios';
+import { PAIRS, pairOf, rounds, SCENARIOS } from '../game-day/scenarios';
+import type { Progress } from '../game-day/scenarios';
 import type { Scenario, ScenarioNeed } from '../game-day/scenario';
 import type { CliContext } from '../cli-context';
 
 const CLIENTS = 16;
+const CLIENTS_MAX = 256;
 const SETUP_TIMEOUT_MS = 10_000;
 /** By need: the flags of `azimuth dev`. */
 const STARTED_WITH: Readonly<Record<ScenarioNeed, string>> = {
@@ -32,6 +34,8 @@ interface GameDayFlags {
   readonly scenario?: readonly string[];
   readonly all: boolean;
   readonly seconds: number;
+  readonly clients: number;
+  readonly operations?: number;
   readonly seed?: number;
   readonly report?: string;
   readonly resume: boolean;
@@ -50,6 +54,12 @@ export function gameDayCommand(context: CliContext): Command {
     .option('--scenario <name...>', 'scenarios to run, or pairs of them as a+b')
     .option('--all', 'run every scenario and every pair', false)
     .option('--seconds <count>', 'workload before, under and after each fault', positive, 15)
+    .option('--clients <count>', `at the same time, up to ${CLIENTS_MAX}`, clientCount, CLIENTS)
+    .option(
+      '--operations <count>',
+      'begin again with the first scenario until so many operations have been checked',
+      positive,
+    )
     .option('--seed <number>', 'of the workload and of what is chosen (default: random)', positive)
     .option('--report <dir>', 'write report.md, report.json and timeline.svg there')
     .option('--resume', 'run only what the report in --report does not have yet', false)
@@ -72,14 +82,16 @@ async function runGameDay(
   const scenarios = runnable(chooseScenarios(flags), cluster, context, flags.all);
   const startedAt = new Date(clock.wallMs()).toISOString();
   const results = [...earlierResults(flags)];
-  const known = new Set(results.map(({ name }) => name));
-  const missing = scenarios.filter(({ name }) => !known.has(name));
-  print(`${missing.length} scenarios, seed ${seed}`);
-  for (const scenario of missing) {
+  const progress: Progress = {
+    checked: () => results.reduce((sum, { operations }) => sum + operations, 0),
+    hasRun: (wanted) => results.some(({ name }) => name === wanted),
+  };
+  print(`${scenarios.length} scenarios, seed ${seed}; ${results.length} have been run before`);
+  for (const scenario of rounds(scenarios, flags.operations ?? null, progress)) {
     const bucket = `game-day-${seed}-${results.length}`;
     const result = await runOne(scenario, bucket, {
       ...{ cluster, access, clock, random },
-      clientCount: CLIENTS,
+      clientCount: flags.clients,
       phaseSeconds: flags.seconds,
     }).catch((error: unknown) => brokenOffResult(scenario, error));
     results.push(result);
@@ -220,6 +232,12 @@ function writeReport(directory: string, report: GameDayReport): void {
   writeFileSync(join(directory, 'report.md'), renderMarkdown(report));
   writeFileSync(join(directory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(directory, 'timeline.svg'), renderTimeline(report.results));
+}
+
+function clientCount(text: string): number {
+  const value = positive(text);
+  if (value <= CLIENTS_MAX) return value;
+  throw new InvalidArgumentError(`expected at most ${CLIENTS_MAX}`);
 }
 
 function positive(text: string): number {

@@ -135,6 +135,40 @@ export const PAIRS: readonly {
   { first: 'clock-step', second: 'power-loss', keepsService: false },
 ];
 
+/** Nobody waits longer than this for enough operations. */
+const ROUNDS_MAX = 1_000;
+
+/** What a game day has done so far. */
+export interface Progress {
+  /** Operations checked. */
+  readonly checked: () => number;
+  /** Run before, under this name. */
+  readonly hasRun: (name: string) => boolean;
+}
+
+/**
+ * The scenarios once; and, for a target, again and again under names of their own until as many
+ * operations have been checked, or a whole round has added none. Leaves out what has been run.
+ */
+export function* rounds(
+  scenarios: readonly Scenario[],
+  target: number | null,
+  { checked, hasRun }: Progress,
+): Generator<Scenario> {
+  for (let round = 1; round <= (target === null ? 1 : ROUNDS_MAX); round += 1) {
+    const before = checked();
+    let count = 0;
+    for (const scenario of scenarios) {
+      if (round > 1 && target !== null && checked() >= target) return;
+      const name = round === 1 ? scenario.name : `${scenario.name} (${round})`;
+      if (hasRun(name)) continue;
+      yield { ...scenario, name };
+      count += 1;
+    }
+    if (count > 0 && checked() === before) return;
+  }
+}
+
 /** One right after the other; both healed at once. */
 export function pairOf(first: Scenario, second: Scenario, keepsService: boolean): Scenario {
   return {

@@ -18,9 +18,10 @@ export interface WorkloadOptions extends RequestContext {
   readonly sessions: readonly S3Session[];
 }
 
-const KEYS = 32;
+/** They grow with the clients, so that each key has few of them at a time. */
+const KEYS_PER_CLIENT = 2;
+const VERSIONED_KEYS_PER_CLIENT = 1;
 const KEY_LIMITS = { operationsMax: 1_000, unansweredWritesMax: 6 };
-const VERSIONED_KEYS = 16;
 /** All versions are the state of a key, so that it must not have too many. */
 const VERSIONED_KEY_LIMITS = { operationsMax: 300, unansweredWritesMax: 4 };
 const PAUSE_AFTER_FAILURE_MS = 50;
@@ -71,8 +72,10 @@ export class Workload {
 
   #makeShares(): Share[] {
     const { random, sessions } = this.#options;
-    const keys = new KeysInUse('key', KEYS, KEY_LIMITS, random);
-    const versioned = new KeysInUse('version', VERSIONED_KEYS, VERSIONED_KEY_LIMITS, random);
+    const count = sessions.length * KEYS_PER_CLIENT;
+    const keys = new KeysInUse('key', count, KEY_LIMITS, random);
+    const versionedCount = sessions.length * VERSIONED_KEYS_PER_CLIENT;
+    const versioned = new KeysInUse('version', versionedCount, VERSIONED_KEY_LIMITS, random);
     const [objects, versions] = [this.#objects, this.#versions];
     const rival = (): S3Session | null =>
       random.next() < 0.5 ? (sessions[random.below(sessions.length)] ?? null) : null;

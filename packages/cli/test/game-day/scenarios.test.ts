@@ -1,4 +1,4 @@
-import { PAIRS, pairOf, SCENARIOS } from '../../src/game-day/scenarios';
+import { PAIRS, pairOf, rounds, SCENARIOS } from '../../src/game-day/scenarios';
 
 describe('the scenarios of a game day', () => {
   const byName = new Map(SCENARIOS.map((scenario) => [scenario.name, scenario]));
@@ -9,6 +9,31 @@ describe('the scenarios of a game day', () => {
       expect(byName.has(first)).toBe(true);
       expect(byName.has(second)).toBe(true);
     }
+  });
+
+  it('are run once, or again under other names until enough operations are checked', () => {
+    const [first, second] = SCENARIOS;
+    if (first === undefined || second === undefined) throw new Error('no scenarios');
+    const namesOf = (target: number | null, each: number, before: string[] = []): string[] => {
+      const names = [...before];
+      const progress = {
+        checked: () => names.length * each,
+        hasRun: (name: string) => names.includes(name),
+      };
+      for (const { name } of rounds([first, second], target, progress)) names.push(name);
+      return names.slice(before.length);
+    };
+    const [a, b] = [first.name, second.name];
+    expect(namesOf(null, 10)).toEqual([a, b]);
+    // The first round is never cut short.
+    expect(namesOf(5, 10)).toEqual([a, b]);
+    expect(namesOf(45, 10)).toEqual([a, b, `${a} (2)`, `${b} (2)`, `${a} (3)`]);
+    // Nothing comes of a cluster that is broken.
+    expect(namesOf(5, 0)).toEqual([a, b]);
+    // A run that was cut off goes on behind what it has, be it whole rounds.
+    const whole = [a, b, `${a} (2)`, `${b} (2)`];
+    expect(namesOf(50, 10, whole)).toEqual([`${a} (3)`]);
+    expect(namesOf(40, 10, whole)).toEqual([]);
   });
 
   it('P3: a pair that cannot keep service is given no limit, all others that of a zone loss', () => {
