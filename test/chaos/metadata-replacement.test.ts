@@ -1,0 +1,106 @@
+/**
+ * Metadata nodes of real processes, as an operator changes them, under load: one is lost for good
+ * and replaced, then another dies, so that nothing goes on without the new one. Then a voter moves
+ * to another zone, and three become five.
+ */
+import { rmSync } from 'node:fs';
+
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import type { DevCluster } from '@azimuth/testkit';
+import { startDevCluster } from '@azimuth/testkit';
+
+import { eventually } from './stored-objects';
+import { makeClient, Workload } from './workload';
+
+const BUCKET = 'metadata-nodes';
+const CLIENTS = 2;
+const SEED = Number(process.env['AZIMUTH_SEED'] ?? 1_105);
+
+describe(`metadata nodes change under load (AZIMUTH_SEED=${SEED})`, () => {
+  let cluster: DevCluster;
+  let workload: Workload;
+
+  beforeAll(async () => {
+    cluster = await startDevCluster({ args: ['--storage-per-zone', '1'] });
+    const client = makeClient(cluster, 10);
+    await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+    client.destroy();
+    workload = new Workload(cluster, BUCKET, SEED);
+    workload.start(CLIENTS);
+  }, 90_000);
+
+  afterAll(async () => {
+    await workload.stop();
+    await cluster.stop();
+  }, 40_000);
+
+  /** Starts a process that waits to be taken in, and answers how `azimuth metadata` names it. */
+  async function addProcess(zone: string): Promise<{ nodeId: string; address: string }> {
+    const said = await cluster.azimuth('dev', 'node', 'add', '--role', 'metadata', '--zone', zone);
+    const [, nodeId = '', address = ''] = /^(\S+) runs.*@(\S+)$/m.exec(said) ?? [];
+    return { nodeId, address };
+  }
+
+  async function replace(lost: string, zone: string): Promise<string> {
+    const { nodeId, address } = await addProcess(zone);
+    const node = ['--with', nodeId, '--zone', zone, '--address', address];
+    await cluster.azimuth('metadata', 'replace', lost, ...node);
+    await cluster.azimuth('dev', 'node', 'remove', lost);
+    return nodeId;
+  }
+
+  /** Names of the voters, and which of them leads `root`. */
+  async function voters(): Promise<{ names: readonly string[]; leader: string | undefined }> {
+    const [, ...lines] = (await cluster.azimuth('metadata', 'list')).trim().split('\n');
+    const rows = lines.map((line) => line.split(/\s+/));
+    const names = rows.filter((row) => row[3] === 'voter').map(([name = '']) => name);
+    return { names, leader: rows.find((row) => row.slice(6).includes('root'))?.[0] };
+  }
+
+  async function expectWrites(): Promise<void> {
+    const { write } = workload.counts;
+    await eventually('writes go on', 20_000, () => workload.counts.write >= write + 10);
+  }
+
+  it('one is lost with its disk and replaced, another dies: nothing is lost, writes go on', async () => {
+    const { leader: lost = '' } = await voters();
+    const [zone = ''] = lost.split('-');
+    await cluster.node('kill', lost);
+    rmSync(cluster.nodeDirectory(lost), { recursive: true });
+    const added = await replace(lost, zone);
+    expect(added).toBe(`${zone}-metadata-2`);
+    const { names } = await voters();
+    expect(names).toHaveLength(3);
+    expect(names).not.toContain(lost);
+
+    const [second = ''] = names.filter((name) => name !== added);
+    await cluster.node('kill', second);
+    await expectWrites();
+    await workload.verify();
+    expect(workload.violations).toEqual([]);
+    await cluster.node('start', second);
+  }, 150_000);
+
+  it('three become five, a voter moves to another zone, two of them die: nothing is lost', async () => {
+    const added = [await addProcess('b'), await addProcess('c')];
+    const nodes = added.map(({ nodeId, address }) => `${nodeId}=${nodeId.slice(0, 1)}@${address}`);
+    await cluster.azimuth('metadata', 'add', ...nodes.flatMap((node) => ['--node', node]));
+    const { names } = await voters();
+    expect(names).toHaveLength(5);
+
+    const inB = names.filter((name) => name.startsWith('b-'));
+    expect(inB).toHaveLength(2);
+    const moved = await replace(inB[0] ?? '', 'a');
+    const after = (await voters()).names;
+    expect(after).toHaveLength(5);
+    expect(after).toContain(moved);
+
+    const inC = after.filter((name) => name.startsWith('c-'));
+    await cluster.node('kill', ...inC);
+    await expectWrites();
+    await expect(cluster.azimuth('metadata', 'remove', moved)).rejects.toThrow(/quorum/);
+    await workload.stop();
+    expect(await workload.verify()).toBeGreaterThan(10);
+    expect(workload.violations).toEqual([]);
+  }, 150_000);
+});
