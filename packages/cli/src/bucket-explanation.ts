@@ -44,14 +44,13 @@ export async function explainBucket(
   cluster: ClusterAccess,
   bucket: string,
 ): Promise<BucketExplanation> {
-  const { map, statuses } = await explainedCluster(cluster);
+  const { map, metadataNodes, statuses } = await explainedCluster(cluster);
   const record = await bucketNamed(cluster, bucket);
   const groups = Array.from({ length: map.settings.indexGroups }, (_, i) => `index-${i}`);
   const [sample, repairs] = await Promise.all([
     sampleBucket(cluster, record, groups),
     collectRepairs(cluster, groups, ANSWER_TIMEOUT_MS),
   ]);
-  const metadataNodes = cluster.metadataPeers;
   return summarizeBucket(record, sample, { map, metadataNodes, statuses, repairs });
 }
 

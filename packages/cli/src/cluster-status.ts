@@ -1,7 +1,9 @@
-import { intentsOf, isDiskReadable, isGroupWhole } from '@azimuth/placement';
+import { intentKey, intentsOf, isDiskReadable, isGroupWhole } from '@azimuth/placement';
 import type { ClusterMap, DiskId, PlacementGroup } from '@azimuth/placement';
 import type { IndexQueries, MetadataFinding, MetadataStatus, RepairRecord } from '@azimuth/proto';
 
+import { groupsLedBy } from './metadata-answers';
+import type { KnownMetadataNode } from './metadata-answers';
 import { byRaftGroup, durabilityStatement } from './durability-statement';
 import type { DurabilityStatement, RepairAnswers } from './durability-statement';
 import { summarizeScrub } from './scrub-status';
@@ -12,7 +14,7 @@ export type OutboxCounts = IndexQueries['CountOutbox']['result'];
 /** What was asked of the cluster; null is what could not be answered. */
 export interface ClusterAnswers {
   readonly map: ClusterMap | null;
-  readonly metadataNodes: readonly { readonly nodeId: string; readonly zone: string }[];
+  readonly metadataNodes: readonly KnownMetadataNode[];
   readonly statuses: readonly MetadataStatus[];
   readonly outboxes: readonly { readonly group: string; readonly counts: OutboxCounts | null }[];
   /** Shards on disks that cannot be read now, by counting what their groups hold elsewhere. */
@@ -52,16 +54,20 @@ export interface ClusterStatus {
 
 export interface ZoneStatus {
   readonly zone: string;
+  /** `down` when none of its storage nodes is up. */
+  readonly state: 'up' | 'down';
+  /** What an operator wants of the zone: `maintenance`, `drain`, …; null in service. */
+  readonly intent: string | null;
   readonly storageNodesUp: number;
   readonly storageNodes: number;
   readonly metadataNodesUp: number;
   readonly metadataNodes: number;
 }
 
-export interface MetadataNodeStatus {
-  readonly nodeId: string;
-  readonly zone: string;
+export interface MetadataNodeStatus extends KnownMetadataNode {
   readonly isReachable: boolean;
+  /** The groups that it leads. */
+  readonly leads: readonly string[];
 }
 
 export interface RaftGroupStatus {
@@ -108,9 +114,10 @@ export interface PlacementGroupCounts {
 export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
   const { map, statuses, outboxes } = answers;
   const storage = map === null ? [] : storageNodes(map, statuses);
-  const metadata = answers.metadataNodes.map((node) => ({
-    ...node,
-    isReachable: statuses.some(({ nodeId }) => nodeId === node.nodeId),
+  const metadata = answers.metadataNodes.map(({ nodeId, zone, state, mayLead }) => ({
+    ...{ nodeId, zone, state, mayLead },
+    isReachable: statuses.some((status) => status.nodeId === nodeId),
+    leads: groupsLedBy(nodeId, statuses),
   }));
   const sum = (pick: (counts: OutboxCounts) => number): number =>
     outboxes.reduce((total, { counts }) => total + (counts === null ? 0 : pick(counts)), 0);
@@ -198,10 +205,13 @@ function zoneStatuses(
   const zones = map?.settings.zones ?? [...new Set(metadata.map(({ zone }) => zone))];
   return zones.map((zone) => {
     const ofZone = storage.filter((node) => node.zone === zone);
-    const voters = metadata.filter((node) => node.zone === zone);
+    const voters = metadata.filter((node) => node.zone === zone && node.state !== 'joining');
+    const up = ofZone.filter(({ state }) => state === 'up');
     return {
       zone,
-      storageNodesUp: ofZone.filter(({ state }) => state === 'up').length,
+      state: ofZone.length > 0 && up.length === 0 ? 'down' : 'up',
+      intent: map?.intents?.get(intentKey('zone', zone))?.kind ?? null,
+      storageNodesUp: up.length,
       storageNodes: ofZone.length,
       metadataNodesUp: voters.filter(({ isReachable }) => isReachable).length,
       metadataNodes: voters.length,

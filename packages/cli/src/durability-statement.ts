@@ -8,6 +8,8 @@ import {
 import type { ClusterMap, SurvivedLosses, Survival } from '@azimuth/placement';
 import type { MetadataStatus, OutboxEntry } from '@azimuth/proto';
 
+import type { KnownMetadataNode } from './metadata-answers';
+
 /** What is shown of long lists; the totals beside them count everything. */
 const GROUPS_SHOWN_MAX = 200;
 export const BLOBS_SHOWN_MAX = 20;
@@ -79,7 +81,7 @@ export interface MetadataDurability extends LossStatement {
 /** What a statement is made from; null is what could not be answered. */
 export interface DurabilityAnswers {
   readonly map: ClusterMap;
-  readonly metadataNodes: readonly { readonly nodeId: string; readonly zone: string }[];
+  readonly metadataNodes: readonly KnownMetadataNode[];
   readonly statuses: readonly MetadataStatus[];
   readonly repairs: RepairAnswers | null;
 }
@@ -206,9 +208,10 @@ export function blobsBelowPromise(
  * of disks, so that as many as may be out may also be lost for good.
  */
 export function metadataDurability({
-  metadataNodes,
+  metadataNodes: known,
   statuses,
 }: Pick<DurabilityAnswers, 'metadataNodes' | 'statuses'>): MetadataDurability[] {
+  const metadataNodes = known.filter(({ state }) => state !== 'joining');
   const names = [...new Set(statuses.flatMap(({ groups }) => groups.map(({ group }) => group)))];
   const majority = Math.floor(metadataNodes.length / 2) + 1;
   return names.sort(byRaftGroup).map((name) => {

@@ -12,6 +12,8 @@ import type { BlobRef, BucketRecord, MetadataStatus, VersionBody } from '@azimut
 
 import type { ClusterAccess } from './cluster-access';
 import { metadataDurability, stated } from './durability-statement';
+import { askMetadataNodes } from './metadata-answers';
+import type { KnownMetadataNode } from './metadata-answers';
 import type {
   BlobExplanation,
   Explanation,
@@ -33,18 +35,18 @@ export interface ObjectAddress {
 export interface ExplainedCluster {
   readonly cluster: ClusterAccess;
   readonly map: ClusterMap;
+  readonly metadataNodes: readonly KnownMetadataNode[];
   readonly statuses: readonly MetadataStatus[];
 }
 
 /** @throws StoreError UNAVAILABLE */
 export async function explainedCluster(cluster: ClusterAccess): Promise<ExplainedCluster> {
-  const options = { timeoutMs: ANSWER_TIMEOUT_MS };
-  const [map, statuses] = await Promise.all([
+  const [map, answers] = await Promise.all([
     cluster.map(ANSWER_TIMEOUT_MS),
-    cluster.metadata.status(options).catch(() => []),
+    askMetadataNodes(cluster, ANSWER_TIMEOUT_MS),
   ]);
   if (map === null) throw new StoreError('UNAVAILABLE', { reason: 'no root leader answers' });
-  return { cluster, map, statuses };
+  return { cluster, map, ...answers };
 }
 
 /** @throws StoreError BUCKET_NOT_FOUND, UNAVAILABLE */
@@ -117,7 +119,7 @@ async function explainVersion(
   key: string,
   versionId: string | null,
 ): Promise<Explanation> {
-  const { cluster, map, statuses } = explained;
+  const { cluster, map, metadataNodes, statuses } = explained;
   const indexGroup = indexGroupOf(map, bucketId, key);
   const found = await cluster.metadata.queryIndex(
     indexGroup,
@@ -127,9 +129,8 @@ async function explainVersion(
   );
   if (found === null) throw new StoreError('KEY_NOT_FOUND', { bucket: name, key });
   const metadata =
-    metadataDurability({ metadataNodes: cluster.metadataPeers, statuses }).find(
-      ({ group }) => group === indexGroup,
-    ) ?? null;
+    metadataDurability({ metadataNodes, statuses }).find(({ group }) => group === indexGroup) ??
+    null;
   const blobs = await explainBlobs(explained, found.body);
   const parts = [...blobs, ...(metadata === null ? [] : [metadata])];
   return {

@@ -1,9 +1,11 @@
+import { intentKey } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
 import type { MetadataStatus } from '@azimuth/proto';
 
 import { summarizeCluster, unreadableSlots } from '../src/cluster-status';
 import type { ClusterAnswers } from '../src/cluster-status';
 import { parseS3Url } from '../src/commands/explain';
+import type { KnownMetadataNode } from '../src/metadata-answers';
 import { renderStatus } from '../src/output/status-text';
 import { renderBytes, renderTable } from '../src/output/table';
 
@@ -69,10 +71,14 @@ function makeStatus(zone: string, role: string, term: number): MetadataStatus {
 
 const OUTBOX = { repairEntries: 1, missingShards: 2, garbageEntries: 3, restripeEntries: 4 };
 
+function voterOf(zone: string): KnownMetadataNode {
+  return { nodeId: `${zone}-metadata-1`, zone, state: 'voter', mayLead: true };
+}
+
 function answers(more: Partial<ClusterAnswers> = {}): ClusterAnswers {
   return {
     map: makeMap(),
-    metadataNodes: ZONES.map((zone) => ({ nodeId: `${zone}-metadata-1`, zone })),
+    metadataNodes: ZONES.map((zone) => voterOf(zone)),
     statuses: [makeStatus('a', 'leader', 3), makeStatus('b', 'follower', 3)],
     outboxes: [{ group: 'index-0', counts: OUTBOX }],
     unreadableShards: 0,
@@ -124,6 +130,8 @@ describe('azimuth status', () => {
     const map = makeMap('b');
     expect(summarizeCluster(answers({ map })).zones[1]).toEqual({
       zone: 'b',
+      state: 'down',
+      intent: null,
       storageNodesUp: 0,
       storageNodes: 1,
       metadataNodesUp: 1,
@@ -135,6 +143,24 @@ describe('azimuth status', () => {
       degraded: 1,
       reduced: 0,
     });
+  });
+
+  it('shows the metadata nodes of the cluster, who leads, and a zone in maintenance that is down', () => {
+    const intent = { scope: 'zone' as const, name: 'b', kind: 'maintenance' as const, sinceMs: 0 };
+    const map = { ...makeMap('b'), intents: new Map([[intentKey('zone', 'b'), intent]]) };
+    const joining = { ...voterOf('c'), nodeId: 'c-metadata-2', state: 'joining' as const };
+    const metadataNodes = [voterOf('a'), { ...voterOf('b'), mayLead: false }, joining];
+    const status = summarizeCluster(answers({ map, metadataNodes }));
+    expect(status.metadata).toMatchObject([
+      { nodeId: 'a-metadata-1', isReachable: true, leads: ['root'] },
+      { nodeId: 'b-metadata-1', isReachable: true, leads: [], mayLead: false },
+      { nodeId: 'c-metadata-2', isReachable: false, state: 'joining' },
+    ]);
+    // Who only joins has no vote yet.
+    expect(status.zones[2]).toMatchObject({ zone: 'c', metadataNodes: 0, intent: null });
+    const text = renderStatus(status, 0).join('\n');
+    expect(text).toMatch(/^b +down, maintenance +0 of 1 +1 of 1$/m);
+    expect(text).toMatch(/^c-metadata-2 +c +joining, unreachable +yes +-$/m);
   });
 
   it('says what an operator wants of a disk, and when it is drained', () => {

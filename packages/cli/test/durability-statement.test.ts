@@ -58,7 +58,10 @@ function makeMap(down: readonly string[] = [], more: readonly PlacementGroup[] =
   };
 }
 
-const VOTERS = ZONES.map((zone) => ({ nodeId: `${zone}-metadata-1`, zone }));
+const VOTERS = ZONES.map((zone) => ({
+  ...{ nodeId: `${zone}-metadata-1`, zone },
+  ...{ state: 'voter' as const, mayLead: true },
+}));
 
 function statusesOf(zones: readonly string[]): MetadataStatus[] {
   return zones.map((zone) => ({

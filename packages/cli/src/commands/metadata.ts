@@ -10,6 +10,7 @@ import type {
 
 import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
+import { askMetadataNodes, groupsLedBy, rootLeaderOf } from '../metadata-answers';
 import { renderTable } from '../output/table';
 import type { CliContext } from '../cli-context';
 
@@ -121,9 +122,10 @@ async function waitUntilDone(
   { clock }: CliContext,
 ): Promise<void> {
   const deadlineMs = clock.monotonicMs() + WAIT_TIMEOUT_MS;
+  const timeoutMs = ANSWER_TIMEOUT_MS;
   for (;;) {
     await clock.sleep(POLL_MS);
-    const { metadataNodes = [] } = rootLeaderOf(await statusesOf(cluster)) ?? {};
+    const { metadataNodes = [] } = rootLeaderOf(await cluster.metadata.status({ timeoutMs })) ?? {};
     if (metadataNodes.length > 0 && isDone(metadataNodes, intent)) return;
     if (clock.monotonicMs() > deadlineMs) throw new StoreError('TIMEOUT', {});
   }
@@ -137,15 +139,9 @@ function isDone(nodes: readonly MetadataNodeEntry[], intent: MetadataIntent): bo
   return isThere && isGone && nodes.every(({ state }) => state === 'voter');
 }
 
-function statusesOf({ metadata }: ClusterAccess): Promise<readonly MetadataStatus[]> {
-  return metadata.status({ timeoutMs: ANSWER_TIMEOUT_MS });
-}
-
 function list(flags: Flags, context: CliContext): Promise<never> {
   return runAgainstCluster(flags, context, async (cluster) => {
-    const first = rootLeaderOf(await statusesOf(cluster));
-    cluster.metadata.follow(first?.metadataNodes);
-    const statuses = await statusesOf(cluster);
+    const { statuses } = await askMetadataNodes(cluster, ANSWER_TIMEOUT_MS);
     // Not an empty table: nobody who could tell has answered.
     if (statuses.length === 0) throw new StoreError('UNAVAILABLE', { hint: 'nobody answers' });
     for (const line of renderMetadataNodes(statuses)) context.print(line);
@@ -155,10 +151,6 @@ function list(flags: Flags, context: CliContext): Promise<never> {
 /** A table of the nodes by what the root leader has, or else by what anybody has. */
 function renderMetadataNodes(statuses: readonly MetadataStatus[]): string[] {
   const { metadataNodes = [] } = rootLeaderOf(statuses) ?? statuses[0] ?? {};
-  const groupsLedBy = (nodeId: string): string[] =>
-    (statuses.find((status) => status.nodeId === nodeId)?.groups ?? [])
-      .filter(({ role }) => role === 'leader')
-      .map(({ group }) => group);
   return renderTable(
     ['NODE', 'ZONE', 'ADDRESS', 'STATE', 'ANSWERS', 'MAY LEAD', 'LEADS'],
     metadataNodes.map((node) => [
@@ -168,17 +160,9 @@ function renderMetadataNodes(statuses: readonly MetadataStatus[]): string[] {
       node.state,
       statuses.some(({ nodeId }) => nodeId === node.nodeId) ? 'yes' : 'no',
       node.mayLead ? 'yes' : 'no',
-      groupsLedBy(node.nodeId).join(' ') || '-',
+      groupsLedBy(node.nodeId, statuses).join(' ') || '-',
     ]),
   );
-}
-
-function rootLeaderOf(statuses: readonly MetadataStatus[]): MetadataStatus | undefined {
-  const leaders = statuses.filter(({ groups }) =>
-    groups.some(({ group, role }) => group === 'root' && role === 'leader'),
-  );
-  const termOf = ({ groups }: MetadataStatus): number => groups[0]?.term ?? 0;
-  return leaders.sort((a, b) => termOf(b) - termOf(a))[0];
 }
 
 function collectNode(

@@ -6,6 +6,7 @@ import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
 import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
+import { askMetadataNodes } from '../metadata-answers';
 import { collectRepairs } from '../repair-answers';
 import { renderStatus } from '../output/status-text';
 import type { ScrubAnswer } from '../scrub-status';
@@ -45,9 +46,9 @@ export function statusCommand(context: CliContext): Command {
 /** Asks every part of the cluster at once; what does not answer is unknown, not an error. */
 export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStatus> {
   const options = { timeoutMs: ANSWER_TIMEOUT_MS };
-  const [map, statuses] = await Promise.all([
+  const [map, { metadataNodes, statuses }] = await Promise.all([
     cluster.map(ANSWER_TIMEOUT_MS),
-    cluster.metadata.status(options).catch(() => []),
+    askMetadataNodes(cluster, ANSWER_TIMEOUT_MS),
   ]);
   const groups = Array.from({ length: map?.settings.indexGroups ?? 0 }, (_, i) => `index-${i}`);
   const [outboxes, unreadableShards, repairs, repair, scrubs] = await Promise.all([
@@ -64,7 +65,6 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     cluster.metadata.queryRoot('GetRepair', {}, options).catch(() => null),
     map === null ? [] : collectScrubs(cluster, map),
   ]);
-  const metadataNodes = cluster.metadataPeers.map(({ nodeId, zone }) => ({ nodeId, zone }));
   return summarizeCluster({
     ...{ map, metadataNodes, statuses },
     ...{ outboxes, unreadableShards, repairs, repair, scrubs },

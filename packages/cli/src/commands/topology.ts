@@ -14,6 +14,7 @@ import {
   requireMap,
   resolveName,
 } from '../topology-change';
+import { setZoneMayLead, waitForLeadersToLeave } from '../zone-leaders';
 import type { CliContext } from '../cli-context';
 
 interface TopologyFlags extends ClusterLocation {
@@ -115,6 +116,7 @@ async function runChange(
       ? JSON.stringify({ committed: change, moves: moves.length, opened })
       : `${change.scope} ${change.name}: ${change.kind ?? 'into service'}, ${moves.length} slots move`,
   );
+  await moveLeaders(cluster, change, flags, context);
   if (!flags.wait) return;
   await followChange(cluster, change, {
     clock: context.clock,
@@ -122,6 +124,24 @@ async function runChange(
       context.print(flags.json ? JSON.stringify(progress) : renderProgress(progress));
     },
   });
+}
+
+/** Leaders go before a zone may be switched off, and may be back when it is in service. */
+async function moveLeaders(
+  cluster: ClusterAccess,
+  { scope, name, kind }: TopologyChange,
+  { wait, json }: TopologyFlags,
+  { clock, print }: CliContext,
+): Promise<void> {
+  if (scope !== 'zone' || (kind !== 'maintenance' && kind !== null)) return;
+  const mayLead = kind === null;
+  const refusal = await setZoneMayLead(cluster, name, mayLead);
+  const isGone = wait && !mayLead ? await waitForLeadersToLeave(cluster, name, clock) : null;
+  if (json) print(JSON.stringify({ mayLead, refusal, isFreeOfLeaders: isGone }));
+  else if (refusal !== null) print(`metadata leaders stay where they are: ${refusal}`);
+  else if (mayLead) print(`metadata nodes of zone ${name} may lead again`);
+  else if (isGone === false) print(`metadata groups are still led from zone ${name}`);
+  else print(`metadata leaders ${isGone === true ? 'have moved' : 'move'} out of zone ${name}`);
 }
 
 function removeCommand(scope: IntentScope, context: CliContext): Command {

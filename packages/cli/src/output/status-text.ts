@@ -12,11 +12,23 @@ export function renderStatus(status: ClusterStatus, nowMs: number): string[] {
     `cluster ${status.clusterId ?? 'unknown'}, region ${status.region ?? 'unknown'}`,
     '',
     ...renderTable(
-      ['ZONE', 'STORAGE NODES UP', 'METADATA NODES UP'],
+      ['ZONE', 'STATE', 'STORAGE NODES UP', 'METADATA NODES UP'],
       status.zones.map((zone) => [
         zone.zone,
+        zone.intent === null ? zone.state : `${zone.state}, ${zone.intent}`,
         `${zone.storageNodesUp} of ${zone.storageNodes}`,
         `${zone.metadataNodesUp} of ${zone.metadataNodes}`,
+      ]),
+    ),
+    '',
+    ...renderTable(
+      ['METADATA NODE', 'ZONE', 'STATE', 'MAY LEAD', 'LEADS'],
+      status.metadata.map((node) => [
+        node.nodeId,
+        node.zone,
+        node.isReachable ? node.state : `${node.state}, unreachable`,
+        node.mayLead ? 'yes' : 'no',
+        node.leads.join(' ') || '-',
       ]),
     ),
     '',
@@ -33,23 +45,18 @@ export function renderStatus(status: ClusterStatus, nowMs: number): string[] {
     '',
     ...renderTable(
       ['NODE', 'ZONE', 'STATE', 'DISK', 'DISK STATE', 'USED', 'OF', 'SHARDS'],
-      [
-        ...status.storage.flatMap((node) =>
-          node.disks.map((disk) => [
-            node.nodeId,
-            node.zone,
-            node.state,
-            disk.diskId.slice(0, 8),
-            disk.intent === null ? disk.state : `${disk.state}, ${disk.intent}`,
-            disk.usedBytes === null ? '?' : renderBytes(disk.usedBytes),
-            renderBytes(disk.capacityBytes),
-            disk.shardCount ?? '?',
-          ]),
-        ),
-        ...status.metadata
-          .filter(({ isReachable }) => !isReachable)
-          .map(({ nodeId, zone }) => [nodeId, zone, 'unreachable']),
-      ],
+      status.storage.flatMap((node) =>
+        node.disks.map((disk) => [
+          node.nodeId,
+          node.zone,
+          node.state,
+          disk.diskId.slice(0, 8),
+          disk.intent === null ? disk.state : `${disk.state}, ${disk.intent}`,
+          disk.usedBytes === null ? '?' : renderBytes(disk.usedBytes),
+          renderBytes(disk.capacityBytes),
+          disk.shardCount ?? '?',
+        ]),
+      ),
     ),
     '',
     ...(status.durability === null ? [] : [...renderDurability(status.durability), '']),
