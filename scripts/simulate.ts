@@ -3,11 +3,15 @@
  * the first that fails.
  *
  * Usage: npm run simulate -- [--seed N] [--seeds COUNT] [--time-limit SECONDS]
- *   [--trace]
+ *   [--ending healed|core] [--trace]
+ *
+ * With the ending `core` a quorum is healed and everybody else is lost for ever; by default that is
+ * so for one seed of four.
  */
 import { parseArgs } from 'node:util';
 
 import { runRaftSimulation } from '../test/simulation/raft/raft-simulation';
+import type { Ending } from '../test/simulation/raft/raft-simulation';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -15,6 +19,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1' },
       'time-limit': { type: 'string', default: '3600' },
+      ending: { type: 'string' },
       trace: { type: 'boolean', default: false },
     },
   });
@@ -24,7 +29,11 @@ async function main(): Promise<void> {
   const endMs = performance.now() + Number(values['time-limit']) * 1000;
   for (let seed = first; seed < first + count && performance.now() < endMs; seed += 1) {
     const startMs = performance.now();
-    const report = await runRaftSimulation({ seed, ...(values.trace ? { onTrace } : {}) });
+    const report = await runRaftSimulation({
+      seed,
+      ...(values.ending === undefined ? {} : { ending: values.ending as Ending }),
+      ...(values.trace ? { onTrace } : {}),
+    });
     const tookMs = Math.round(performance.now() - startMs);
     process.stdout.write(`${JSON.stringify({ ...report, tookMs })}\n`);
   }

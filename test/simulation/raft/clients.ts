@@ -36,6 +36,7 @@ const ATTEMPTS_MAX = 4;
 /** A client on the same machine as the node. */
 const LOCAL = 'local';
 const RIVALS_MS = 40;
+const PROBE_MS = 100;
 
 /**
  * Clients that change and read versions, uploads, buckets and identities through the service's own
@@ -68,6 +69,26 @@ export class Clients {
 
   stop(): void {
     this.#isActive = false;
+  }
+
+  /** From now on writes also at whoever of `nodes` leads, as soon as one does. */
+  probe(nodes: readonly SimNode[]): void {
+    const { clock, swarm } = this.#options;
+    clock.schedule(PROBE_MS, () => {
+      if (!this.#isActive) return;
+      for (const group of swarm.groups) {
+        const leader = nodes.find((node) => node.isLeaderOf(group));
+        if (leader !== undefined) this.#watch(this.#write(LOCAL, group, leader));
+      }
+      this.probe(nodes);
+    });
+  }
+
+  /** When the first write ended that began after `fromMs`; Infinity when none did. */
+  firstWriteMs(group: string, fromMs: number): number {
+    const isLater = (operation: Operation): boolean =>
+      operation.kind === 'write' && operation.group === group && operation.startMs >= fromMs;
+    return Math.min(...this.#operations.filter(isLater).map(({ endMs }) => endMs));
   }
 
   /** A new leader is asked before it can have committed anything (pitfall 2). */

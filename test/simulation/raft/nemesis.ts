@@ -64,6 +64,39 @@ export class Nemesis {
     }
   }
 
+  /**
+   * From now on everything goes well between all others, and never again for these: they are down,
+   * cut off in both or in one direction, or they die over and over.
+   */
+  abandon(abandoned: readonly SimNode[]): void {
+    const { network, nodes, random, onTrace } = this.#options;
+    const ids = [...nodes.keys()];
+    network.healAll();
+    for (const node of abandoned) {
+      const fate =
+        (['down', 'both', 'in', 'out', 'restarting'] as const)[random.below(5)] ?? 'down';
+      onTrace(`${node.id} is abandoned: ${fate}`);
+      if (fate === 'down') node.crash('process');
+      else if (fate === 'restarting') this.#restartForEver(node);
+      else network.isolate(node.id, ids, fate);
+    }
+  }
+
+  /** Nobody hears of anybody. */
+  silence(): void {
+    const { network, nodes } = this.#options;
+    for (const id of nodes.keys()) network.isolate(id, [...nodes.keys()], 'both');
+  }
+
+  #restartForEver(node: SimNode): void {
+    const { clock, random } = this.#options;
+    clock.schedule(200 + random.next() * 2_000, () => {
+      if (node.isUp) node.crash('process');
+      else node.start();
+      this.#restartForEver(node);
+    });
+  }
+
   #repeat(perSecond: number, action: () => void): void {
     if (perSecond === 0) return;
     const { clock, random } = this.#options;
@@ -192,7 +225,10 @@ export class Nemesis {
         }
     }
     onTrace(`partition around ${victim}`);
-    clock.schedule(200 + random.next() * 5_000, () => network.healAll());
+    clock.schedule(200 + random.next() * 5_000, () => {
+      // What is cut at the end is cut for good.
+      if (this.#isActive) network.healAll();
+    });
   }
 }
 

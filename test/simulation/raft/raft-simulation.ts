@@ -5,6 +5,7 @@ import { crc32c } from '@node-rs/crc32';
 
 import type { Message } from '../../../packages/metadata-raft/src/core/message';
 
+import { chooseCore } from './choose-core';
 import { Clients } from './clients';
 import { Nemesis } from './nemesis';
 import { SafetyChecker } from './safety-checker';
@@ -12,12 +13,20 @@ import { SimNode } from './sim-node';
 import { swarmOf } from './swarm';
 import type { Swarm } from './swarm';
 
+/**
+ * How the faults end: everything is healed; or only a core of nodes is, just a quorum, and all
+ * others stay as they are for ever (the liveness mode of TigerBeetle's VOPR).
+ */
+export type Ending = 'healed' | 'core';
+
 export interface RaftSimulationOptions {
   readonly seed: number;
   /** Knobs that the seed shall not turn. */
   readonly swarm?: Partial<Swarm>;
   /** Virtual time with faults; the cluster then has to recover. */
   readonly faultMs?: number;
+  /** What becomes of the faults; by default one seed of four ends with a core. */
+  readonly ending?: Ending;
   readonly tamper?: (message: Message) => Message | null;
   /** Names the files that every disk forgets to sync. */
   readonly isSyncForgotten?: (fileName: string) => boolean;
@@ -36,6 +45,9 @@ export interface RaftSimulationReport {
   readonly crashes: number;
   readonly membershipChanges: number;
   readonly terms: number;
+  readonly ending: Ending;
+  /** How long a core took to commit something in every group; 0 when all was healed. */
+  readonly coreCommitMs: number;
 }
 
 /** A safety or liveness property did not hold. */
@@ -54,6 +66,11 @@ export class RaftSimulationError extends Error {
 
 const RECOVERY_MS = 16_000;
 const FAULT_MS = 10_000;
+/** Until every process runs and its configurations are known. */
+const SURVEY_MS = 500;
+/** A core has to elect and commit within this time: a few elections, of which some may be split. */
+const CORE_COMMIT_MS_MAX = 8_000;
+const CORE_SEEDS = 4;
 /** Several times what the busiest seed needs: messages that beget messages are a failure too. */
 const STEPS_MAX = 200_000;
 
@@ -68,13 +85,18 @@ class RaftSimulation {
   readonly #disks = new Map<string, SimFileDisk>();
   readonly #clients: Clients;
   readonly #nemesis: Nemesis;
+  readonly #ending: Ending;
+  #coreCommitMs = 0;
   #failure: { readonly error: unknown } | null = null;
   #traceHash = 0;
 
   constructor(options: RaftSimulationOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
-    this.#swarm = { ...swarmOf(this.#random), ...options.swarm };
+    this.#ending = options.ending ?? (options.seed % CORE_SEEDS === 3 ? 'core' : 'healed');
+    // A quorum of which one log is damaged is none.
+    const whole = this.#ending === 'core' ? { flips: false, diskLosses: false } : {};
+    this.#swarm = { ...swarmOf(this.#random), ...options.swarm, ...whole };
     const { lossRate, duplicationRate, latencyMsMax } = this.#swarm;
     const faults = { lossRate, duplicationRate, latencyMsMin: 0.2, latencyMsMax };
     this.#network = new SimNetwork(this.#clock, this.#random, faults);
@@ -108,14 +130,40 @@ class RaftSimulation {
     this.#nemesis.start();
     await this.#runUntil(faultMs);
     this.#nemesis.heal();
+    const recovering =
+      this.#ending === 'core' ? await this.#abandonAllButCore() : [...this.#nodes.values()];
     await this.#runUntil(faultMs + RECOVERY_MS / 2);
     this.#clients.stop();
     await this.#runUntil(faultMs + RECOVERY_MS);
-    await this.#checkRecovered();
+    await this.#checkRecovered(recovering);
     if (this.#clients.check() < faultMs + RECOVERY_MS / 4) {
       throw new Error('liveness: nothing was served after the recovery');
     }
     return this.#report();
+  }
+
+  /** Answers the core, when it has committed something in every group. */
+  async #abandonAllButCore(): Promise<readonly SimNode[]> {
+    const { groups } = this.#swarm;
+    const all = [...this.#nodes.values()];
+    this.#nemesis.silence();
+    await this.#runUntil(this.#clock.monotonicMs() + SURVEY_MS);
+    const records = all.flatMap((node) =>
+      groups.flatMap((group) => node.group(group)?.membership().configuration ?? []),
+    );
+    const chosen = chooseCore([...this.#nodes.keys()], records, this.#random);
+    const isOfCore = (node: SimNode): boolean => chosen.includes(node.id);
+    this.#nemesis.abandon(all.filter((node) => !isOfCore(node)));
+    const core = all.filter(isOfCore);
+    const fromMs = this.#clock.monotonicMs();
+    this.#clients.probe(core);
+    await this.#runUntil(fromMs + CORE_COMMIT_MS_MAX);
+    const tookMs = groups.map((group) => this.#clients.firstWriteMs(group, fromMs) - fromMs);
+    this.#coreCommitMs = Math.round(Math.max(...tookMs));
+    if (this.#coreCommitMs > CORE_COMMIT_MS_MAX) {
+      throw new Error(`liveness: the core ${chosen.join()} does not commit: ${tookMs.join()} ms`);
+    }
+    return core;
   }
 
   #makeNode(id: string, voters: readonly string[]): SimNode {
@@ -153,16 +201,16 @@ class RaftSimulation {
     this.#failure ??= { error };
   }
 
-  async #checkRecovered(): Promise<void> {
+  async #checkRecovered(nodes: readonly SimNode[]): Promise<void> {
     for (const group of this.#swarm.groups) {
       const states = new Set<string>();
-      const leaders = [...this.#nodes.values()].filter((node) => node.isLeaderOf(group));
+      const leaders = nodes.filter((node) => node.isLeaderOf(group));
       const membership = leaders[0]?.group(group)?.membership();
       if (leaders.length !== 1 || membership === undefined) {
         throw new Error(`liveness: ${String(leaders.length)} leaders of ${group}`);
       }
       if (!membership.isSettled) throw new Error(`liveness: ${group} is in a change for good`);
-      for (const node of this.#nodes.values()) {
+      for (const node of nodes) {
         // Who is no voter may have been left behind before it was told.
         if (!membership.configuration.voters.includes(node.id)) continue;
         const status = node.group(group)?.status();
@@ -193,6 +241,8 @@ class RaftSimulation {
       crashes: this.#nemesis.crashes,
       membershipChanges: this.#nemesis.membershipChanges,
       terms: Math.max(...terms),
+      ending: this.#ending,
+      coreCommitMs: this.#coreCommitMs,
     };
   }
 
