@@ -141,7 +141,8 @@ describe('entries', () => {
     const request = { kind: 'propose', group: 'index-0', command };
     expect(finder.find(encodeRecord({ ...request, wantsIndex: true }))).toBeNull();
     expect(finder.find(encodeRecord({ ...request, group: 'index-1' }))).toBeNull();
-    expect(finder.find(encodeRecord({ command, ...request }))).toBeNull();
+    const reordered = { command, kind: 'propose', group: 'index-0' };
+    expect(finder.find(encodeRecord(reordered))).toBeNull();
     expect(finder.find(Buffer.alloc(3))).toBeNull();
   });
 });
