@@ -38,6 +38,10 @@ const BUCKET = 'power-loss';
 const CLIENTS = 6;
 const LOAD_MS_MIN = 500;
 const LOAD_MS_RANGE = 2_500;
+/** Of the development cluster: small, so that snapshots are cut short as well. */
+const SNAPSHOT_LOG_BYTES = 64 * 1024;
+/** A machine that is busy may need more than one. */
+const START_ATTEMPTS_MAX = 3;
 /** Earlier objects are read again, and file systems checked, after so many cycles. */
 const CYCLES_PER_FULL_CHECK = 10;
 
@@ -51,6 +55,8 @@ interface Totals {
   cycles: number;
   checkedKeys: number;
   acknowledgedWrites: number;
+  /** Starts of the cluster that ended before it was ready, and were repeated. */
+  slowStarts: number;
   readonly violations: string[];
   readonly unopenable: string[];
   readonly readyMs: number[];
@@ -58,7 +64,7 @@ interface Totals {
 
 class PowerLoss {
   readonly totals: Totals = {
-    ...{ cycles: 0, checkedKeys: 0, acknowledgedWrites: 0 },
+    ...{ cycles: 0, checkedKeys: 0, acknowledgedWrites: 0, slowStarts: 0 },
     ...{ violations: [], unopenable: [], readyMs: [] },
   };
   readonly #directory: string;
@@ -154,15 +160,25 @@ class PowerLoss {
   /** The machine's boot id stays, so the nodes are told that this is another boot. */
   async #start(cycle: number): Promise<DevCluster> {
     const bootId = `power-loss-${this.#seed}-${cycle}`;
-    const overrides = [`metadata.bootId="${bootId}"`, `storage.bootId="${bootId}"`];
-    try {
-      return await startDevCluster({
-        directory: this.#clusterDirectory,
-        args: overrides.flatMap((override) => ['--config-override', override]),
-      });
-    } catch (error) {
-      this.totals.unopenable.push(`cycle ${cycle}: ${String(error)}`);
-      throw error;
+    const overrides = [
+      `metadata.bootId="${bootId}"`,
+      `storage.bootId="${bootId}"`,
+      `metadata.snapshotLogBytes=${SNAPSHOT_LOG_BYTES}`,
+    ];
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await startDevCluster({
+          directory: this.#clusterDirectory,
+          args: overrides.flatMap((override) => ['--config-override', override]),
+        });
+      } catch (error) {
+        if (attempt < START_ATTEMPTS_MAX) {
+          this.totals.slowStarts += 1;
+          continue;
+        }
+        this.totals.unopenable.push(`cycle ${cycle}: ${String(error)}`);
+        throw error;
+      }
     }
   }
 

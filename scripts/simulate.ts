@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const first = Number(values.seed);
   const count = Number(values.seeds);
   const onTrace = (line: string): void => void process.stdout.write(`${line}\n`);
-  const endMs = performance.now() + Number(values['time-limit']) * 1000;
+  const endMs = performance.now() + Number.parseFloat(values['time-limit']) * 1000;
   for (let seed = first; seed < first + count && performance.now() < endMs; seed += 1) {
     const startMs = performance.now();
     const report = await runRaftSimulation({

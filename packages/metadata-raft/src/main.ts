@@ -41,6 +41,12 @@ const metadataConfigSchema = z.object({
   heartbeatTimeoutMs: z.number().int().min(100).default(3_000),
   /** Everything stored is read, and compared with the other replicas, once in this time. */
   scrubPeriodMs: z.number().int().min(100).default(86_400_000),
+  /** A group makes a snapshot each time its log has grown by so much. */
+  snapshotLogBytes: z
+    .number()
+    .int()
+    .min(4_096)
+    .default(16 * 1024 * 1024),
   /** Stands for the kernel's boot id, for drills that cut the power of disks alone. */
   bootId: z.string().min(1).max(64).nullable().default(null),
   /**
@@ -139,6 +145,7 @@ function nodeOptions(
     heartbeatTimeoutMs: config.heartbeatTimeoutMs,
     scrubPeriodMs: config.scrubPeriodMs,
     findings: new FindingsLog(systemClock),
+    snapshotLogBytes: config.snapshotLogBytes,
     bootId: config.bootId ?? readBootId(),
     tls: loadTlsMaterial(config.tlsDirectory, config.addressMap),
     clock: steppedClock(systemClock, wiring.faults),

@@ -53,8 +53,12 @@ export class CheckedMachine implements StateMachine {
     return answers;
   }
 
-  createSnapshot(): Promise<StateMachineSnapshot> {
-    return this.machine.createSnapshot();
+  createSnapshot(baseIndex: number | null): Promise<StateMachineSnapshot> {
+    return this.machine.createSnapshot(baseIndex);
+  }
+
+  mergedSnapshot(parts: readonly AsyncIterable<Buffer>[]): AsyncIterable<Buffer> {
+    return this.machine.mergedSnapshot(parts);
   }
 
   wholeSnapshot(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

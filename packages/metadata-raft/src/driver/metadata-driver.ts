@@ -69,14 +69,16 @@ export interface MetadataDriverOptions {
   readonly tickMs?: number;
   readonly compactionBytesMin?: number;
   readonly trailingEntries?: number;
-  readonly wal?: Pick<WalOptions, 'segmentBytesMax' | 'cacheBytesMax' | 'totalBytesTarget'>;
+  readonly wal?: Pick<WalOptions, 'segmentBytesMax' | 'cacheBytesMax' | 'groupBytesTarget'>;
   /** Sees every batch before it is written; for checkers. */
   readonly onWrite?: (batch: readonly GroupWrite[]) => void;
 }
 
 const TICK_MS = 100;
 const TICKS_PER_CHECKPOINT = 5;
-const COMPACTION_BYTES_MIN = 64 * 1024 * 1024;
+const COMPACTION_BYTES_MIN = 16 * 1024 * 1024;
+/** A log that is not so many times as long yet keeps what a member still needs. */
+const KEPT_LOG_SNAPSHOTS = 3;
 const TRAILING_ENTRIES = 4096;
 
 /**
@@ -229,12 +231,13 @@ export class MetadataDriver implements TransportReceiver {
     await this.#options.transport.close();
     for (const group of this.#groups.values()) await group.close();
     await this.#syncing;
-    if (!wasFailed) await this.#storage?.close();
+    if (wasFailed) await this.#storage?.abandon();
+    else await this.#storage?.close();
   }
 
   #makeHost(snapshots: SnapshotStore): GroupHost {
     const { clock, logger, transport, raft = DEFAULT_RAFT_CONFIG } = this.#options;
-    const { tickMs = TICK_MS } = this.#options;
+    const { tickMs = TICK_MS, compactionBytesMin = COMPACTION_BYTES_MIN } = this.#options;
     const electionMs = raft.electionTimeoutTicksMax * tickMs;
     return {
       clock,
@@ -242,8 +245,9 @@ export class MetadataDriver implements TransportReceiver {
       snapshots,
       readTimeoutMs: 2 * electionMs,
       transferTimeoutMs: 2 * electionMs,
-      compactionBytesMin: this.#options.compactionBytesMin ?? COMPACTION_BYTES_MIN,
+      compactionBytesMin,
       trailingEntries: this.#options.trailingEntries ?? TRAILING_ENTRIES,
+      keptLogBytesMax: KEPT_LOG_SNAPSHOTS * compactionBytesMin,
       wake: () => this.#wake(),
       fail: (error) => this.#fail(error),
       found: (finding) => this.#options.onFinding?.(finding),
@@ -310,11 +314,8 @@ export class MetadataDriver implements TransportReceiver {
   }
 
   /** @throws StoreError STATE_CORRUPT, CHECKSUM_MISMATCH when there is no way from file and log. */
-  async #restoreFromSnapshot(
-    { name, stateMachine }: DriverGroup,
-    host: GroupHost,
-    log: GroupLog,
-  ): Promise<void> {
+  async #restoreFromSnapshot(group: DriverGroup, host: GroupHost, log: GroupLog): Promise<void> {
+    const { name, stateMachine } = group;
     const snapshot = host.snapshots.newest(name);
     const isOlder = snapshot !== null && snapshot.index < log.snapshotIndex();
     if (snapshot !== null && !isOlder && log.term(snapshot.index) !== snapshot.term) {
@@ -330,7 +331,8 @@ export class MetadataDriver implements TransportReceiver {
       if (snapshot === null || isOlder) {
         throw new StoreError('STATE_CORRUPT', { group: name, snapshot: 'none' });
       }
-      await stateMachine.installSnapshot(snapshot.index, host.snapshots.read(name, snapshot.index));
+      const chunks = group.readSnapshot(host.snapshots, snapshot.index);
+      await stateMachine.installSnapshot(snapshot.index, chunks);
     }
   }
 

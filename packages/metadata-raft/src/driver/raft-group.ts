@@ -22,10 +22,12 @@ export interface GroupHost {
   readonly snapshots: SnapshotStore;
   readonly readTimeoutMs: number;
   readonly transferTimeoutMs: number;
-  /** Log bytes behind the last snapshot that make a new one due, at least. */
+  /** Log bytes since the last snapshot that make a new one due. */
   readonly compactionBytesMin: number;
   /** Entries that stay in the log behind a snapshot for followers that are a little late. */
   readonly trailingEntries: number;
+  /** A log that is shorter keeps what a member still needs, however late it is. */
+  readonly keptLogBytesMax: number;
   /** Asks for a turn of the loop. */
   wake(): void;
   /** A failure that this process cannot go on from. */
@@ -40,12 +42,8 @@ interface Running {
   readonly log: GroupLog;
 }
 
-/**
- * A snapshot costs CPU by record and the log room by byte, and a record of a snapshot stands for a
- * body that is in the log alone. So the log may be several times as long as the snapshot; what all
- * logs may take together is bounded by the log storage.
- */
-const LOG_BYTES_PER_SNAPSHOT_BYTE = 4;
+/** So many snapshots of changes at most continue a whole one: they are read side by side. */
+const CHANGES_MAX = 64;
 const APPLY_BYTES_MAX = 1024 * 1024;
 /** A follower applies so many entries at a time, or what there is at a tick. */
 const FOLLOWER_APPLY_ENTRIES = 64;
@@ -87,6 +85,8 @@ export class DriverGroup implements RaftGroup {
   #compactionMark: { mark: SnapshotMark; snapshot: StoredSnapshot } | null = null;
   #applying: Promise<void> | null = null;
   #compacting: Promise<void> | null = null;
+  /** Of the log when the last snapshot had been made. */
+  #logBytesKept = 0;
   #isReceivingSnapshot = false;
   #snapshotsBeingRead = 0;
   #isCompactionForced = false;
@@ -219,15 +219,16 @@ export class DriverGroup implements RaftGroup {
 
   /** `write` is durable. */
   async written(write: GroupWrite | null): Promise<void> {
-    const { node } = this.#require();
+    const { node, log } = this.#require();
     node.advance();
     const compaction = this.#compactionMark;
     if (compaction !== null && write?.snapshot === compaction.mark) {
       this.#compactionMark = null;
+      this.#logBytesKept = log.sizeBytes();
       // A snapshot of the leader may have overtaken it.
       if (compaction.snapshot.index <= (this.#snapshot?.index ?? 0)) return;
       this.#snapshot = compaction.snapshot;
-      await this.#removeSnapshotsBefore(compaction.snapshot.index);
+      await this.#removeUnusedSnapshots(compaction.snapshot);
     }
   }
 
@@ -264,7 +265,6 @@ export class DriverGroup implements RaftGroup {
       this.requestCompaction();
       return;
     }
-    const chunks = host.snapshots.read(this.name, snapshot.index);
     const transfer: SnapshotTransfer = {
       group: this.name,
       from: request.from,
@@ -272,7 +272,7 @@ export class DriverGroup implements RaftGroup {
       lastIncludedIndex: snapshot.index,
       lastIncludedTerm: snapshot.term,
       configuration: snapshot.configuration ?? node.configurationAt(snapshot.index),
-      chunks: this.stateMachine.wholeSnapshot?.(chunks) ?? chunks,
+      chunks: this.#wholeSnapshot(snapshot.index),
     };
     this.#snapshotsBeingRead += 1;
     const report = (isAccepted: boolean): void => {
@@ -296,13 +296,11 @@ export class DriverGroup implements RaftGroup {
    * replaced by another of the state as it is. `pace` is awaited after each piece.
    */
   async verifySnapshot(pace: (bytes: number) => Promise<void>): Promise<void> {
-    const { host } = this.#require();
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
     this.#snapshotsBeingRead += 1;
     try {
-      const chunks = host.snapshots.read(this.name, snapshot.index);
-      for await (const chunk of this.stateMachine.wholeSnapshot?.(chunks) ?? chunks) {
+      for await (const chunk of this.#wholeSnapshot(snapshot.index)) {
         await pace(chunk.length);
         if (this.#isClosed || this.#snapshot !== snapshot) return;
       }
@@ -335,7 +333,7 @@ export class DriverGroup implements RaftGroup {
     try {
       const mark = { index: lastIncludedIndex, term: lastIncludedTerm, configuration };
       if (lastIncludedIndex > node.status().commitIndex) {
-        await host.snapshots.save(this.name, mark, transfer.chunks);
+        await host.snapshots.save(this.name, { ...mark, baseIndex: null }, transfer.chunks);
       }
     } catch (error) {
       if (hasCode(error, 'DISK_FENCED')) host.fail(error);
@@ -427,11 +425,12 @@ export class DriverGroup implements RaftGroup {
     assert(snapshot !== null, 'an adopted snapshot has no file');
     // It reads what is about to be replaced.
     await this.#compacting;
-    await this.stateMachine.installSnapshot(index, host.snapshots.read(this.name, index));
+    await this.stateMachine.installSnapshot(index, this.readSnapshot(host.snapshots, index));
     assert(this.stateMachine.lastApplied() === index, 'the snapshot was not taken over');
     node.applied(index);
     this.#snapshot = snapshot;
-    await this.#removeSnapshotsBefore(index);
+    this.#logBytesKept = 0;
+    await this.#removeUnusedSnapshots(snapshot);
   }
 
   #isCompactionDue(): boolean {
@@ -441,33 +440,35 @@ export class DriverGroup implements RaftGroup {
     // An idle group has its snapshot already, but old entries behind it hold on to their segment.
     if (this.#isCompactionForced && lastApplied > log.snapshotIndex()) return true;
     if (lastApplied <= (this.#snapshot?.index ?? 0)) return false;
-    const snapshotBytes = this.#snapshot?.sizeBytes ?? 0;
-    const dueBytes = Math.max(host.compactionBytesMin, LOG_BYTES_PER_SNAPSHOT_BYTE * snapshotBytes);
-    return this.#isCompactionForced || log.sizeBytes() > dueBytes;
+    // Less when a leader replaced the end of the log.
+    this.#logBytesKept = Math.min(this.#logBytesKept, log.sizeBytes());
+    const newBytes = log.sizeBytes() - this.#logBytesKept;
+    return this.#isCompactionForced || newBytes > host.compactionBytesMin;
   }
 
   /** Freezes the state; the file is written while later entries are applied. */
   async #startCompaction(): Promise<void> {
-    const { node, host, log } = this.#require();
+    const { node, host } = this.#require();
     const isForced = this.#isCompactionForced;
     this.#isCompactionForced = false;
-    const { lastIncludedIndex: index, chunks } = await this.stateMachine.createSnapshot();
+    const current = this.#snapshot;
+    if (current !== null && current.index === this.stateMachine.lastApplied()) {
+      this.#markCompaction(current, isForced);
+      return;
+    }
+    const base = this.#baseOfNext();
+    const {
+      lastIncludedIndex: index,
+      baseIndex = null,
+      chunks,
+    } = await this.stateMachine.createSnapshot(base);
+    assert(baseIndex === null || baseIndex === base, 'changes since another snapshot');
     const term = node.termOf(index);
     assert(term !== null, 'the snapshot is not of this log');
-    const mark: SnapshotMark = { index, term, configuration: node.configurationAt(index) };
+    const mark = { index, term, baseIndex, configuration: node.configurationAt(index) };
     const save = async (): Promise<void> => {
       const snapshot = await host.snapshots.save(this.name, mark, chunks);
-      if (this.#isClosed) return;
-      const snapshotIndex = log.snapshotIndex();
-      // At least half of the log goes, or the next snapshot would be due at once.
-      const trailing = Math.min(host.trailingEntries, Math.floor((index - snapshotIndex) / 2));
-      const start = Math.max(snapshotIndex, isForced ? index : index - trailing);
-      const startTerm = node.termOf(start);
-      // A snapshot of the leader may have overtaken this one.
-      if (startTerm === null || node.termOf(index) !== term) return;
-      const configuration = node.configurationAt(start);
-      this.#compactionMark = { mark: { index: start, term: startTerm, configuration }, snapshot };
-      host.wake();
+      if (!this.#isClosed) this.#markCompaction(snapshot, isForced);
     };
     this.#compacting = save()
       .catch((error: unknown) => host.fail(error))
@@ -476,10 +477,64 @@ export class DriverGroup implements RaftGroup {
       });
   }
 
-  async #removeSnapshotsBefore(index: LogIndex): Promise<void> {
-    await this.#require().host.snapshots.removeOlder(this.name, index);
+  /** The snapshot that the next one may continue; null when it shall be of the whole state. */
+  #baseOfNext(): LogIndex | null {
+    const { host } = this.#require();
+    if (this.#snapshot === null) return null;
+    const [whole, ...changes] = host.snapshots.chain(this.name, this.#snapshot.index);
+    const changedBytes = changes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const isLong =
+      changes.length >= CHANGES_MAX || changedBytes > required(whole, 'base').sizeBytes;
+    return isLong ? null : this.#snapshot.index;
+  }
+
+  /** The log may start at `snapshot`, or a little before. */
+  #markCompaction(snapshot: StoredSnapshot, isForced: boolean): void {
+    const { node, host } = this.#require();
+    const { index, term } = snapshot;
+    const start = isForced ? index : this.#startBehind(index);
+    const startTerm = node.termOf(start);
+    // A snapshot of the leader may have overtaken this one.
+    if (startTerm === null || node.termOf(index) !== term) return;
+    const configuration = node.configurationAt(start);
+    this.#compactionMark = { mark: { index: start, term: startTerm, configuration }, snapshot };
+    host.wake();
+  }
+
+  /** Where the log shall start when there is a snapshot up to `index`. */
+  #startBehind(index: LogIndex): LogIndex {
+    const { node, host, log } = this.#require();
+    const snapshotIndex = log.snapshotIndex();
+    // At least half of the log goes, or it would grow from one snapshot to the next.
+    const trailing = Math.min(host.trailingEntries, Math.floor((index - snapshotIndex) / 2));
+    const start = Math.max(snapshotIndex, index - trailing);
+    if (log.sizeBytes() > host.keptLogBytesMax) return start;
+    // To a member that is behind this saves the transfer of the whole state.
+    const needed = node.membership().members.map(({ matchIndex }) => matchIndex);
+    return Math.max(snapshotIndex, Math.min(start, ...needed));
+  }
+
+  /** What the newest snapshot does not need. */
+  async #removeUnusedSnapshots({ index }: StoredSnapshot): Promise<void> {
+    const { host } = this.#require();
+    const whole = required(host.snapshots.chain(this.name, index)[0], 'base').index;
+    await host.snapshots.removeOlder(this.name, whole);
     // What one that is being read refers to would be released; the next time will do.
-    if (this.#snapshotsBeingRead === 0) await this.stateMachine.releaseSnapshots?.(index);
+    if (this.#snapshotsBeingRead === 0) await this.stateMachine.releaseSnapshots?.(whole);
+  }
+
+  /** The snapshot up to `index` as the state machine made it. */
+  readSnapshot(snapshots: SnapshotStore, index: LogIndex): AsyncIterable<Buffer> {
+    const chain = snapshots.chain(this.name, index);
+    const parts = chain.map((part) => snapshots.read(this.name, part.index));
+    if (parts.length === 1) return required(parts[0], 'part');
+    return required(this.stateMachine.mergedSnapshot?.(parts), 'a machine that merges');
+  }
+
+  /** The same as another node can use it. */
+  #wholeSnapshot(index: LogIndex): AsyncIterable<Buffer> {
+    const chunks = this.readSnapshot(this.#require().host.snapshots, index);
+    return this.stateMachine.wholeSnapshot?.(chunks) ?? chunks;
   }
 
   #settleReads(): void {

@@ -13,6 +13,8 @@ export interface CommittedEntry {
 
 export interface StateMachineSnapshot {
   readonly lastIncludedIndex: LogIndex;
+  /** The chunks are what changed since the snapshot up to there; null or absent: everything. */
+  readonly baseIndex?: LogIndex | null;
   readonly chunks: AsyncIterable<Buffer>;
 }
 
@@ -28,7 +30,13 @@ export interface StateMachine {
    * order. A command that is refused is a result, not an exception; an exception stops the process.
    */
   apply(entries: readonly CommittedEntry[]): Promise<readonly unknown[]>;
-  createSnapshot(): Promise<StateMachineSnapshot>;
+  /** With a `baseIndex`, if possible, of what changed since the snapshot up to that index. */
+  createSnapshot(baseIndex: LogIndex | null): Promise<StateMachineSnapshot>;
+  /**
+   * A whole snapshot and those of changes that continue it, oldest first, as one. Of a machine that
+   * makes snapshots of changes.
+   */
+  mergedSnapshot?(parts: readonly AsyncIterable<Buffer>[]): AsyncIterable<Buffer>;
   /**
    * What `createSnapshot` gave may refer to files of this machine; this is the same for others.
    * The snapshot must not be released meanwhile.

@@ -1,6 +1,6 @@
 import type { LogIndex } from '../core/message';
 
-import type { LogDisk } from '../disk/log-disk';
+import type { LogDisk, LogFile } from '../disk/log-disk';
 import type { NodeState } from './state-storage';
 import type { FoundRecord, WalSegment } from './wal-segment';
 import {
@@ -49,12 +49,16 @@ export async function scanWal(
     .map((name) => name.number)
     .sort((a, b) => a - b);
   if (numbers[0] !== state.firstSegment) scanner.foundFault();
+  const files: LogFile[] = [];
   for (const number of numbers) {
     const name = segmentName(state.epoch, number);
     const file = await disk.open(name);
+    files.push(file);
     scanner.scan({ number, name, file, endOffset: file.sizeBytes, liveEntries: 0 });
   }
-  return scanner.finish(state.ackedBatch);
+  const scan = scanner.finish(state.ackedBatch);
+  for (const file of files.slice(scan.segments.length)) await file.close();
+  return scan;
 }
 
 class Scanner {

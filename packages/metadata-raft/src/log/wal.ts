@@ -34,8 +34,8 @@ export interface WalOptions {
   readonly segmentBytesMax?: number;
   /** Recent entries that are kept in memory, for each group. */
   readonly cacheBytesMax?: number;
-  /** More than this makes `groupsToCompact` name the groups that hold the oldest segments. */
-  readonly totalBytesTarget?: number;
+  /** More than this for each group makes `groupsToCompact` name those that hold old segments. */
+  readonly groupBytesTarget?: number;
 }
 
 export interface WalOpening {
@@ -44,9 +44,9 @@ export interface WalOpening {
   readonly condition: 'created' | 'whole' | 'torn' | 'damaged';
 }
 
-const SEGMENT_BYTES_MAX = 16 * 1024 * 1024;
+const SEGMENT_BYTES_MAX = 8 * 1024 * 1024;
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
-const TOTAL_BYTES_TARGET = 512 * 1024 * 1024;
+const GROUP_BYTES_TARGET = 24 * 1024 * 1024;
 /** At most this many batches are synced before the state file says so. */
 const BATCHES_PER_CHECKPOINT = 256;
 
@@ -76,7 +76,7 @@ export class Wal implements LogStorage {
     this.#options = {
       segmentBytesMax: SEGMENT_BYTES_MAX,
       cacheBytesMax: CACHE_BYTES_MAX,
-      totalBytesTarget: TOTAL_BYTES_TARGET,
+      groupBytesTarget: GROUP_BYTES_TARGET,
       incarnation: '',
       ...options,
     };
@@ -221,11 +221,13 @@ export class Wal implements LogStorage {
 
   groupsToCompact(): readonly string[] {
     const totalBytes = this.#segments.reduce((sum, segment) => sum + segment.endOffset, 0);
-    if (totalBytes <= this.#options.totalBytesTarget) return [];
+    const count = this.#groups.size;
+    if (totalBytes <= count * this.#options.groupBytesTarget) return [];
     const oldest = this.#segments[0];
-    return [...this.#groups]
-      .filter(([, group]) => group.oldestSegment !== null && group.oldestSegment === oldest)
-      .map(([name]) => name);
+    // One with more than its share makes snapshots by itself; its log is kept for somebody.
+    const isPinning = (group: GroupIndex): boolean =>
+      group.oldestSegment === oldest && count * group.sizeBytes() <= totalBytes;
+    return [...this.#groups].filter(([, group]) => isPinning(group)).map(([name]) => name);
   }
 
   async close(): Promise<void> {
@@ -233,10 +235,16 @@ export class Wal implements LogStorage {
     await this.#closeFiles();
   }
 
+  /** Closes the files and writes nothing more; a process that failed may open them again. */
+  async abandon(): Promise<void> {
+    if (!this.#isClosed) await this.#closeFiles();
+  }
+
   async #closeFiles(): Promise<void> {
     this.#isClosed = true;
-    await this.#state.close();
-    for (const segment of this.#segments) await segment.file.close();
+    const files = [this.#state, ...this.#segments.map(({ file }) => file)];
+    const results = await Promise.allSettled(files.map((file) => file.close()));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   #groupIndex(name: string): GroupIndex {
@@ -484,10 +492,15 @@ async function createSegment(
 ): Promise<WalSegment> {
   const name = segmentName(epoch, number);
   const file = await disk.open(name);
-  await file.truncate(0);
-  await file.write(0, encodeSegmentHeader(number, chain));
-  await file.sync();
-  await disk.syncDirectory();
+  try {
+    await file.truncate(0);
+    await file.write(0, encodeSegmentHeader(number, chain));
+    await file.sync();
+    await disk.syncDirectory();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return { number, name, file, endOffset: SEGMENT_HEADER_BYTES, liveEntries: 0 };
 }
 

@@ -55,6 +55,8 @@ export interface MetadataNodeOptions {
   readonly peers: readonly MetadataPeer[];
   readonly settings: ClusterSettings;
   readonly heartbeatTimeoutMs: number;
+  /** Log bytes since the last snapshot of a group that make a new one due. */
+  readonly snapshotLogBytes: number;
   /** Another one than at the last start says that unsynced writes are lost. */
   readonly bootId: string;
   /** Slots of a node that is down for longer move to other nodes of its zone. */
@@ -209,6 +211,7 @@ export class MetadataNode {
       disk,
       whenEmpty: await askPeers(options, disk),
       bootId: options.bootId,
+      compactionBytesMin: options.snapshotLogBytes,
       transport,
       ...{ clock, random, logger },
       isHeldByOthers: (group, tail) => askHolders(options, book.peers, group, tail),

@@ -12,7 +12,8 @@ import { decodeEntry } from './entry-codec';
 import type { DecodedEntry } from './entry-codec';
 import type { KeyValueStore, ValueReference } from './key-value-store';
 import { plainKey } from './record-keys';
-import { decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
+import { changedChunks, decodeChunks, snapshotChunks, wholeChunks } from './snapshot-codec';
+import { mergedChunks } from './snapshot-merge';
 import { StateCensus } from './state-census';
 
 const META_KEY = plainKey('m', Buffer.alloc(0));
@@ -203,12 +204,20 @@ export class GroupStateMachine<T extends CommandSet> implements StateMachine {
   }
 
   /** @throws StoreError STATE_CORRUPT when the state is known to be damaged */
-  createSnapshot(): Promise<StateMachineSnapshot> {
+  createSnapshot(baseIndex: number | null = null): Promise<StateMachineSnapshot> {
     if (this.#isCondemned) return Promise.reject(new StoreError('STATE_CORRUPT'));
+    const lastIncludedIndex = this.#lastApplied;
+    const changes =
+      baseIndex === null ? null : changedChunks(this.#store, baseIndex, lastIncludedIndex);
     return Promise.resolve({
-      lastIncludedIndex: this.#lastApplied,
-      chunks: this.#soundChunks(snapshotChunks(this.#store, this.#lastApplied)),
+      lastIncludedIndex,
+      baseIndex: changes === null ? null : baseIndex,
+      chunks: this.#soundChunks(changes ?? snapshotChunks(this.#store, lastIncludedIndex)),
     });
+  }
+
+  mergedSnapshot(parts: readonly AsyncIterable<Buffer>[]): AsyncIterable<Buffer> {
+    return mergedChunks(parts);
   }
 
   wholeSnapshot(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

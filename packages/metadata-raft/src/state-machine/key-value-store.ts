@@ -32,10 +32,10 @@ export interface RangeReader {
   close(): Promise<void>;
 }
 
-/** A record as it is kept: the value itself, or where it lies. */
-export type StoredPair = readonly [key: Buffer, value: Buffer | ValueReference];
+/** A record as it is kept: the value itself, or where it lies; null: deleted, among changes. */
+export type StoredPair = readonly [key: Buffer, value: Buffer | ValueReference | null];
 
-/** Every record of a store as it was when the view was made. Must be closed. */
+/** Records of a store as they were when the view was made, in the order of keys. Must be closed. */
 export interface FrozenView {
   /** The next records, at most `limit` (≥ 1); an empty answer is the end. */
   next(limit: number): Promise<readonly StoredPair[]>;
@@ -49,7 +49,10 @@ export interface FrozenView {
 
 /** Of a store that keeps large values in files, which a snapshot refers to instead of copying. */
 export interface ValueSeparation {
-  freeze(): FrozenView;
+  /** Every record, for a snapshot up to `index`. */
+  freeze(index: number): FrozenView;
+  /** What changed since `freeze` or this was called for `since`; null when that is not known. */
+  freezeChanges(since: number, index: number): FrozenView | null;
   /** @throws StoreError STATE_CORRUPT */
   read(reference: ValueReference): Buffer;
   /** The snapshots up to an index before `index` are gone. */

@@ -21,6 +21,7 @@ import {
   ValueFiles,
 } from './value-files';
 import type { FoundValue, LargeValue, ValueFile } from './value-files';
+import { RecentChanges } from './recent-changes';
 import { ValueHolds } from './value-holds';
 
 /** Bodies and parts: the records that may hold the bytes of an object. */
@@ -36,9 +37,11 @@ const INLINE = Buffer.from([INLINE_TAG]);
 const REFERENCE = Buffer.from([REFERENCE_TAG]);
 
 /** Behind everything that a state machine writes: [FF][file u32] → [end offset u48, live u48]. */
+const FILE_RECORD_KIND = 0xff;
 const FILE_RECORDS: KeyRange = { from: Buffer.from([0xff]), to: Buffer.alloc(6, 0xff) };
 const FILE_RECORD_BYTES = 12;
 const EVERYTHING: KeyRange = { from: Buffer.from([0x00]), to: Buffer.from([0xff]) };
+const NOTHING: KeyRange = { from: Buffer.from([0x00]), to: Buffer.from([0x00]) };
 const FORMAT_KEY = Buffer.from([0xff, 0, 0, 0, 0]);
 const FORMAT = Buffer.from([1]);
 const READ_SIZE = 1_000;
@@ -49,6 +52,8 @@ export interface SeparatedStoreOptions {
   readonly disk: LogDisk;
   readonly valueBytesMin?: number;
   readonly fileBytesMax?: number;
+  /** Of what is remembered since the last snapshot. */
+  readonly changesBytesMax?: number;
 }
 
 /**
@@ -72,6 +77,7 @@ export class SeparatedStore implements KeyValueStore {
   readonly #readers = new Map<RangeReader, number>();
   #readersMade = 0;
   readonly #touched = new Set<ValueFile>();
+  readonly #changes: RecentChanges;
   #walk: { readonly file: ValueFile; offset: number } | null = null;
 
   private constructor(options: SeparatedStoreOptions, files: ValueFiles, holds: ValueHolds) {
@@ -79,6 +85,7 @@ export class SeparatedStore implements KeyValueStore {
     this.#files = files;
     this.#holds = holds;
     this.#valueBytesMin = options.valueBytesMin ?? VALUE_BYTES_MIN;
+    this.#changes = new RecentChanges(options.changesBytesMax);
   }
 
   static async open(options: SeparatedStoreOptions): Promise<SeparatedStore> {
@@ -90,7 +97,8 @@ export class SeparatedStore implements KeyValueStore {
 
   get separation(): ValueSeparation {
     return {
-      freeze: () => this.#freeze(),
+      freeze: (index) => this.#freeze(index),
+      freezeChanges: (since, index) => this.#freezeChanges(since, index),
       read: (reference) => this.#files.read(reference),
       release: (index) => this.#release(index),
     };
@@ -137,6 +145,7 @@ export class SeparatedStore implements KeyValueStore {
   }
 
   async clear(): Promise<void> {
+    this.#changes.forget();
     await this.#base.clear();
     await this.#base.write([{ key: FORMAT_KEY, value: FORMAT }]);
     this.#walk = null;
@@ -253,6 +262,8 @@ export class SeparatedStore implements KeyValueStore {
       batch.push({ key: fileRecordKey(file.number), value });
     }
     this.#touched.clear();
+    // Before it is written: a write that fails is the last of this store.
+    for (const operation of batch) if (isOfState(operation.key)) this.#changes.note(operation);
     await this.#base.write(batch);
   }
 
@@ -303,26 +314,57 @@ export class SeparatedStore implements KeyValueStore {
     }
   }
 
-  #freeze(): FrozenView {
+  #freeze(index: number): FrozenView {
     const reader = this.#openReader(EVERYTHING);
-    const files = this.#files.all().filter(({ emptiedAt }) => emptiedAt === null);
+    this.#changes.restart(index);
     return {
       next: async (limit) => {
         const pairs = await reader.next(limit);
-        return pairs.map(([key, stored]): StoredPair => {
-          if (!isSeparable(key)) return [key, stored];
-          const isReference = stored[0] === REFERENCE_TAG;
-          return [key, isReference ? decodeReference(stored.subarray(1)) : this.#resolve(stored)];
-        });
+        return pairs.map(([key, stored]) => this.#storedPair(key, stored));
       },
-      hold: async (index) => {
-        await this.#files.sync(files);
-        await this.#holds.add(
-          index,
-          files.map(({ number }) => number),
-        );
-      },
+      hold: this.#holdFiles(),
       close: () => this.#closeReader(reader),
+    };
+  }
+
+  #freezeChanges(since: number, index: number): FrozenView | null {
+    const changes = this.#changes.since(since);
+    if (changes === null || since === index) return null;
+    // Keeps the files of values that are overwritten before they are held.
+    const reader = this.#openReader(NOTHING);
+    this.#changes.restart(index);
+    let position = 0;
+    return {
+      next: (limit) => {
+        const some = changes.slice(position, position + limit);
+        position += some.length;
+        const pairs = some.map(([name, value]): StoredPair => {
+          const key = Buffer.from(name, 'latin1');
+          return value === null ? [key, null] : this.#storedPair(key, Buffer.from(value, 'latin1'));
+        });
+        return Promise.resolve(pairs);
+      },
+      hold: this.#holdFiles(),
+      close: () => this.#closeReader(reader),
+    };
+  }
+
+  /** A value, or where it lies. */
+  #storedPair(key: Buffer, stored: Buffer): StoredPair {
+    if (!isSeparable(key)) return [key, stored];
+    const isReference = stored[0] === REFERENCE_TAG;
+    return [key, isReference ? decodeReference(stored.subarray(1)) : this.#resolve(stored)];
+  }
+
+  /** Of the files that the store refers to now. */
+  #holdFiles(): FrozenView['hold'] {
+    const files = this.#files.all().filter(({ emptiedAt }) => emptiedAt === null);
+    return async (index) => {
+      await this.#files.sync(files);
+      await this.#holds.add(
+        index,
+        files.map(({ number }) => number),
+      );
     };
   }
 
@@ -346,6 +388,11 @@ export class SeparatedStore implements KeyValueStore {
 
 function isSeparable(key: Buffer): boolean {
   return key[0] === BODY_KIND || key[0] === PART_KIND;
+}
+
+/** Not a record of this store about its files. */
+function isOfState(key: Buffer): boolean {
+  return key[0] !== FILE_RECORD_KIND;
 }
 
 function fileRecordKey(number: number): Buffer {

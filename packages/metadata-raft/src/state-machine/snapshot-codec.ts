@@ -20,11 +20,14 @@ import { decodeReference, encodeReference, REFERENCE_BYTES } from './value-files
  * On the disk where it was made, a value that lies in a value file is a reference to it, and the
  * greatest bit of its length is set; the length is that of the value. The checksum of the trailer
  * is a CRC-32C over lengths, key and checksum of every value, which does not depend on where it is.
- * In format 1, which is read only, it is one over everything before the trailer.
+ * In format 1, which is read only, it is one over everything before the trailer. Format 3 has what
+ * changed since an earlier snapshot of this disk; the length FFFFFFFF says that the key is gone.
  */
 const HEADER = Buffer.from('AZSS\x02', 'latin1');
 const HEADER_1 = Buffer.from('AZSS\x01', 'latin1');
+const HEADER_OF_CHANGES = Buffer.from('AZSS\x03', 'latin1');
 const TRAILER_MARK = 0xffff_ffff;
+const DELETED_MARK = 0xffff_ffff;
 const TRAILER_BYTES = 12;
 const LENGTHS_BYTES = 8;
 const REFERENCE_BIT = 0x8000_0000;
@@ -36,14 +39,31 @@ const RECORD_BYTES_MAX = 64 * 1024 * 1024;
 const EVERYTHING = { from: Buffer.from([0x00]), to: Buffer.from([0xff]) };
 
 type Resolve = (reference: ValueReference) => Buffer;
+type Format = 1 | 2 | 3;
+
+/** A record as a stream has it; null is a deletion. */
+export interface SnapshotRecord {
+  readonly key: Buffer;
+  readonly value: Buffer | ValueReference | null;
+}
 
 /**
  * Reads the store as it is at this moment, also when the chunks are consumed much later. What the
  * references of the chunks point at is durable, and held for `index`, before the last of them.
  */
 export function snapshotChunks(store: KeyValueStore, index: number): AsyncIterable<Buffer> {
-  const view = store.separation?.freeze() ?? viewOf(store);
-  return chunksOfView(view, index);
+  const view = store.separation?.freeze(index) ?? viewOf(store);
+  return chunksOfView(view, index, HEADER);
+}
+
+/** The same of what changed since the snapshot up to `since`; null when the store cannot tell. */
+export function changedChunks(
+  store: KeyValueStore,
+  since: number,
+  index: number,
+): AsyncIterable<Buffer> | null {
+  const view = store.separation?.freezeChanges(since, index) ?? null;
+  return view === null ? null : chunksOfView(view, index, HEADER_OF_CHANGES);
 }
 
 /** The snapshot that a store made, with values in place of references. */
@@ -54,7 +74,7 @@ export async function* wholeChunks(
   const encoder = new SnapshotEncoder();
   for await (const batch of decodeChunks(chunks, resolve)) {
     for (const { key, value } of batch) {
-      encoder.add(key, value as Buffer);
+      encoder.add(key, value);
       if (encoder.isChunkFull) yield encoder.take();
     }
   }
@@ -71,8 +91,12 @@ function viewOf(store: KeyValueStore): FrozenView {
   };
 }
 
-async function* chunksOfView(view: FrozenView, index: number): AsyncGenerator<Buffer> {
-  const encoder = new SnapshotEncoder();
+async function* chunksOfView(
+  view: FrozenView,
+  index: number,
+  header: Buffer,
+): AsyncGenerator<Buffer> {
+  const encoder = new SnapshotEncoder(header);
   try {
     for (;;) {
       const pairs: readonly StoredPair[] = await view.next(RECORDS_PER_READ);
@@ -91,20 +115,28 @@ async function* chunksOfView(view: FrozenView, index: number): AsyncGenerator<Bu
 }
 
 /** Collects records in one buffer a chunk, and what the checksum covers in another. */
-class SnapshotEncoder {
+export class SnapshotEncoder {
   #chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  #chunkBytes = HEADER.copy(this.#chunk);
+  #chunkBytes: number;
   #covered = Buffer.allocUnsafe(COVERED_BYTES);
   #coveredBytes = 0;
   #checksum = 0;
   #count = 0;
+
+  constructor(header: Buffer = HEADER) {
+    this.#chunkBytes = header.copy(this.#chunk);
+  }
 
   get isChunkFull(): boolean {
     return this.#chunkBytes >= CHUNK_BYTES;
   }
 
   /** @throws StoreError STATE_CORRUPT when a value is not as its checksum says. */
-  add(key: Buffer, value: Buffer | ValueReference): void {
+  add(key: Buffer, value: Buffer | ValueReference | null): void {
+    if (value === null) {
+      this.#addDeletion(key);
+      return;
+    }
     const isInline = Buffer.isBuffer(value);
     const sizeBytes = isInline ? value.length : value.sizeBytes;
     const stored = isInline ? value : encodeReference(value);
@@ -133,6 +165,15 @@ class SnapshotEncoder {
     trailer.writeUInt32BE(this.#count, 4);
     trailer.writeUInt32BE(this.#checksum, 8);
     return trailer;
+  }
+
+  #addDeletion(key: Buffer): void {
+    const at = this.#room(LENGTHS_BYTES + key.length);
+    this.#chunk.writeUInt32BE(key.length, at);
+    this.#chunk.writeUInt32BE(DELETED_MARK, at + 4);
+    key.copy(this.#chunk, at + LENGTHS_BYTES);
+    this.#cover(key, DELETED_MARK, 0);
+    this.#count += 1;
   }
 
   /** Where so many bytes may be written; the last record of a chunk may make it longer. */
@@ -204,10 +245,33 @@ export async function* decodeChunks(
   chunks: AsyncIterable<Buffer>,
   resolve: Resolve | null = null,
 ): AsyncGenerator<readonly KeyValueOperation[]> {
+  for await (const batch of decodeRecords(chunks)) {
+    yield batch.map(({ key, value }) => {
+      if (value === null) throw mismatch('changes alone');
+      return Buffer.isBuffer(value) ? { key, value } : resolved(key, value, resolve);
+    });
+  }
+}
+
+function resolved(
+  key: Buffer,
+  reference: ValueReference,
+  resolve: Resolve | null,
+): KeyValueOperation {
+  if (resolve === null) throw mismatch('reference');
+  const value = resolve(reference);
+  verifiedContent(key, value);
+  return { key, value, reference };
+}
+
+/** {@link decodeChunks} with references and deletions as they stand. */
+export async function* decodeRecords(
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<readonly SnapshotRecord[]> {
   let rest: Buffer = Buffer.alloc(0);
   let checksum = 0;
   let count = 0;
-  let format: 0 | 1 | 2 = 0;
+  let format: 0 | Format = 0;
   let isComplete = false;
   for await (const chunk of chunks) {
     if (isComplete) throw mismatch('bytes after the end');
@@ -218,13 +282,14 @@ export async function* decodeChunks(
       format = formatOf(rest);
       position = HEADER.length;
     }
-    const batch: KeyValueOperation[] = [];
+    const batch: SnapshotRecord[] = [];
     for (;;) {
-      const record = readRecord(rest, position, resolve);
-      if (record === null) break;
-      position = record.end;
-      batch.push(record.operation);
-      if (format === 2) checksum = chainOf(checksum, record.operation);
+      const found = readRecord(rest, position);
+      if (found === null) break;
+      position = found.end;
+      batch.push(found.record);
+      if (found.record.value === null && format !== 3) throw mismatch('deletion');
+      if (format !== 1) checksum = chainOf(checksum, found.record);
       count += 1;
     }
     if (format === 1) checksum = crc32c(rest.subarray(0, position), checksum);
@@ -235,44 +300,45 @@ export async function* decodeChunks(
   if (!isComplete) throw mismatch('the end is missing');
 }
 
-function formatOf(bytes: Buffer): 1 | 2 {
+function formatOf(bytes: Buffer): Format {
   const header = bytes.subarray(0, HEADER.length);
   if (header.equals(HEADER)) return 2;
+  if (header.equals(HEADER_OF_CHANGES)) return 3;
   if (header.equals(HEADER_1)) return 1;
   throw mismatch('header');
 }
 
-function chainOf(checksum: number, { key, value }: KeyValueOperation): number {
-  const bytes = value as Buffer;
-  return chain(checksum, key, bytes.length, wordOf(bytes));
+function chainOf(checksum: number, { key, value }: SnapshotRecord): number {
+  if (value === null) return chain(checksum, key, DELETED_MARK, 0);
+  const sizeBytes = Buffer.isBuffer(value) ? value.length : value.sizeBytes;
+  return chain(checksum, key, sizeBytes, wordOf(value));
 }
 
 function readRecord(
   bytes: Buffer,
   position: number,
-  resolve: Resolve | null,
-): { readonly operation: KeyValueOperation; readonly end: number } | null {
+): { readonly record: SnapshotRecord; readonly end: number } | null {
   if (bytes.length - position < LENGTHS_BYTES) return null;
   const keyBytes = bytes.readUInt32BE(position);
   if (keyBytes === TRAILER_MARK) return null;
   const length = bytes.readUInt32BE(position + 4);
-  const isReference = length >= REFERENCE_BIT;
-  const sizeBytes = isReference ? length - REFERENCE_BIT : length;
+  const isDeletion = length === DELETED_MARK;
+  const isReference = !isDeletion && length >= REFERENCE_BIT;
+  const sizeBytes = isReference ? length - REFERENCE_BIT : isDeletion ? 0 : length;
   if (keyBytes + sizeBytes > RECORD_BYTES_MAX) throw mismatch('record size');
   const valueAt = position + LENGTHS_BYTES + keyBytes;
   const end = valueAt + (isReference ? REFERENCE_BYTES : sizeBytes);
   if (bytes.length < end) return null;
   const key = Buffer.from(bytes.subarray(position + LENGTHS_BYTES, valueAt));
+  if (isDeletion) return { record: { key, value: null }, end };
   const stored = Buffer.from(bytes.subarray(valueAt, end));
   if (!isReference) {
     verifiedContent(key, stored);
-    return { operation: { key, value: stored }, end };
+    return { record: { key, value: stored }, end };
   }
   const reference = decodeReference(stored);
-  if (resolve === null || reference.sizeBytes !== sizeBytes) throw mismatch('reference');
-  const value = resolve(reference);
-  verifiedContent(key, value);
-  return { operation: { key, value, reference }, end };
+  if (reference.sizeBytes !== sizeBytes) throw mismatch('reference');
+  return { record: { key, value: reference }, end };
 }
 
 /** True for the whole trailer, false for a part of it or something else. */

@@ -7,6 +7,8 @@ export class RamDisk implements LogDisk {
   readonly #files = new Map<string, { bytes: Buffer }>();
   readonly calls: string[] = [];
   isSyncFailing = false;
+  /** That have not been closed. */
+  openFiles = 0;
 
   list(): Promise<readonly string[]> {
     this.calls.push('list');
@@ -19,6 +21,7 @@ export class RamDisk implements LogDisk {
       file = { bytes: Buffer.alloc(0) };
       this.#files.set(name, file);
     }
+    this.openFiles += 1;
     return Promise.resolve(this.#handle(name, file));
   }
 
@@ -84,7 +87,10 @@ export class RamDisk implements LogDisk {
         file.bytes = cut;
         return Promise.resolve();
       },
-      close: () => Promise.resolve(),
+      close: () => {
+        this.openFiles -= 1;
+        return Promise.resolve();
+      },
     };
   }
 

@@ -156,7 +156,7 @@ describe('values beside the store', () => {
     await driver.machine.releaseSnapshots(first + 1);
     expect(await files.names('hold-')).toEqual([]);
     expect(await files.names()).toEqual(expect.arrayContaining(held));
-    expect((await reader.next(1_000)).length).toBeGreaterThan(60);
+    expect((await reader.next(1_000)).length).toBeGreaterThan(40);
     await reader.close();
     await driver.machine.releaseSnapshots(first + 1);
     expect(await files.names()).not.toContain(held[0]);

@@ -1,0 +1,53 @@
+import type { KeyValueOperation } from './key-value-store';
+
+const BYTES_MAX = 64 * 1024 * 1024;
+/** What an entry costs beside its key and value, about. */
+const ENTRY_BYTES = 100;
+
+/** The last that was written to a key; null when it was deleted. */
+export type RecentChange = readonly [key: string, value: string | null];
+
+/**
+ * What a store was told since a snapshot was made of it, in memory, so that the next snapshot need
+ * not read the whole store. Keys and values are held as Latin-1 strings: a small buffer would keep
+ * the bodies alive that share its pool. More than a limit is forgotten, all of it.
+ */
+export class RecentChanges {
+  readonly #bytesMax: number;
+  #since: number | null = null;
+  #changes = new Map<string, string | null>();
+  #sizeBytes = 0;
+
+  constructor(bytesMax = BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Begins anew: a snapshot up to `index` was made of the store as it is now. */
+  restart(index: number): void {
+    this.forget();
+    this.#since = index;
+  }
+
+  /** Nothing is known of the store any more. */
+  forget(): void {
+    this.#since = null;
+    this.#changes = new Map();
+    this.#sizeBytes = 0;
+  }
+
+  note({ key, value }: KeyValueOperation): void {
+    if (this.#since === null) return;
+    const name = key.toString('latin1');
+    const before = this.#changes.get(name);
+    if (before === undefined) this.#sizeBytes += ENTRY_BYTES + name.length;
+    this.#sizeBytes += (value?.length ?? 0) - (before?.length ?? 0);
+    this.#changes.set(name, value === null ? null : value.toString('latin1'));
+    if (this.#sizeBytes > this.#bytesMax) this.forget();
+  }
+
+  /** By the order of keys; null unless everything since the snapshot up to `index` is here. */
+  since(index: number): readonly RecentChange[] | null {
+    if (this.#since !== index) return null;
+    return [...this.#changes].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
