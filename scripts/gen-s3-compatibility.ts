@@ -44,8 +44,11 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
 - **\`Last-Modified\` of a multipart object** is the time of its completion (AWS: of its initiation), and of two
   uploads of one key the one that completes later wins.
 - **\`CreateBucket\` without a location constraint** makes the bucket in the region of the cluster, whichever it is.
+- **\`ONEZONE_IA\`** keeps an object in placement groups inside one zone, the gateway's if it can: what is
+  above the inline limit is lost with that zone, and not readable while it is out (503). See
+  [topology](operations/topology.md#objects-in-one-zone).
 - **Archive classes** (\`GLACIER\`, \`DEEP_ARCHIVE\`) are refused until \`RestoreObject\` exists. The other storage classes
-  are kept and returned; they do not change yet how the bytes are stored.
+  are kept and returned; their bytes are stored as those of \`STANDARD\`.
 - **Encryption and object lock** headers are refused.
 - **POST forms** hold at most 1 MiB beside their file (AWS: 20 KB before it).
 - **\`DELETE\` takes conditions** on size and \`Last-Modified\` in every bucket (AWS: in directory buckets).

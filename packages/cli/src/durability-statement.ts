@@ -21,7 +21,10 @@ export interface LossStatement {
   readonly survives: string;
 }
 
+/** `losses` are those of all that is spread over the zones, and of the metadata. */
 export interface DurabilityStatement extends LossStatement {
+  /** What every blob that is all in one zone survives; null when there are no groups for such. */
+  readonly oneZone: LossStatement | null;
   readonly profiles: readonly ProfileDurability[];
   /** Weakest first, at most {@link GROUPS_SHOWN_MAX}. */
   readonly groupsAtRisk: readonly GroupAtRisk[];
@@ -39,6 +42,8 @@ export interface DurabilityStatement extends LossStatement {
 export interface ProfileDurability extends LossStatement {
   readonly profile: string;
   readonly isReduced: boolean;
+  /** Each group is all in one zone, of class ONEZONE_IA, and is lost with it. */
+  readonly isOneZone: boolean;
   readonly groups: number;
   /** The most slots that one of the groups has there. */
   readonly slotsByZone: Readonly<Record<string, number>>;
@@ -101,9 +106,17 @@ export function durabilityStatement(answers: DurabilityAnswers): DurabilityState
   const blobsAtRisk = repairs === null ? null : blobsBelowPromise(map, repairs);
   const profiles = profileDurability(map);
   const metadata = metadataDurability(answers);
-  const all = [...profiles, ...(blobsAtRisk ?? []), ...metadata].map(({ losses }) => losses);
+  const isInOneZone = (pgId: number): boolean => map.groups.get(pgId)?.zone !== undefined;
+  const ofData = [
+    ...profiles,
+    ...(blobsAtRisk ?? []).map((blob) => ({ ...blob, isOneZone: isInOneZone(blob.pgId) })),
+  ];
+  const spread = [...ofData.filter(({ isOneZone }) => !isOneZone), ...metadata];
+  const inOneZone = ofData.filter(({ isOneZone }) => isOneZone);
   return {
-    ...stated(weakestLosses(all)),
+    ...stated(weakestLosses(spread.map(({ losses }) => losses))),
+    oneZone:
+      inOneZone.length === 0 ? null : stated(weakestLosses(inOneZone.map(({ losses }) => losses))),
     profiles,
     groupsAtRisk: groupsAtRisk.slice(0, GROUPS_SHOWN_MAX),
     groupsAtRiskTotal: groupsAtRisk.length,
@@ -122,12 +135,14 @@ export function profileDurability(
   map: ClusterMap,
   isIncluded: (pgId: number) => boolean = () => true,
 ): ProfileDurability[] {
-  const byProfile = new Map<string, { isReduced: boolean; rows: SurvivedLosses[]; slots: Slots }>();
+  const byProfile = new Map<string, ProfileRows>();
   for (const group of map.groups.values()) {
     if (!isIncluded(group.pgId)) continue;
     const profile = `${group.profile.k}+${group.profile.m}`;
-    const key = `${group.isReduced ? 'reduced ' : ''}${profile}`;
-    const known = byProfile.get(key) ?? { isReduced: group.isReduced, rows: [], slots: {} };
+    const { isReduced, zone } = group;
+    const isOneZone = zone !== undefined;
+    const key = `${profile} ${String(isReduced)} ${String(isOneZone)}`;
+    const known = byProfile.get(key) ?? { profile, isReduced, isOneZone, rows: [], slots: {} };
     const { zones, survival } = groupDurability(map, group);
     known.rows.push(survival.losses);
     for (const { zone, slots } of zones) {
@@ -135,9 +150,10 @@ export function profileDurability(
     }
     byProfile.set(key, known);
   }
-  return [...byProfile].map(([key, { isReduced, rows, slots }]) => ({
-    profile: key.replace('reduced ', ''),
+  return [...byProfile.values()].map(({ profile, isReduced, isOneZone, rows, slots }) => ({
+    profile,
     isReduced,
+    isOneZone,
     groups: rows.length,
     slotsByZone: sortedByKey(slots),
     ...stated(weakestLosses(rows)),
@@ -145,6 +161,11 @@ export function profileDurability(
 }
 
 type Slots = Record<string, number>;
+
+interface ProfileRows extends Pick<ProfileDurability, 'profile' | 'isReduced' | 'isOneZone'> {
+  readonly rows: SurvivedLosses[];
+  readonly slots: Slots;
+}
 
 function sortedByKey(slots: Slots): Slots {
   return Object.fromEntries(Object.entries(slots).sort(([a], [b]) => (a < b ? -1 : 1)));

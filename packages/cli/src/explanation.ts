@@ -35,6 +35,8 @@ export interface BlobExplanation extends LossStatement {
   readonly profile: string;
   readonly sizeBytes: number;
   readonly isReduced: boolean;
+  /** Of a blob that is all in one zone and is lost with it; null of one that is spread. */
+  readonly zone: string | null;
   readonly shards: readonly ShardExplanation[];
   readonly zones: readonly {
     readonly zone: string;

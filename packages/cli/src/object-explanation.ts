@@ -187,6 +187,7 @@ async function explainBlob(
     profile: `${profile.k}+${profile.m}`,
     sizeBytes: blob.sizeBytes,
     isReduced,
+    zone: known?.zone ?? null,
     shards,
     zones,
     risk: survival.risk,

@@ -1,6 +1,12 @@
 import { hasCode, StoreError } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
-import { forecastTopology, intentKey, isDiskReadable, kindOfProfile } from '@azimuth/placement';
+import {
+  forecastTopology,
+  intentKey,
+  isDiskReadable,
+  isLostInZone,
+  kindOfProfile,
+} from '@azimuth/placement';
 import type {
   ClusterMap,
   DiskEntry,
@@ -121,7 +127,11 @@ export function progressOf(map: ClusterMap, change: TopologyChange): TopologyPro
   const slotsMoving = groups.filter(({ backfill }) => backfill !== null).length;
   const leaves = change.kind !== null && change.kind !== 'maintenance';
   const slotsLeft = leaves
-    ? groups.flatMap(({ slots }) => slots).filter((diskId) => ids.has(diskId)).length
+    ? groups
+        // What is lost with its zone has nowhere to go.
+        .filter((group) => !isLostInZone(map, group))
+        .flatMap(({ slots }) => slots)
+        .filter((diskId) => ids.has(diskId)).length
     : 0;
   const toProve = leaves ? disks.filter(({ diskId }) => isDiskReadable(map, diskId)) : [];
   const disksProven = toProve.filter(({ drainedMs }) => drainedMs !== undefined).length;
@@ -137,8 +147,8 @@ export function progressOf(map: ClusterMap, change: TopologyChange): TopologyPro
 
 /** True when there are groups of each kind that take writes and have no slot on the disks. */
 function writesElsewhere(groups: readonly PlacementGroup[], ids: ReadonlySet<DiskId>): boolean {
-  const isElsewhere = ({ state, slots }: PlacementGroup): boolean =>
-    state === 'active' && !slots.some((diskId) => ids.has(diskId));
+  const isElsewhere = ({ state, slots, zone }: PlacementGroup): boolean =>
+    state === 'active' && zone === undefined && !slots.some((diskId) => ids.has(diskId));
   const kinds = new Set(groups.map(({ profile }) => kindOfProfile(profile)));
   return [...kinds].every((kind) =>
     groups.some((group) => kindOfProfile(group.profile) === kind && isElsewhere(group)),

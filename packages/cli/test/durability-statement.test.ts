@@ -197,16 +197,41 @@ describe('the durability statement of a cluster', () => {
     );
   });
 
+  it('says apart what is all in one zone, so that it weakens nothing else', () => {
+    const pair: PlacementGroup = {
+      pgId: 3,
+      profile: { k: 1, m: 1 },
+      slots: ['disk-a1', 'disk-a2'],
+      state: 'active',
+      isReduced: false,
+      backfill: null,
+      zone: 'a',
+    };
+    const text = renderDurability(durabilityStatement(answers({ map: makeMap([], [pair]) })));
+    expect(text.slice(0, 2)).toEqual([
+      'the cluster survives any one zone',
+      'objects that are all in one zone (ONEZONE_IA) survive any one node, and not the loss of ' +
+        'their zone',
+    ]);
+    expect(text).toContain('1+1 in one zone       1  a 2             any one node');
+    const out = durabilityStatement(answers({ map: makeMap(['a1', 'a2'], [pair]) }));
+    expect(renderDurability(out)[1]).toBe(
+      'objects that are all in one zone (ONEZONE_IA) cannot all be read now, as a zone is out',
+    );
+  });
+
   it('has the fields that docs/operations/status.md documents', () => {
     const map = makeMap(['b1']);
     const repairs = { entries: [repair('blob-1', 2, [0])], total: 1, objects: new Map() };
     expect(JSON.parse(JSON.stringify(durabilityStatement(answers({ map, repairs }))))).toEqual({
       losses: [0],
       survives: 'nothing more',
+      oneZone: null,
       profiles: [
         {
           profile: '4+2',
           isReduced: false,
+          isOneZone: false,
           groups: 1,
           slotsByZone: { a: 2, b: 2, c: 2 },
           losses: [1],
@@ -215,6 +240,7 @@ describe('the durability statement of a cluster', () => {
         {
           profile: '1+2',
           isReduced: false,
+          isOneZone: false,
           groups: 1,
           slotsByZone: { a: 1, b: 1, c: 1 },
           losses: [1, 0],
@@ -301,7 +327,7 @@ describe('the explanation of a bucket', () => {
       '  versioning enabled, writes during an outage reduced',
       '  all 3 versions were looked at: 1 in 2 blobs, 1 inline with the metadata, 1 delete markers',
       '  the bucket survives any one zone',
-      '  everything in the cluster, so all of the bucket, survives any one node',
+      '  everything in the cluster but what is all in one zone (ONEZONE_IA) survives any one node',
       '',
       'PROFILE  GROUPS  SHARDS BY ZONE  SURVIVES NOW',
       '1+2           1  a 1, b 1, c 1   any one zone',
@@ -373,6 +399,7 @@ describe('the explanation of an object', () => {
     profile: '1+1',
     sizeBytes: 7,
     isReduced: false,
+    zone: null,
     shards: [
       { shardIndex: 0, zone: 'a', nodeId: 'a1', diskId: 'disk-a1', presence: 'intact' },
       { shardIndex: 1, zone: 'b', nodeId: 'b1', diskId: 'disk-b1', presence: 'absent' },
@@ -397,6 +424,14 @@ describe('the explanation of an object', () => {
       '  5 bytes are kept inline, with the metadata and as safe as it',
       '  survives any one zone',
     ]);
+  });
+
+  it('says of a blob that is all in one zone that it does not survive its loss', () => {
+    const there = { ...blob, zone: 'a', reasons: [], survives: 'any one node' };
+    const version = { ...inline, inlineBytes: null, blobs: [there], survives: 'any one node' };
+    const lines = renderExplanation(version);
+    expect(lines).toContain('blob B: 7 bytes, 1+1 in group 1, all in zone a');
+    expect(lines.at(-1)).toBe('  survives any one node, and not the loss of zone a');
   });
 
   it('says of each blob where it is, what it survives and why not more', () => {

@@ -9,6 +9,7 @@ import { backfillGroup, groupsToBackfill } from './tasks/backfill';
 import { CensusSchedule, takeCensus } from './tasks/census';
 import { collectGarbage } from './tasks/collect-garbage';
 import { collectOrphans, OrphanCandidates } from './tasks/collect-orphans';
+import { emptyGroups } from './tasks/empty-groups';
 import { finishBucketDeletions } from './tasks/finish-bucket-deletion';
 import { proveGroups } from './tasks/prove-groups';
 import { repairOutbox } from './tasks/repair-outbox';
@@ -72,6 +73,7 @@ function requireFreshView({ view }: CuratorContext): void {
 function createTasks(context: CuratorContext): readonly Task[] {
   const repairs = new RetrySchedule(context.clock, RETRY_DELAY_MS);
   const restripes = new RetrySchedule(context.clock, RETRY_DELAY_MS);
+  const departures = new RetrySchedule(context.clock, RETRY_DELAY_MS);
   const findings = new RetrySchedule(context.clock, FINDING_AGAIN_MS);
   const census = new CensusSchedule(context.settings.censusIntervalMs);
   const orphanTours = new CensusSchedule(context.settings.censusIntervalMs);
@@ -89,11 +91,12 @@ function createTasks(context: CuratorContext): readonly Task[] {
     { name: 'strays', intervalMs: 60_000, run: (c) => runStrayTours(c, strayTours) },
     { name: 'census', intervalMs: 1_000, run: (c) => runCensus(c, census) },
     { name: 'restripe', intervalMs: 2_000, run: (c) => restripeOutbox(c, restripes) },
+    { name: 'empty', intervalMs: 2_000, run: (c) => emptyGroups(c, departures) },
     { name: 'garbage', intervalMs: 5_000, run: collectGarbage },
     { name: 'orphans', intervalMs: 60_000, run: (c) => runOrphanTours(c, orphanTours, candidates) },
     { name: 'findings', intervalMs: 5_000, run: (c) => reportFindings(c, findings) },
     { name: 'buckets', intervalMs: 30_000, run: finishBucketDeletions },
-    { name: 'retire', intervalMs: 60_000, run: (c) => retireGroups(c, sealed) },
+    { name: 'retire', intervalMs: 5_000, run: (c) => retireGroups(c, sealed) },
     { name: 'count', intervalMs: 2_000, run: countOutboxes },
   ];
 }

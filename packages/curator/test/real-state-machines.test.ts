@@ -69,6 +69,7 @@ class Story {
     const plan = planGroups(this.metadata.view.map(), {
       groupsPerKind: 6,
       groupsPerOutage: 2,
+      oneZoneGroupsPerKind: 0,
       backfillsMax: 4,
       isSettled: true,
       nowMs: 0,

@@ -1,8 +1,8 @@
 import type { Random } from '@azimuth/common';
 
 import { isDiskWritable, isGroupWhole, leavingIntent } from './cluster-map';
-import type { ClusterMap, DiskId, PlacementGroup, Profile } from './cluster-map';
-import { failureDomainOf, nodesBesideDomain, promisedNodes } from './zone-condition';
+import type { ClusterMap, DiskId, PlacementGroup, Profile, ZoneId } from './cluster-map';
+import { failureDomainOf, nodesBesideDomain, promisedNodesOf } from './zone-condition';
 
 /** `erasure` for large bodies, `replica` for small ones. */
 export type GroupKind = 'erasure' | 'replica';
@@ -26,6 +26,11 @@ export interface WriteGroupChoice {
   readonly wholeOnly?: boolean | undefined;
   /** Groups that this write tried already. */
   readonly excluded?: ReadonlySet<number> | undefined;
+  /**
+   * The blob may be all in one zone, best in this one. Absent: only in groups that are spread over
+   * the zones.
+   */
+  readonly oneZoneFrom?: ZoneId | undefined;
   readonly random: Random;
 }
 
@@ -34,6 +39,9 @@ export interface WriteGroupChoice {
  * every slot usable; then whatever would still be zone-safe, with the fewest slots out. Only when
  * there is no group of the kind does a large body go to a replica group. Of equals a random one,
  * so that gateways spread without talking. Null when nothing can take a zone-safe write now.
+ *
+ * With `oneZoneFrom` the groups of that zone come first, then those of other zones, so that a zone
+ * that is out costs nothing; a spread group, which is safer, only when no zone has one.
  */
 export function chooseWriteGroup(map: ClusterMap, choice: WriteGroupChoice): PlacementGroup | null {
   let best: PlacementGroup[] = [];
@@ -57,6 +65,11 @@ const LEAVING_RANK = 1;
 const REDUCED_RANK = 2;
 const SLOT_OUT_RANK = 4;
 const OTHER_KIND_RANK = 1_000;
+/** Of groups in one zone. Copies there are often all that its nodes allow: no reason to leave it. */
+const COPIES_RANK = 2;
+const OTHER_ZONE_RANK = 4;
+const ONE_ZONE_SLOT_OUT_RANK = 8;
+const SPREAD_RANK = 10_000;
 
 /** 0 is best; null for a group that cannot take the write. */
 function writeRank(
@@ -64,6 +77,7 @@ function writeRank(
   group: PlacementGroup,
   choice: WriteGroupChoice,
 ): number | null {
+  if (group.zone !== undefined && choice.oneZoneFrom === undefined) return null;
   const isOtherKind = kindOfProfile(group.profile) !== choice.kind;
   if (isOtherKind && choice.kind === 'replica') return null;
   const usable: number[] = [];
@@ -74,18 +88,33 @@ function writeRank(
   if (choice.wholeOnly === true && (slotsOut > 0 || group.isReduced)) return null;
   if (!isZoneSafe(map, group, usable)) return null;
   const isLeaving = group.slots.some((diskId) => leavingIntent(map, diskId) !== null);
+  const rank = (isLeaving ? LEAVING_RANK : 0) + rankOfPlace(group, choice, slotsOut);
+  return isOtherKind ? rank + (group.zone === undefined ? OTHER_KIND_RANK : COPIES_RANK) : rank;
+}
+
+function rankOfPlace(group: PlacementGroup, choice: WriteGroupChoice, slotsOut: number): number {
+  if (group.zone !== undefined) {
+    const isOtherZone = group.zone !== choice.oneZoneFrom;
+    return (isOtherZone ? OTHER_ZONE_RANK : 0) + ONE_ZONE_SLOT_OUT_RANK * slotsOut;
+  }
   return (
-    (isLeaving ? LEAVING_RANK : 0) +
+    (choice.oneZoneFrom === undefined ? 0 : SPREAD_RANK) +
     (group.isReduced ? REDUCED_RANK : 0) +
-    SLOT_OUT_RANK * slotsOut +
-    (isOtherKind ? OTHER_KIND_RANK : 0)
+    SLOT_OUT_RANK * slotsOut
   );
 }
 
-/** True while a normal group of the kind can take every shard: what `strict` buckets wait for. */
-export function hasWholeGroup(map: ClusterMap, kind: GroupKind): boolean {
+/**
+ * True while a normal group of the kind can take every shard: what `strict` buckets wait for.
+ * Groups in one zone count for blobs that may be there.
+ */
+export function hasWholeGroup(map: ClusterMap, kind: GroupKind, isOneZone = false): boolean {
   for (const group of map.groups.values()) {
     if (group.state !== 'active' || group.isReduced) continue;
+    if (group.zone !== undefined) {
+      if (isOneZone && isGroupWhole(map, group)) return true;
+      continue;
+    }
     if (kindOfProfile(group.profile) === kind && isGroupWhole(map, group)) return true;
   }
   return false;
@@ -96,25 +125,26 @@ export function hasWholeGroup(map: ClusterMap, kind: GroupKind): boolean {
  * zone k of them are left. It asks about every zone that holds an acknowledged shard; a zone that
  * is out holds none, so this is "any one zone of those alive". In a cluster of one zone it asks
  * about nodes instead. Where one more node is promised (`zone+1`), it may be lost as well, unless
- * the group with all its shards does not survive that either: a reduced one over few nodes.
+ * the group with all its shards does not survive that either: a reduced one over few nodes. Of a
+ * group in one zone it asks about nodes as well, or about disks where that has a single node.
  */
 export function isZoneSafe(
   map: ClusterMap,
-  group: Pick<PlacementGroup, 'slots' | 'profile'>,
+  group: Pick<PlacementGroup, 'slots' | 'profile' | 'zone'>,
   ackedSlots: Iterable<number>,
 ): boolean {
   const perDomain = new Map<string, number>();
   const counted = new Set<number>();
   for (const slot of ackedSlots) {
     const diskId = group.slots[slot];
-    const domain = diskId === undefined ? null : failureDomainOf(map, diskId);
+    const domain = diskId === undefined ? null : failureDomainOf(map, diskId, group.zone);
     if (domain === null || counted.has(slot)) continue;
     counted.add(slot);
     perDomain.set(domain, (perDomain.get(domain) ?? 0) + 1);
   }
   const worst = Math.max(0, ...perDomain.values());
   if (counted.size - worst < group.profile.k) return false;
-  const promised = promisedNodes(map);
+  const promised = promisedNodesOf(map, group);
   if (promised === 0) return true;
   const acked = [...counted].map((slot) => group.slots[slot] as DiskId);
   const possible = nodesBesideDomain(map, group.profile, group.slots);

@@ -78,13 +78,21 @@ export type GroupState = 'active' | 'sealed';
 export interface PlacementGroup {
   readonly pgId: number;
   readonly profile: Profile;
-  /** Disk of shard i. n = k + m distinct disks; no zone holds more than m of them. */
+  /**
+   * Disk of shard i. n = k + m distinct disks; no zone holds more than m of them, and no node of a
+   * group that is all in one zone.
+   */
   readonly slots: readonly DiskId[];
   readonly state: GroupState;
   /** Opened while no whole normal group was left; its blobs are re-striped when nodes return. */
   readonly isReduced: boolean;
   /** A slot that moves to another disk: shards are rebuilt there before the slot flips. */
   readonly backfill: { readonly slot: number; readonly targetDiskId: DiskId } | null;
+  /**
+   * The zone of every slot, whose loss is the end of the blobs (storage class ONEZONE_IA). Absent:
+   * the group is spread over the zones.
+   */
+  readonly zone?: ZoneId;
 }
 
 /** Fixed when the cluster is created, except for `zones`. */

@@ -9,15 +9,19 @@ import {
   leavingIntent,
   zonesInService,
 } from './cluster-map';
-import type { ClusterMap, DiskId, Intent, IntentKind, IntentScope, ZoneId } from './cluster-map';
+import type {
+  ClusterMap,
+  DiskId,
+  Intent,
+  IntentKind,
+  IntentScope,
+  PlacementGroup,
+  ZoneId,
+} from './cluster-map';
 import { disksInService } from './place-slots';
-import {
-  carryOutPlan,
-  DEFAULT_GROUP_PLAN_OPTIONS,
-  finishBackfills,
-  isEmptyPlan,
-  planGroups,
-} from './plan-groups';
+import { DEFAULT_GROUP_PLAN_OPTIONS } from './group-plan';
+import { carryOutPlan, finishBackfills, isEmptyPlan, planGroups } from './plan-groups';
+import { isLostInZone, isToBeEmptied } from './plan-one-zone';
 import { profileProblem, promisedNodes } from './zone-condition';
 import { reducedProfile } from './reduced-profile';
 
@@ -49,6 +53,10 @@ export interface TopologyForecast {
   }[];
   /** Placement groups opened on the way. */
   readonly opened: number;
+  /** Groups inside one zone whose blobs are copied to other groups, as their slots cannot move. */
+  readonly emptied: readonly number[];
+  /** Those whose disks will not return: what is in them is lost with their zone. */
+  readonly lost: readonly number[];
   /** What the blobs of the moving groups survive while they move, and how many groups say so. */
   readonly meanwhile: readonly { readonly text: string; readonly groups: number }[];
   /** Why the change is refused; empty when it is not. */
@@ -73,15 +81,20 @@ export function forecastTopology(
 ): TopologyForecast {
   const start = withIntent(map, change);
   const run = runToRest(start, { isEven: change.kind === null, usedBytes });
-  const stuck = [...run.after.groups.values()].flatMap(({ pgId, slots }) =>
-    slots.flatMap((from, slot) => {
+  const { after } = run;
+  const lost = [...after.groups.values()].filter((group) => isLostInZone(after, group));
+  const stuck = [...after.groups.values()].flatMap((group) => {
+    if (lost.includes(group)) return [];
+    return group.slots.flatMap((from, slot) => {
       const isOfChange = intentsOf(start, from).some((each) => isSame(each, change));
-      return isOfChange && leavingIntent(start, from) !== null ? [{ pgId, slot, from }] : [];
-    }),
-  );
+      if (!isOfChange || leavingIntent(start, from) === null) return [];
+      return [{ pgId: group.pgId, slot, from }];
+    });
+  });
   return {
     ...run,
     stuck,
+    lost: lost.map(({ pgId }) => pgId),
     meanwhile: survivalMeanwhile(start, run.moves),
     problems: problemsOf(start, change, { ...run, stuck, usedBytes }),
   };
@@ -135,6 +148,7 @@ function isSame(intent: Intent, change: TopologyChange): boolean {
 interface Run {
   readonly moves: readonly ForecastMove[];
   readonly opened: number;
+  readonly emptied: readonly number[];
   readonly after: ClusterMap;
 }
 
@@ -143,6 +157,8 @@ function runToRest(
   options: { readonly isEven: boolean; readonly usedBytes: ReadonlyMap<DiskId, number> },
 ): Run {
   const moves: ForecastMove[] = [];
+  const emptied: number[] = [];
+  let opened = 0;
   const sizes = slotBytes(start, options.usedBytes);
   let map = start;
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
@@ -150,7 +166,7 @@ function runToRest(
       ...DEFAULT_GROUP_PLAN_OPTIONS,
       isSettled: options.isEven,
       nowMs: 0,
-      drainedGroups: new Set(),
+      drainedGroups: groupsToEmpty(map),
     });
     if (isEmptyPlan(plan) && ![...map.groups.values()].some((group) => group.backfill !== null)) {
       break;
@@ -159,9 +175,21 @@ function runToRest(
       const from = map.groups.get(pgId)?.slots[slot] ?? '';
       moves.push({ pgId, slot, from, to, reason, sizeBytes: sizes.get(`${pgId}/${slot}`) ?? null });
     }
+    opened += plan.open.length;
+    emptied.push(...plan.remove.map(({ pgId }) => pgId));
     map = finishBackfills(carryOutPlan(map, plan));
   }
-  return { moves, opened: Math.max(0, map.groups.size - start.groups.size), after: map };
+  return { moves, opened, emptied, after: map };
+}
+
+/** Groups whose blobs can be read, and so be copied to others. */
+function groupsToEmpty(map: ClusterMap): ReadonlySet<number> {
+  const groups = [...map.groups.values()].filter(
+    (group) =>
+      isToBeEmptied(group) &&
+      group.slots.filter((diskId) => isDiskReadable(map, diskId)).length >= group.profile.k,
+  );
+  return new Set(groups.map(({ pgId }) => pgId));
 }
 
 /** What each slot holds, when every slot of a disk holds alike. */
@@ -262,12 +290,10 @@ function writeProblem(
     if (reducedProfile(disksInService(after), profile, kind) !== null) return null;
     return `no ${kind} write would be zone-safe over the zones that are left`;
   }
-  const ofKind = [...after.groups.values()].filter(
-    (group) => !group.isReduced && kindOfProfile(group.profile) === kind,
-  );
-  const had = [...before.groups.values()].some(
-    (group) => !group.isReduced && kindOfProfile(group.profile) === kind,
-  );
+  const isNormal = ({ isReduced, zone, profile: shape }: PlacementGroup): boolean =>
+    !isReduced && zone === undefined && kindOfProfile(shape) === kind;
+  const ofKind = [...after.groups.values()].filter(isNormal);
+  const had = [...before.groups.values()].some(isNormal);
   if (!had || change.kind === 'replace') return null;
   if (ofKind.some((group) => group.state === 'active' && isGroupWhole(after, group))) return null;
   return `no whole ${kind} group would be left for writes`;

@@ -49,15 +49,16 @@ export { forecastLoss } from './loss-model';
 export type { LossRates, ObjectLayout } from './loss-model';
 export { describeLosses, survivedLosses, weakestLosses } from './survived-losses';
 export type { PlacedReplica, SurvivedLosses } from './survived-losses';
+export { DEFAULT_GROUP_PLAN_OPTIONS } from './group-plan';
+export type { GroupPlan, GroupPlanOptions, NewGroup } from './group-plan';
 export {
   carryOutPlan,
-  DEFAULT_GROUP_PLAN_OPTIONS,
   finishBackfills,
   isEmptyPlan,
   planGroups,
   stateAfterBackfill,
 } from './plan-groups';
-export type { GroupPlan, GroupPlanOptions, NewGroup } from './plan-groups';
+export { isGivenUp, isLostInZone, isToBeEmptied } from './plan-one-zone';
 export { isUnfitTarget, reasonToLeave } from './plan-moves';
 export type { MoveOptions, SlotMove } from './plan-moves';
 export {

@@ -1,5 +1,5 @@
 import { isDiskWritable, leavingIntent } from './cluster-map';
-import type { ClusterMap, DiskEntry, DiskId, NodeId, Profile } from './cluster-map';
+import type { ClusterMap, DiskEntry, DiskId, NodeId, Profile, ZoneId } from './cluster-map';
 import { failureDomainOf } from './zone-condition';
 
 /** How much each disk carries, as slots for each byte of capacity; lower is preferred. */
@@ -85,10 +85,20 @@ export function leastLoaded(
 
 /** Disks that may get slots: those that can be written and are meant to stay. */
 export function disksInService(map: ClusterMap): DisksByDomain {
-  return disksByDomain(
-    map,
-    ({ diskId }) => isDiskWritable(map, diskId) && leavingIntent(map, diskId) === null,
-  );
+  return disksByDomain(map, ({ diskId }) => isDiskInService(map, diskId));
+}
+
+export function isDiskInService(map: ClusterMap, diskId: DiskId): boolean {
+  return isDiskWritable(map, diskId) && leavingIntent(map, diskId) === null;
+}
+
+/** The disks of one zone that are wanted, by the failure domains inside it. */
+export function disksInsideZone(
+  map: ClusterMap,
+  zone: ZoneId,
+  isWanted: (disk: DiskEntry) => boolean,
+): DisksByDomain {
+  return disksByDomain(map, (disk) => disk.zone === zone && isWanted(disk), zone);
 }
 
 /** Every disk that can be written, those that are leaving too. */
@@ -96,14 +106,18 @@ export function writableDisks(map: ClusterMap): DisksByDomain {
   return disksByDomain(map, ({ diskId }) => isDiskWritable(map, diskId));
 }
 
-function disksByDomain(map: ClusterMap, isWanted: (disk: DiskEntry) => boolean): DisksByDomain {
+function disksByDomain(
+  map: ClusterMap,
+  isWanted: (disk: DiskEntry) => boolean,
+  insideZone?: ZoneId,
+): DisksByDomain {
   const domains = new Map<string, DiskEntry[]>();
   const disks = [...map.disks.values()].filter(isWanted);
   disks.sort(
     (a, b) => compare(a.zone, b.zone) || compare(a.nodeId, b.nodeId) || compare(a.diskId, b.diskId),
   );
   for (const disk of disks) {
-    const domain = failureDomainOf(map, disk.diskId) as string;
+    const domain = failureDomainOf(map, disk.diskId, insideZone) as string;
     const list = domains.get(domain);
     if (list === undefined) domains.set(domain, [disk]);
     else list.push(disk);

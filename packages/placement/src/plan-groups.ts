@@ -1,48 +1,19 @@
 import { isGroupWhole, zonesInService } from './cluster-map';
 import type { ClusterMap, DiskId, GroupState, PlacementGroup, Profile } from './cluster-map';
+import type { GroupPlan, GroupPlanOptions } from './group-plan';
 import { kindOfProfile } from './choose-write-group';
 import type { GroupKind } from './choose-write-group';
 import { addLoad, disksInService, loadOfDisks, placeSlots, writableDisks } from './place-slots';
 import type { DiskLoad, DisksByDomain } from './place-slots';
 import { hasSlotToMove, planMoves } from './plan-moves';
-import type { MoveOptions, SlotMove } from './plan-moves';
+import { isToBeEmptied, planOneZone } from './plan-one-zone';
 import { reducedProfile } from './reduced-profile';
-
-export interface GroupPlanOptions extends MoveOptions {
-  /** Active normal groups wanted of each kind. */
-  readonly groupsPerKind: number;
-  /** Groups opened at a time when no whole one is left. */
-  readonly groupsPerOutage: number;
-  /** Sealed groups that are proven to hold nothing and to be referenced by nothing. */
-  readonly drainedGroups: ReadonlySet<number>;
-}
-
-export const DEFAULT_GROUP_PLAN_OPTIONS = {
-  groupsPerKind: 12,
-  groupsPerOutage: 4,
-  backfillsMax: 4,
-  nodeGraceMs: 15 * 60_000,
-} as const;
 
 /** Far above what outages can produce; stops a fault in the planner from filling the root log. */
 export const GROUPS_MAX = 4_096;
 
 /** Groups opened by one plan; the next one goes on. */
 const OPEN_PER_PLAN_MAX = 64;
-
-export type NewGroup = Omit<PlacementGroup, 'pgId' | 'backfill' | 'state'>;
-
-/** What the root leader should propose now; each step says why. Empty lists when all is well. */
-export interface GroupPlan {
-  readonly open: readonly { readonly group: NewGroup; readonly reason: string }[];
-  readonly seal: readonly {
-    readonly pgId: number;
-    readonly isSealed: boolean;
-    readonly reason: string;
-  }[];
-  readonly backfill: readonly SlotMove[];
-  readonly remove: readonly { readonly pgId: number; readonly reason: string }[];
-}
 
 /**
  * Pure: the same map and options give the same plan, and a plan carried out leaves an empty one.
@@ -54,14 +25,21 @@ export function planGroups(map: ClusterMap, options: GroupPlanOptions): GroupPla
   for (const kind of ['erasure', 'replica'] as const) {
     planKind(map, options, kind, { load, open, seal });
   }
+  const oneZone = planOneZone(map, options, load);
+  open.push(...oneZone.open);
+  const backfill = planMoves(map, options, load);
+  // Where a slot can still move there may be nothing to empty after it.
+  const moving = new Set(backfill.map(({ pgId }) => pgId));
+  seal.push(...oneZone.seal.filter(({ pgId }) => !moving.has(pgId)));
   return {
     open: open.slice(0, Math.max(0, GROUPS_MAX - map.groups.size)),
     seal,
-    backfill: planMoves(map, options, load),
+    backfill,
     remove: [...map.groups.values()]
       .filter(
-        ({ pgId, state, isReduced }) =>
-          isReduced && state === 'sealed' && options.drainedGroups.has(pgId),
+        (group) =>
+          ((group.isReduced && group.state === 'sealed') || isToBeEmptied(group)) &&
+          options.drainedGroups.has(group.pgId),
       )
       .map(({ pgId }) => ({ pgId, reason: 'drained' })),
   };
@@ -124,7 +102,9 @@ function planKind(map: ClusterMap, options: GroupPlanOptions, kind: GroupKind, d
   const profile = kind === 'erasure' ? settings.erasureProfile : settings.replicaProfile;
   // A cluster may be set up with copies alone; then the replica groups hold every blob.
   if (kindOfProfile(profile) !== kind) return;
-  const groups = [...map.groups.values()].filter((group) => kindOfProfile(group.profile) === kind);
+  const groups = [...map.groups.values()].filter(
+    (group) => group.zone === undefined && kindOfProfile(group.profile) === kind,
+  );
   const normal = groups.filter((group) => !group.isReduced);
   const active = normal.filter((group) => group.state === 'active');
   const whole = active.filter((group) => isGroupWhole(map, group));

@@ -15,7 +15,7 @@ import type {
 import { kindOfProfile } from './choose-write-group';
 import { addLoad, disksInService } from './place-slots';
 import type { DiskLoad, DisksByDomain } from './place-slots';
-import { nodesBesideDomain, promisedNodes, zoneConditionProblem } from './zone-condition';
+import { nodesBesideDomain, promisedNodesOf, zoneConditionProblem } from './zone-condition';
 
 export interface MoveOptions {
   /** Backfills that run at a time. */
@@ -144,6 +144,38 @@ function planLeaving(draft: MoveDraft, groups: readonly PlacementGroup[]): void 
   }
 }
 
+/**
+ * Groups inside one zone with a slot that is to leave and that no disk of the zone can take, and
+ * why. There is nothing to move then but the blobs themselves.
+ */
+export function stuckInZone(
+  map: ClusterMap,
+  options: MoveOptions,
+  load: DiskLoad,
+): ReadonlyMap<number, string> {
+  const stuck = new Map<number, string>();
+  const draft: MoveDraft = {
+    map,
+    options,
+    load,
+    disks: disksInService(map),
+    running: 0,
+    moves: [],
+  };
+  for (const group of map.groups.values()) {
+    const { pgId, zone, backfill } = group;
+    if (zone === undefined || backfill !== null) continue;
+    for (const [slot, diskId] of group.slots.entries()) {
+      const reason = reasonToLeave(map, diskId, options)?.reason ?? null;
+      if (reason === null) continue;
+      if (chooseTarget(draft, group, slot, { floor: 0, reason }) !== null) continue;
+      stuck.set(pgId, `${reason}; no other disk of zone ${zone} can take slot ${slot}`);
+      break;
+    }
+  }
+  return stuck;
+}
+
 /** True while a backfill is left to its target: it takes what comes, or will again soon. */
 function mayArrive(map: ClusterMap, target: DiskId, options: MoveOptions): boolean {
   return map.disks.get(target)?.state !== 'full' && reasonToLeave(map, target, options) === null;
@@ -190,8 +222,8 @@ function minutes(durationMs: number): string {
 
 /** What a group must survive after a move that nothing forces: as much as now and promised. */
 function keptNodes(map: ClusterMap, group: PlacementGroup): number {
-  const now = nodesBesideDomain(map, group.profile, group.slots);
-  return Math.max(0, Math.min(promisedNodes(map), now));
+  const now = nodesBesideDomain(map, group.profile, group.slots, group.zone);
+  return Math.max(0, Math.min(promisedNodesOf(map, group), now));
 }
 
 interface Target {
@@ -216,14 +248,14 @@ function chooseTarget(
 ): Target | null {
   const zone = map.disks.get(group.slots[slot] ?? '')?.zone;
   const others = group.slots.filter((_, index) => index !== slot);
-  const promised = promisedNodes(map);
+  const promised = promisedNodesOf(map, group);
   let best: DiskEntry | null = null;
   let bestRank: readonly number[] = [];
   for (const disk of [...disks.values()].flat()) {
     if (rules.isWanted?.(disk) === false) continue;
     const slots = group.slots.with(slot, disk.diskId);
-    if (zoneConditionProblem(map, group.profile, slots) !== null) continue;
-    const survived = nodesBesideDomain(map, group.profile, slots);
+    if (zoneConditionProblem(map, group.profile, slots, group.zone) !== null) continue;
+    const survived = nodesBesideDomain(map, group.profile, slots, group.zone);
     if (survived < rules.floor) continue;
     const rank = [
       Math.max(0, promised - survived),
@@ -259,11 +291,10 @@ function describeTarget(disk: DiskEntry, rank: readonly number[]): string {
 /** M3. */
 function planSpread(draft: MoveDraft, groups: readonly PlacementGroup[]): void {
   const { map } = draft;
-  const promised = promisedNodes(map);
   for (const group of groups) {
     if (!hasRoom(draft)) return;
-    const now = nodesBesideDomain(map, group.profile, group.slots);
-    if (now >= promised) continue;
+    const now = nodesBesideDomain(map, group.profile, group.slots, group.zone);
+    if (now >= promisedNodesOf(map, group)) continue;
     for (const slot of group.slots.keys()) {
       const reason = `group ${group.pgId} survives less than is promised`;
       const target = chooseTarget(draft, group, slot, { floor: now + 1, reason });
@@ -276,13 +307,17 @@ function planSpread(draft: MoveDraft, groups: readonly PlacementGroup[]): void {
 
 /**
  * M4. A slot goes from the fullest disk to one that is less full even with it, by slots for each
- * byte of capacity, counted among groups of one kind: their slots are alike. Half a slot of the
- * larger disk must be won, so that disks of nearly one size do not trade slots for nothing.
+ * byte of capacity, counted among groups of one kind and zone: their slots are alike. Half a slot
+ * of the larger disk must be won, so that disks of nearly one size do not trade slots for nothing.
  */
 function planEvenUse(draft: MoveDraft, groups: readonly PlacementGroup[]): void {
   const { map } = draft;
-  for (const kind of ['erasure', 'replica'] as const) {
-    const ofKind = groups.filter(({ profile }) => kindOfProfile(profile) === kind);
+  const families = new Map<string, PlacementGroup[]>();
+  for (const group of groups) {
+    const family = `${kindOfProfile(group.profile)}/${group.zone ?? ''}`;
+    families.set(family, [...(families.get(family) ?? []), group]);
+  }
+  for (const ofKind of families.values()) {
     const slots = new Map<DiskId, number>();
     for (const diskId of ofKind.flatMap((group) => group.slots)) {
       slots.set(diskId, (slots.get(diskId) ?? 0) + 1);

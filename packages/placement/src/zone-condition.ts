@@ -1,23 +1,26 @@
-import type { ClusterMap, DiskId, Profile, ZoneId } from './cluster-map';
+import type { ClusterMap, DiskId, PlacementGroup, Profile, ZoneId } from './cluster-map';
 
 /** Why a list of slots may not become a placement group. */
 export type ZoneConditionProblem =
   | { readonly kind: 'wrong-slot-count'; readonly expected: number; readonly actual: number }
   | { readonly kind: 'unknown-disk'; readonly diskId: DiskId }
   | { readonly kind: 'repeated-disk'; readonly diskId: DiskId }
-  | { readonly kind: 'too-many-in-zone'; readonly zone: ZoneId; readonly slots: number };
+  | { readonly kind: 'too-many-in-zone'; readonly zone: ZoneId; readonly slots: number }
+  | { readonly kind: 'outside-zone'; readonly diskId: DiskId };
 
 /**
  * P1: n distinct disks, and no zone holds more than m of them, so that what is left after the loss
  * of any one zone still decodes. Null when the condition holds.
  *
  * A cluster that was created with a single zone cannot meet it; there the same is asked of nodes:
- * no node holds more than m slots, and the promise is about one node.
+ * no node holds more than m slots, and the promise is about one node. So it is with a group that is
+ * all in one `zone`; where that has a single node, each disk stands for itself.
  */
 export function zoneConditionProblem(
   map: ClusterMap,
   profile: Profile,
   slots: readonly DiskId[],
+  zone?: ZoneId,
 ): ZoneConditionProblem | null {
   const expected = profile.k + profile.m;
   if (slots.length !== expected) {
@@ -26,8 +29,11 @@ export function zoneConditionProblem(
   const seen = new Set<DiskId>();
   const perDomain = new Map<string, number>();
   for (const diskId of slots) {
-    const domain = failureDomainOf(map, diskId);
+    const domain = failureDomainOf(map, diskId, zone);
     if (domain === null) return { kind: 'unknown-disk', diskId };
+    if (zone !== undefined && map.disks.get(diskId)?.zone !== zone) {
+      return { kind: 'outside-zone', diskId };
+    }
     if (seen.has(diskId)) return { kind: 'repeated-disk', diskId };
     seen.add(diskId);
     const count = (perDomain.get(domain) ?? 0) + 1;
@@ -37,11 +43,25 @@ export function zoneConditionProblem(
   return null;
 }
 
-/** The unit whose loss must be survived: the zone, or the node in a cluster of one zone. */
-export function failureDomainOf(map: ClusterMap, diskId: DiskId): string | null {
+/**
+ * The unit whose loss must be survived: the zone, or the node in a cluster of one zone. Inside one
+ * `zone` the node; the disk when no other node has disks there.
+ */
+export function failureDomainOf(map: ClusterMap, diskId: DiskId, zone?: ZoneId): string | null {
   const disk = map.disks.get(diskId);
   if (disk === undefined) return null;
+  if (zone !== undefined) return isZoneOfOneNode(map, zone) ? disk.diskId : disk.nodeId;
   return map.settings.zones.length > 1 ? disk.zone : disk.nodeId;
+}
+
+function isZoneOfOneNode({ disks }: ClusterMap, zone: ZoneId): boolean {
+  let nodeId: string | null = null;
+  for (const disk of disks.values()) {
+    if (disk.zone !== zone) continue;
+    if (nodeId !== null && nodeId !== disk.nodeId) return false;
+    nodeId = disk.nodeId;
+  }
+  return true;
 }
 
 /**
@@ -53,9 +73,10 @@ export function nodesBesideDomain(
   map: ClusterMap,
   profile: Profile,
   slots: readonly DiskId[],
+  zone?: ZoneId,
 ): number {
   const placed = slots
-    .map((diskId) => ({ domain: failureDomainOf(map, diskId), disk: map.disks.get(diskId) }))
+    .map((diskId) => ({ domain: failureDomainOf(map, diskId, zone), disk: map.disks.get(diskId) }))
     .filter(({ domain }) => domain !== null);
   let fewest = placed.length >= profile.k ? Number.POSITIVE_INFINITY : -1;
   for (const lost of new Set(placed.map(({ domain }) => domain))) {
@@ -80,6 +101,14 @@ export function nodesBesideDomain(
 /** Nodes that may be lost beside a zone, as the cluster promises it. */
 export function promisedNodes({ settings }: Pick<ClusterMap, 'settings'>): number {
   return settings.survive === 'zone+1' ? 1 : 0;
+}
+
+/** The same of a group: one that is all in one zone promises no more than a node. */
+export function promisedNodesOf(
+  map: Pick<ClusterMap, 'settings'>,
+  { zone }: Pick<PlacementGroup, 'zone'>,
+): number {
+  return zone === undefined ? promisedNodes(map) : 0;
 }
 
 /**

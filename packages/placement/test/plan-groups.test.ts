@@ -15,6 +15,8 @@ import { buildMap, withStates } from './map-builder';
 
 const options: GroupPlanOptions = {
   ...DEFAULT_GROUP_PLAN_OPTIONS,
+  // See plan-one-zone.test.ts; the properties below ask of all groups.
+  oneZoneGroupsPerKind: 0,
   isSettled: true,
   nowMs: 0,
   drainedGroups: new Set(),
@@ -246,18 +248,19 @@ describe('planGroups on any map', () => {
             map = withStates(map, { nodes: { [change.nodeId]: change.state } });
           }
           for (let round = 0; ; round += 1) {
-            const plan = planGroups(map, { ...options, isSettled });
+            const plan = planGroups(map, { ...options, oneZoneGroupsPerKind: 2, isSettled });
             if (isEmptyPlan(plan)) break;
             expect(round).toBeLessThan(300);
             const before = map.groups;
             map = carryOutPlan(map, plan);
             for (const group of map.groups.values()) {
-              expect(zoneConditionProblem(map, group.profile, group.slots)).toBeNull();
+              const { profile: shape, slots, zone } = group;
+              expect(zoneConditionProblem(map, shape, slots, zone)).toBeNull();
               if (!before.has(group.pgId)) expect(isGroupWhole(map, group)).toBe(true);
             }
             map = finishBackfills(map);
-            for (const group of map.groups.values()) {
-              expect(zoneConditionProblem(map, group.profile, group.slots)).toBeNull();
+            for (const { profile: shape, slots, zone } of map.groups.values()) {
+              expect(zoneConditionProblem(map, shape, slots, zone)).toBeNull();
             }
           }
         }

@@ -25,6 +25,8 @@ import type { NodeSketch } from './map-builder';
 const GRACE_MS = 15 * 60_000;
 const options: GroupPlanOptions = {
   ...DEFAULT_GROUP_PLAN_OPTIONS,
+  // See plan-one-zone.test.ts; the property below asks of all groups.
+  oneZoneGroupsPerKind: 0,
   isSettled: true,
   nowMs: 10 * GRACE_MS,
   drainedGroups: new Set(),
@@ -404,16 +406,17 @@ describe('planMoves after any sequence of changes', () => {
       (diskId) => isDiskWritable(map, diskId) && leavingIntent(map, diskId) === null,
     );
     for (const group of map.groups.values()) {
-      const { profile, slots } = group;
+      const { profile, slots, zone } = group;
       slots.forEach((diskId, slot) => {
         const leave = reasonToLeave(map, diskId, options);
         if (leave === null) return;
-        const kept = Math.min(promisedNodes(map), nodesBesideDomain(map, profile, slots));
+        const promised = zone === undefined ? promisedNodes(map) : 0;
+        const kept = Math.min(promised, nodesBesideDomain(map, profile, slots, zone));
         const floor = leave.urgency === 2 ? Math.max(0, kept) : 0;
         const fitting = targets.filter(
           (target) =>
-            zoneConditionProblem(map, profile, slots.with(slot, target)) === null &&
-            nodesBesideDomain(map, profile, slots.with(slot, target)) >= floor,
+            zoneConditionProblem(map, profile, slots.with(slot, target), zone) === null &&
+            nodesBesideDomain(map, profile, slots.with(slot, target), zone) >= floor,
         );
         expect(fitting).toEqual([]);
       });
@@ -423,11 +426,12 @@ describe('planMoves after any sequence of changes', () => {
   it('comes to rest with the zone condition kept everywhere and nothing left that could move', () => {
     fc.assert(
       fc.property(clusters, fc.array(event, { maxLength: 6 }), (start, events) => {
-        let map = rest(start);
+        const all = { oneZoneGroupsPerKind: 2 };
+        let map = rest(start, all);
         for (const each of events) {
-          map = rest(change(map, each));
-          for (const { profile, slots, backfill } of map.groups.values()) {
-            expect(zoneConditionProblem(map, profile, slots)).toBeNull();
+          map = rest(change(map, each), all);
+          for (const { profile, slots, zone, backfill } of map.groups.values()) {
+            expect(zoneConditionProblem(map, profile, slots, zone)).toBeNull();
             expect(backfill).toBeNull();
           }
           expectNothingLeftToMove(map);

@@ -158,7 +158,8 @@ export class CrashCluster implements Machines {
   /** What the root leader does all the time. */
   async plan(): Promise<void> {
     const plan = planGroups(this.metadata.view.map(), {
-      ...{ groupsPerKind: 1, groupsPerOutage: 1, backfillsMax: 4, isSettled: true },
+      ...{ groupsPerKind: 1, groupsPerOutage: 1, oneZoneGroupsPerKind: 0 },
+      ...{ backfillsMax: 4, isSettled: true },
       ...{ nowMs: this.clock.wallMs(), nodeGraceMs: Number.MAX_SAFE_INTEGER },
       drainedGroups: new Set(),
     });

@@ -122,7 +122,8 @@ async function clusterRequest(
   const { erasureProfile, replicaProfile } = map.settings;
   const own: readonly Profile[] = [erasureProfile, replicaProfile];
   const groups = [...map.groups.values()].filter(
-    ({ profile, isReduced }) => !isReduced && profile.k === erasureProfile.k,
+    ({ profile, isReduced, zone }) =>
+      !isReduced && zone === undefined && profile.k === erasureProfile.k,
   ).length;
   const { conditions } = described;
   const request = {

@@ -2,6 +2,7 @@ import type {
   BlobAtRisk,
   DurabilityStatement,
   GroupAtRisk,
+  LossStatement,
   MetadataDurability,
   ProfileDurability,
 } from '../durability-statement';
@@ -9,11 +10,12 @@ import { renderTable } from './table';
 
 /** What the cluster survives and what is at risk, for people. */
 export function renderDurability(statement: DurabilityStatement): string[] {
-  const { survives, losses, profiles, metadata } = statement;
+  const { survives, losses, oneZone, profiles, metadata } = statement;
   return [
     losses.length === 0
       ? 'the cluster does not serve everything now; see below'
       : `the cluster survives ${survives}`,
+    ...(oneZone === null ? [] : [describeOneZone(oneZone)]),
     '',
     ...renderProfiles(profiles),
     '',
@@ -23,11 +25,17 @@ export function renderDurability(statement: DurabilityStatement): string[] {
   ];
 }
 
+function describeOneZone({ losses, survives }: LossStatement): string {
+  const what = 'objects that are all in one zone (ONEZONE_IA)';
+  if (losses.length === 0) return `${what} cannot all be read now, as a zone is out`;
+  return `${what} survive ${survives}, and not the loss of their zone`;
+}
+
 export function renderProfiles(profiles: readonly ProfileDurability[]): string[] {
   return renderTable(
     ['PROFILE', 'GROUPS', 'SHARDS BY ZONE', 'SURVIVES NOW'],
-    profiles.map(({ profile, isReduced, groups, slotsByZone, losses, survives }) => [
-      isReduced ? `${profile} reduced` : profile,
+    profiles.map(({ profile, isReduced, isOneZone, groups, slotsByZone, losses, survives }) => [
+      profile + (isReduced ? ' reduced' : '') + (isOneZone ? ' in one zone' : ''),
       groups,
       Object.entries(slotsByZone)
         .map(([zone, slots]) => `${zone} ${slots}`)

@@ -69,7 +69,8 @@ export function renderBucket(explained: BucketExplanation): string[] {
     `  ${who} survives ${explained.survives}`,
     atLeast === null
       ? '  what was not looked at: unknown, not all repair work could be looked at'
-      : `  everything in the cluster, so all of the bucket, survives ${atLeast.survives}`,
+      : '  everything in the cluster but what is all in one zone (ONEZONE_IA) ' +
+        `survives ${atLeast.survives}`,
     ...(profiles.length === 0 ? [] : ['', ...renderProfiles(profiles)]),
     '',
     ...renderMetadata(metadata),
@@ -86,6 +87,8 @@ function renderRepairs(blobs: BucketExplanation['blobsAtRisk']): string[] {
 
 function renderBlob(blob: BlobExplanation): string[] {
   const reduced = blob.isReduced ? ', protection reduced until it is re-striped' : '';
+  const inZone = blob.zone === null ? '' : `, all in zone ${blob.zone}`;
+  const fatal = blob.zone === null ? '' : `, and not the loss of zone ${blob.zone}`;
   const table = renderTable(
     ['SHARD', 'ZONE', 'NODE', 'DISK', 'STATE'],
     blob.shards.map(({ shardIndex, zone, nodeId, diskId, presence }) => [
@@ -98,10 +101,12 @@ function renderBlob(blob: BlobExplanation): string[] {
   );
   return [
     '',
-    `blob ${blob.blobId}: ${blob.sizeBytes} bytes, ${blob.profile} in group ${blob.pgId}${reduced}`,
+    `blob ${blob.blobId}: ${blob.sizeBytes} bytes, ${blob.profile} in group ${blob.pgId}` +
+      inZone +
+      reduced,
     ...table.map((line) => `  ${line}`),
     `  ${blob.zones.map(({ zone, live, slots }) => `zone ${zone}: ${live} of ${slots}`).join(', ')}`,
-    blob.risk === 'lost' ? '  cannot be read now' : `  survives ${blob.survives}`,
+    blob.risk === 'lost' ? '  cannot be read now' : `  survives ${blob.survives}${fatal}`,
     ...blob.reasons.map((reason) => `  at risk: ${reason}`),
   ];
 }

@@ -8,7 +8,7 @@ const MOVES_SHOWN_MAX = 40;
 
 /** What a change will do, for people. */
 export function renderForecast(change: TopologyChange, forecast: TopologyForecast): string[] {
-  const { moves, opened, meanwhile, problems } = forecast;
+  const { moves, opened, emptied, lost, meanwhile, problems } = forecast;
   const known = moves.filter(({ sizeBytes }) => sizeBytes !== null);
   const bytes = known.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
   const unknown = moves.length - known.length;
@@ -19,6 +19,12 @@ export function renderForecast(change: TopologyChange, forecast: TopologyForecas
       (unknown > 0 ? ` and ${unknown} slots of unknown size` : '') +
       (opened > 0 ? `; ${opened} groups are opened` : ''),
     ...(moves.length === 0 ? [] : ['', ...renderMoves(moves)]),
+    ...(emptied.length === 0
+      ? []
+      : [`the blobs of ${emptied.length} groups inside one zone are copied to other groups`]),
+    ...(lost.length === 0
+      ? []
+      : [`what ${lost.length} groups inside one zone (ONEZONE_IA) hold is lost with their disks`]),
     ...(meanwhile.length === 0 ? [] : ['', 'while they move:']),
     ...meanwhile.map(({ text, groups: count }) => `  ${count} groups: ${text}`),
     ...(problems.length === 0 ? [] : ['', 'refused:', ...problems.map((each) => `  ${each}`)]),

@@ -3,9 +3,9 @@ import type { PlacementGroup } from '@azimuth/placement';
 import { isDiskWritable } from '@azimuth/placement';
 
 import { addressOf } from '../blob-shards';
-import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
 import { copyShard } from '../copy-shard';
+import { fenceLateWriters } from '../fence-group';
 import { isEveryBlobListed, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
 import { isUnreferenced, resolveBlobs } from '../outbox';
@@ -15,8 +15,6 @@ import type { ShardName } from '../storage-control';
 const REBUILDS_IN_PARALLEL = 8;
 /** Each is read whole on its node, within one call's time-out. */
 const VERIFY_SHARDS_MAX = 32;
-/** So long after this curator gateways have a map as new as its own, but for those cut off. */
-const WATCH_SPREAD_MS = 1_000;
 
 /**
  * Moves a slot to another disk: for every referenced blob of the group, the shard of the slot is
@@ -52,20 +50,6 @@ export async function backfillGroup(context: CuratorContext, group: PlacementGro
   await context.metadata.root('FinishBackfill', args, { signal: context.signal });
   context.metrics.backfillsFinished.inc();
   context.logger.info(args, 'a slot has moved to another disk');
-}
-
-/**
- * From here on no blob is committed whose writer did not know of the move. Of the others the walk
- * that follows knows: those committed before are referenced, and their shards are durable; those
- * committed later name the shard of the slot as missing.
- */
-async function fenceLateWriters(context: CuratorContext, { pgId }: PlacementGroup): Promise<void> {
-  const { metadata, clock, signal } = context;
-  const { version: mapVersion } = context.view.map();
-  await clock.sleep(WATCH_SPREAD_MS, signal);
-  for (const index of indexGroups(context)) {
-    await metadata.index(index, 'FenceGroup', { pgId, mapVersion }, { signal });
-  }
 }
 
 /** Proves the shards of a page on the target; returns how many referenced blobs are left. */

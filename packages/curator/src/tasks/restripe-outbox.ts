@@ -1,24 +1,15 @@
-import { mapLimited, StoreError } from '@azimuth/common';
-import { chooseWriteGroup, isGroupWhole, kindOfProfile } from '@azimuth/placement';
-import type { PlacementGroup } from '@azimuth/placement';
-import { newBlobId, slotOfBlob } from '@azimuth/proto';
-import type { BlobRef, OutboxEntry } from '@azimuth/proto';
+import { mapLimited } from '@azimuth/common';
+import type { OutboxEntry } from '@azimuth/proto';
 
-import { copyBlob } from '../blob-copy';
 import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
+import { moveBlob, targetGroup } from '../move-blob';
 import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox';
 import type { RetrySchedule } from '../retry-schedule';
-import { deleteEverywhere } from './collect-garbage';
 
 const COPIES_IN_PARALLEL = 8;
 
-/**
- * Moves blobs that were written during an outage into normal groups. The order keeps every byte at
- * each step: all shards of the copy are durable, then one compare-and-set on the manifest, and
- * only that commit turns the old blob into garbage. When its outcome is not known nothing is
- * deleted here: the copy is either referenced, or an orphan for the collector.
- */
+/** Moves blobs that were written during an outage into normal groups. */
 export async function restripeOutbox(
   context: CuratorContext,
   retries: RetrySchedule,
@@ -55,7 +46,8 @@ async function restripePage(
     if (reference == null) return;
     context.signal.throwIfAborted();
     try {
-      await restripeBlob(context, group, reference.blob);
+      const { blob } = reference;
+      await moveBlob(context, group, blob, targetGroup(context, blob));
       await acknowledge(context, group, [entry]);
     } catch (error) {
       context.signal.throwIfAborted();
@@ -63,50 +55,4 @@ async function restripePage(
       context.logger.warn({ blobId: entry.blob.blobId, error }, 'a blob stays reduced for now');
     }
   });
-}
-
-/** A normal group with every slot writable, of the kind that the size of the blob asks for. */
-function targetGroup(context: CuratorContext, blob: BlobRef): PlacementGroup | null {
-  const map = context.view.map();
-  const isLarge = blob.sizeBytes > map.settings.replicaBytesMax;
-  const kind = isLarge ? 'erasure' : 'replica';
-  const group = chooseWriteGroup(map, {
-    kind,
-    isSuspect: (diskId) => context.view.isSuspect(diskId),
-    random: context.random,
-  });
-  if (group === null || group.isReduced || !isGroupWhole(map, group)) return null;
-  return kindOfProfile(group.profile) === kind ? group : null;
-}
-
-async function restripeBlob(context: CuratorContext, index: string, old: BlobRef): Promise<void> {
-  const oldGroup = context.view.map().groups.get(old.pgId);
-  const group = targetGroup(context, old);
-  if (oldGroup === undefined || group === null) throw new RangeError('no group to copy between');
-  const blob: BlobRef = {
-    blobId: newBlobId(slotOfBlob(old.blobId), context.leaderNowMs(), context.random),
-    pgId: group.pgId,
-    sizeBytes: old.sizeBytes,
-    profile: group.profile,
-    blockBytes: context.view.map().settings.blockBytes,
-    isReduced: false,
-  };
-  let mapVersion = 0;
-  try {
-    await copyBlob(context, { blob: old, group: oldGroup }, { blob, group });
-    mapVersion = context.view.map().version;
-    // A slot that moves meanwhile leaves the shard behind where nobody looks; and the copy is to
-    // replace the blob.
-    if (context.view.map().groups.get(group.pgId) !== group) {
-      throw new StoreError('UNAVAILABLE', { pgId: group.pgId, reason: 'the group has changed' });
-    }
-  } catch (error) {
-    // Nobody else knows this id and nothing was proposed, so this much is certainly garbage.
-    await deleteEverywhere(context, group, blob.blobId).catch(() => false);
-    throw error;
-  }
-  const args = { oldBlobId: old.blobId, blob, missing: [], mapVersion };
-  const options = { signal: context.signal };
-  const { isReplaced } = await context.metadata.index(index, 'ReplaceBlob', args, options);
-  if (isReplaced) context.metrics.blobsRestriped.inc();
 }

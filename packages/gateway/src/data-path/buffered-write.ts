@@ -26,8 +26,8 @@ export async function writeBuffered(
   source: ByteSource,
   options: WriteOptions & { readonly kind: GroupKind; readonly bodyDigests: BodyDigests },
 ): Promise<WrittenBlob> {
-  const { sizeBytes, kind, outagePolicy, signal } = options;
-  const request = { kind, outagePolicy, excluded: new Set<number>(), signal };
+  const { sizeBytes, kind, outagePolicy, isOneZone, signal } = options;
+  const request = { kind, outagePolicy, isOneZone, excluded: new Set<number>(), signal };
   const first = await chooseGroup(context, { ...request, deadlineMs: deadline(context) });
   const parityRoom = parityBytes(sizeBytes, first);
   const dataRoom = roundUp(sizeBytes) + PADDING_BYTES;
@@ -65,8 +65,8 @@ async function attemptAll(context: DataPathContext, body: BufferedBody): Promise
       const isWorthRetrying = hasCode(error, 'QUORUM_NOT_REACHED', 'OVERLOADED');
       if (!isWorthRetrying || attempt === ATTEMPTS_MAX) throw error;
       excluded.add(chosen.group.pgId);
-      const { kind, outagePolicy, signal } = body;
-      const request = { kind, outagePolicy, excluded, deadlineMs, signal };
+      const { kind, outagePolicy, isOneZone, signal } = body;
+      const request = { kind, outagePolicy, isOneZone, excluded, deadlineMs, signal };
       chosen = await chooseGroup(context, request);
     }
   }

@@ -1,7 +1,7 @@
 import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
 import { hasCode, StoreError } from '@azimuth/common';
 import { chooseWriteGroup, hasWholeGroup, kindOfProfile } from '@azimuth/placement';
-import type { ClusterMap, GroupKind, OutagePolicy } from '@azimuth/placement';
+import type { ClusterMap, GroupKind, OutagePolicy, WriteGroupChoice } from '@azimuth/placement';
 
 import type { DataPathContext } from './data-path-context';
 import type { ChosenGroup } from './stripe-writer';
@@ -13,6 +13,7 @@ const POLL_MS = 200;
 export interface GroupRequest {
   readonly kind: GroupKind;
   readonly outagePolicy?: OutagePolicy | undefined;
+  readonly isOneZone?: boolean | undefined;
   /** Groups that failed this body already. */
   readonly excluded: ReadonlySet<number>;
   /** By the monotonic clock. */
@@ -34,29 +35,31 @@ export async function chooseGroup(
 ): Promise<ChosenGroup> {
   const { view, clock, random } = context;
   const { kind, excluded, signal } = request;
+  const isOneZone = request.isOneZone === true;
+  const oneZoneFrom = isOneZone ? context.zone : undefined;
   const isSuspect = (diskId: string): boolean => view.isSuspect(diskId);
   const wholeOnly = request.outagePolicy === 'strict';
   for (;;) {
     if (signal?.aborted === true) throw new StoreError('CANCELLED');
     const map = freshMap(context);
-    if (map !== null && wholeOnly) requireWholeGroup(map, kind);
-    const group =
-      map === null ? null : chooseWriteGroup(map, { kind, wholeOnly, isSuspect, excluded, random });
+    if (map !== null && wholeOnly) requireWholeGroup(map, kind, isOneZone);
+    const wanted = { kind, wholeOnly, oneZoneFrom, isSuspect, random };
+    const group = map === null ? null : chooseWriteGroup(map, { ...wanted, excluded });
     if (map !== null && group !== null) return { map, group, kind, isSuspect };
     const leftMs = request.deadlineMs - clock.monotonicMs();
-    if (leftMs <= 0) return lastResort(context, map, { kind, wholeOnly });
+    if (leftMs <= 0) return lastResort(map, wanted);
     await view.waitForChange(Math.min(POLL_MS, leftMs));
   }
 }
 
 function lastResort(
-  { random }: DataPathContext,
   map: ClusterMap | null,
-  { kind, wholeOnly }: { readonly kind: GroupKind; readonly wholeOnly: boolean },
+  wanted: Omit<WriteGroupChoice, 'excluded'>,
 ): ChosenGroup {
   if (map === null) throw new StoreError('UNAVAILABLE', { reason: 'stale cluster view' });
+  const { kind } = wanted;
   const isSuspect = (): boolean => false;
-  const group = chooseWriteGroup(map, { kind, wholeOnly, isSuspect, random });
+  const group = chooseWriteGroup(map, { ...wanted, isSuspect });
   if (group === null) throw new StoreError('QUORUM_NOT_REACHED', { reason: 'no group', kind });
   return { map, group, kind, isSuspect };
 }
@@ -66,10 +69,10 @@ function lastResort(
  *
  * @throws StoreError QUORUM_NOT_REACHED
  */
-export function requireWholeGroup(map: ClusterMap, kind: GroupKind): void {
+export function requireWholeGroup(map: ClusterMap, kind: GroupKind, isOneZone = false): void {
   const { erasureProfile } = map.settings;
   const stored = kind === 'erasure' ? kindOfProfile(erasureProfile) : kind;
-  if (hasWholeGroup(map, stored)) return;
+  if (hasWholeGroup(map, stored, isOneZone)) return;
   throw new StoreError('QUORUM_NOT_REACHED', {
     reason: 'no whole group for a strict bucket',
     kind,

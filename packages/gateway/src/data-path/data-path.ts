@@ -14,6 +14,8 @@ export interface WriteOptions {
   readonly digests: readonly DigestAlgorithm[];
   /** Default `reduced`. With `strict`: QUORUM_NOT_REACHED while no whole normal group is left. */
   readonly outagePolicy?: OutagePolicy | undefined;
+  /** The body may be all in one zone, this gateway's if that is whole, and be lost with it. */
+  readonly isOneZone?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +29,7 @@ export interface WrittenBody {
 export interface DataPath {
   /**
    * Stores a body and returns once it is durable and survives the loss of any one zone of those
-   * alive; `data.missing` names shards that failed within that rule. Nothing is reachable until the
+   * alive, or, with `isOneZone`, of any one node of its zone; `data.missing` names shards that failed within that rule. Nothing is reachable until the
    * caller commits `data`.
    *
    * Errors: QUORUM_NOT_REACHED, OVERLOADED, UNAVAILABLE (stale cluster view), CANCELLED, and

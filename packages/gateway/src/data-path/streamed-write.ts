@@ -17,9 +17,16 @@ export async function writeStreamed(
   source: ByteSource,
   options: WriteOptions & { readonly kind: GroupKind; readonly bodyDigests: BodyDigests },
 ): Promise<WrittenBlob> {
-  const { kind, outagePolicy, signal, slot, sizeBytes } = options;
+  const { kind, outagePolicy, isOneZone, signal, slot, sizeBytes } = options;
   const deadlineMs = context.clock.monotonicMs() + GROUP_WAIT_MS;
-  const request = { kind, outagePolicy, excluded: new Set<number>(), deadlineMs, signal };
+  const request = {
+    kind,
+    outagePolicy,
+    isOneZone,
+    excluded: new Set<number>(),
+    deadlineMs,
+    signal,
+  };
   const chosen = await chooseGroup(context, request);
   const blobId = newBlobId(slot, context.clock.wallMs(), context.random);
   const writer = new StripeWriter(context, chosen, { blobId, sizeBytes }, signal);

@@ -4,6 +4,7 @@ import type { StoreErrorCode } from '@azimuth/common';
 import {
   isDiskReadable,
   isDiskWritable,
+  isToBeEmptied,
   isZoneSafe,
   kindOfProfile,
   stripeLayout,
@@ -59,7 +60,8 @@ export interface Stripe {
  * W3: a shard is not waited for once the leader has marked its node down: a frozen node resets no
  *     connection, and its time-outs are longer than the leader takes to open groups without it.
  * W4: a shard whose slot has moved meanwhile counts for nothing: readers look for it on another
- *     disk. One whose slot is moving is named missing, as the move may have passed it by. What was
+ *     disk. One whose slot is moving is named missing, as the move may have passed it by. Nothing
+ *     counts in a group that is being emptied: the copying may have passed the blob by. What was
  *     looked at is named as well: a commit by a map that knew nothing of the move is refused.
  */
 export class StripeWriter {
@@ -95,8 +97,11 @@ export class StripeWriter {
       sizeBytes: blob.sizeBytes,
       profile: group.profile,
       blockBytes,
-      // Either way it moves to where it belongs once there is such a group again.
-      isReduced: group.isReduced || kindOfProfile(group.profile) !== chosen.kind,
+      // Either way it moves to where it belongs once there is such a group again. Inside one zone
+      // copies may be all that its nodes allow.
+      isReduced:
+        group.isReduced ||
+        (group.zone === undefined && kindOfProfile(group.profile) !== chosen.kind),
     };
     this.layout = stripeLayout(blob.sizeBytes, group.profile, blockBytes);
     group.slots.forEach((diskId, shardIndex) => {
@@ -256,6 +261,7 @@ export class StripeWriter {
   #disownMoved(): void {
     const { map, group } = this.#chosen;
     const now = this.#groupNow();
+    if (now !== undefined && isToBeEmptied(now)) this.#acked.clear();
     for (const [shardIndex, diskId] of group.slots.entries()) {
       if (now?.slots[shardIndex] !== diskId) this.#acked.delete(shardIndex);
     }

@@ -8,6 +8,7 @@ import { slotOfKey } from '@azimuth/proto';
 import type { S3Request } from '../http/request';
 import type { WriteOptions } from '../data-path/data-path';
 import { bucketConfiguration, outagePolicyOf } from './bucket-configuration';
+import { ONE_ZONE_STORAGE_CLASS } from './object-headers';
 import { S3Error } from './s3-error';
 
 export const KEY_BYTES_MAX = 1024;
@@ -125,12 +126,13 @@ export function locateObject(
   };
 }
 
-/** What the data path is told of where a body belongs. */
-export function writeTarget({
-  bucket,
-  slot,
-}: ObjectLocation): Pick<WriteOptions, 'slot' | 'outagePolicy'> {
-  return { slot, outagePolicy: outagePolicyOf(bucket) };
+/** What the data path is told of where a body belongs, and of one of this storage class. */
+export function writeTarget(
+  { bucket, slot }: ObjectLocation,
+  { storageClass }: { readonly storageClass: string },
+): Pick<WriteOptions, 'slot' | 'outagePolicy' | 'isOneZone'> {
+  const isOneZone = storageClass === ONE_ZONE_STORAGE_CLASS;
+  return { slot, outagePolicy: outagePolicyOf(bucket), isOneZone };
 }
 
 /** Every index group of the cluster. */

@@ -10,6 +10,8 @@ import { invalidArgument, invalidRequest, S3Error } from './s3-error';
 export const USER_METADATA_BYTES_MAX = 2048;
 export const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
 export const DEFAULT_STORAGE_CLASS = 'STANDARD';
+/** The class of objects that need not survive the loss of their zone (S-4). */
+export const ONE_ZONE_STORAGE_CLASS = 'ONEZONE_IA';
 
 const METADATA_PREFIX = 'x-amz-meta-';
 export const REDIRECT_HEADER = 'x-amz-website-redirect-location';
@@ -26,7 +28,7 @@ const STORAGE_CLASSES: ReadonlySet<string> = new Set([
   'STANDARD',
   'REDUCED_REDUNDANCY',
   'STANDARD_IA',
-  'ONEZONE_IA',
+  ONE_ZONE_STORAGE_CLASS,
   'INTELLIGENT_TIERING',
   'GLACIER_IR',
 ]);

@@ -126,6 +126,7 @@ const group = z.object({
   profile,
   slots: z.array(name).max(SHARDS_PER_BLOB_MAX),
   isReduced: z.boolean(),
+  zone: name.optional(),
 });
 const METADATA_NODES_MAX = 32;
 const metadataAddress = {

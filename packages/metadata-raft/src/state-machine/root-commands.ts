@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { StoreError } from '@azimuth/common';
 import {
+  isToBeEmptied,
   isUnfitTarget,
   profileProblem,
   promisedNodes,
@@ -224,14 +225,15 @@ export class RootCommandSet implements CommandSet {
 
   #openGroups({ groups }: Args<'OpenGroups'>, { index }: CommandContext): Result<'OpenGroups'> {
     const map = this.state.map();
-    for (const { profile, slots } of groups) {
-      const problem = zoneConditionProblem(map, profile, slots);
+    for (const { profile, slots, zone } of groups) {
+      const problem = zoneConditionProblem(map, profile, slots, zone);
       if (problem !== null) throw new StoreError('INVALID_ARGUMENT', { group: problem.kind });
     }
-    const pgIds = groups.map(({ profile, slots, isReduced }) => {
+    const pgIds = groups.map(({ profile, slots, isReduced, zone }) => {
       this.state.counters.lastPgId += 1;
       const pgId = this.state.counters.lastPgId;
-      this.#putGroup({ pgId, profile, slots, isReduced, state: 'active', backfill: null }, index);
+      const group = { pgId, profile, slots, isReduced, state: 'active', backfill: null } as const;
+      this.#putGroup(zone === undefined ? group : { ...group, zone }, index);
       return pgId;
     });
     return { pgIds };
@@ -257,7 +259,7 @@ export class RootCommandSet implements CommandSet {
       throw new StoreError('INVALID_ARGUMENT', { reason: 'slot or backfill', pgId, slot });
     }
     const slots = group.slots.with(slot, targetDiskId);
-    const problem = zoneConditionProblem(this.state.map(), group.profile, slots);
+    const problem = zoneConditionProblem(this.state.map(), group.profile, slots, group.zone);
     if (problem !== null) throw new StoreError('INVALID_ARGUMENT', { group: problem.kind, pgId });
     this.#putGroup({ ...group, state: 'sealed', backfill }, index);
     return null;
@@ -284,8 +286,9 @@ export class RootCommandSet implements CommandSet {
   #removeGroup({ pgId }: Args<'RemoveGroup'>, { index }: CommandContext): null {
     const group = this.state.get('group', String(pgId));
     if (group === null) return null;
-    if (group.state !== 'sealed' || !group.isReduced) {
-      throw new StoreError('INVALID_ARGUMENT', { reason: 'not a sealed reduced group', pgId });
+    if (!isToBeEmptied(group) && (group.state !== 'sealed' || !group.isReduced)) {
+      const reason = 'not a sealed group that is reduced or in one zone';
+      throw new StoreError('INVALID_ARGUMENT', { reason, pgId });
     }
     this.state.delete('group', String(pgId), index);
     return null;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { StoreError } from '@azimuth/common';
-import { intentKey, leavingIntent, zoneIntentProblem } from '@azimuth/placement';
+import { intentKey, isLostInZone, leavingIntent, zoneIntentProblem } from '@azimuth/placement';
 import type { DiskEntry, IntentScope, PlacementGroup } from '@azimuth/placement';
 import type { RootCommandName, RootCommands } from '@azimuth/proto';
 
@@ -136,7 +136,10 @@ function requireRemovable(state: RootState, disk: DiskEntry): void {
 }
 
 function requireNoSlot(state: RootState, { diskId }: DiskEntry): void {
-  for (const { pgId, slots, backfill } of state.all('group')) {
+  for (const group of state.all('group')) {
+    const { pgId, slots, backfill } = group;
+    // Of what was all in a zone that is lost nothing can be moved any more.
+    if (isLostInZone(state.map(), group)) continue;
     if (slots.includes(diskId) || backfill?.targetDiskId === diskId) {
       throw refused(`group ${pgId} has a slot on disk ${diskId}`);
     }

@@ -33,7 +33,7 @@ export const uploadPartCopy: Operation = {
     const algorithm = upload.checksumAlgorithm;
     const written = await context.dataPath.write(readFromSource(version, range, signal, context), {
       sizeBytes,
-      ...writeTarget(target),
+      ...writeTarget(target, upload),
       digests: digestsToCompute(algorithm),
       signal,
     });

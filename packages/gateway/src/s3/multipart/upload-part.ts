@@ -39,7 +39,7 @@ export const uploadPart: Operation = {
     const written = await writeVerified(
       body.source,
       {
-        ...writeTarget(location),
+        ...writeTarget(location, upload),
         sizeBytes,
         digests: digestsToCompute(algorithm),
         signal,

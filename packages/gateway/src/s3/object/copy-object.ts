@@ -66,7 +66,7 @@ export const copyObject: Operation = {
     const { sizeBytes } = head;
     const { data, digests } = await context.dataPath.write(
       readFromSource(version, { from: 0, to: sizeBytes }, signal, context),
-      { ...writeTarget(target), sizeBytes, digests: digestsToCompute(algorithm), signal },
+      { ...writeTarget(target, object), sizeBytes, digests: digestsToCompute(algorithm), signal },
     );
     const etag = required(digests.get('MD5'), 'MD5 digest').toString('hex');
     const checksum = fullObjectChecksum(algorithm, digests);

@@ -16,7 +16,7 @@ export interface FormFileOptions {
   readonly requestBytes: number;
   readonly range: FileSizeRange;
   /** See `writeTarget`. */
-  readonly target: Pick<WriteOptions, 'slot' | 'outagePolicy'>;
+  readonly target: Pick<WriteOptions, 'slot' | 'outagePolicy' | 'isOneZone'>;
   readonly digests: readonly DigestAlgorithm[];
   readonly signal: AbortSignal;
 }

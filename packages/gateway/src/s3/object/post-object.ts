@@ -137,7 +137,8 @@ async function store(
   const object = newObject(request, location, given, context);
 
   const digests = digestsToCompute(algorithm);
-  const options = { requestBytes, range, target: writeTarget(location), digests, signal };
+  const target = writeTarget(location, object);
+  const options = { requestBytes, range, target, digests, signal };
   const file = await writeFormFile(form, options, context);
   try {
     await passRest(form);

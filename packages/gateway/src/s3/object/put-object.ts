@@ -42,7 +42,7 @@ export const putObject: Operation = {
     const { data, digests } = await writeVerified(
       body.source,
       {
-        ...writeTarget(location),
+        ...writeTarget(location, object),
         sizeBytes,
         digests: digestsToCompute(algorithm),
         signal,

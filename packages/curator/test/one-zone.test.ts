@@ -1,0 +1,109 @@
+import { seededRandom, systemClock } from '@azimuth/common';
+
+import { RetrySchedule } from '../src/retry-schedule';
+import { emptyGroups } from '../src/tasks/empty-groups';
+import { retireGroups, SealedGroups } from '../src/tasks/retire-groups';
+import { FakeCluster } from './fake-cluster';
+
+const PAIR = { profile: { k: 1, m: 1 }, isReduced: false };
+const IN_A = { ...PAIR, pgId: 1, slots: ['n0d0', 'n1d0'], zone: 'a' };
+const IN_B = { ...PAIR, pgId: 2, slots: ['n2d0', 'n3d0'], zone: 'b' };
+const SPREAD = {
+  pgId: 3,
+  profile: { k: 4, m: 2 },
+  slots: ['n0d0', 'n2d0', 'n4d0', 'n1d0', 'n3d0', 'n5d0'],
+  isReduced: false,
+};
+const BYTES = seededRandom(3).bytes(300_001);
+
+let cluster: FakeCluster;
+
+beforeEach(() => {
+  cluster = new FakeCluster([IN_A, IN_B, SPREAD]);
+});
+
+const empty = (): Promise<void> =>
+  emptyGroups(cluster.context(), new RetrySchedule(systemClock, 0));
+
+function placeOfOnlyBlob(): number | undefined {
+  return [...cluster.references.values()][0]?.pgId;
+}
+
+describe('a group inside one zone that is to be emptied', () => {
+  it('is left alone while it takes writes, and while a slot of it moves', async () => {
+    cluster.putBlob(BYTES, 1);
+    await empty();
+    cluster.setGroup(1, { state: 'sealed', backfill: { slot: 0, targetDiskId: 'n0d1' } });
+    await empty();
+    expect(placeOfOnlyBlob()).toBe(1);
+  });
+
+  it('hands its blobs to a group of another zone, byte for byte, one copy being lost', async () => {
+    const old = cluster.putBlob(BYTES, 1);
+    cluster.dropShard(old, 0);
+    cluster.setGroup(1, { state: 'sealed' });
+    await empty();
+    const [blob] = [...cluster.references.values()];
+    expect(blob).toMatchObject({ pgId: 2, profile: PAIR.profile, isReduced: false });
+    expect(cluster.intactSlots(blob!, BYTES)).toEqual([0, 1]);
+    expect(cluster.outbox).toMatchObject([{ kind: 'garbage', blob: { blobId: old.blobId } }]);
+  });
+
+  it('hands them to a spread group when no zone has one, and waits when nothing is whole', async () => {
+    cluster.putBlob(BYTES, 1);
+    cluster.setGroup(1, { state: 'sealed' });
+    cluster.setNode('n3', 'down');
+    await empty();
+    expect(placeOfOnlyBlob()).toBe(1);
+    cluster.setNode('n3', 'up');
+    cluster.setGroup(2, { state: 'sealed' });
+    await empty();
+    expect(placeOfOnlyBlob()).toBe(3);
+  });
+
+  it('keeps what nothing references for the collectors', async () => {
+    const { blobId } = cluster.putBlob(BYTES, 1, { isReferenced: false });
+    cluster.setGroup(1, { state: 'sealed' });
+    await empty();
+    expect(cluster.shardsOf(blobId)).toHaveLength(2);
+    expect(cluster.references.size).toBe(0);
+  });
+});
+
+describe('a group inside one zone with nothing left in it', () => {
+  async function retireAfter(ageMs: number): Promise<unknown[]> {
+    const sealed = new SealedGroups();
+    await retireGroups(cluster.context(), sealed);
+    cluster.nowMs += ageMs;
+    await retireGroups(cluster.context(), sealed);
+    return cluster.rootCommands;
+  }
+  const REMOVED = [{ name: 'RemoveGroup', args: { pgId: 1 } }];
+
+  it('is removed a minute after it was sealed', async () => {
+    cluster.setGroup(1, { state: 'sealed' });
+    expect(await retireAfter(61_000)).toEqual(REMOVED);
+  });
+
+  it('stays before that, and while a disk of it lists anything', async () => {
+    cluster.setGroup(1, { state: 'sealed' });
+    expect(await retireAfter(59_000)).toEqual([]);
+    cluster.putBlob(BYTES, 1, { isReferenced: false });
+    expect(await retireAfter(61_000)).toEqual([]);
+  });
+
+  it('is removed when the disk that cannot be asked is lost, as no blob was on it alone', async () => {
+    cluster.setGroup(1, { state: 'sealed' });
+    cluster.setNode('n0', 'down');
+    expect(await retireAfter(61_000)).toEqual([]);
+    cluster.setDisk('n0d0', 'lost');
+    expect(await retireAfter(61_000)).toEqual(REMOVED);
+  });
+
+  it('stays when all of its disks are lost: what was in it is reported, not forgotten', async () => {
+    cluster.setGroup(1, { state: 'sealed' });
+    cluster.setDisk('n0d0', 'lost');
+    cluster.setDisk('n1d0', 'lost');
+    expect(await retireAfter(61_000)).toEqual([]);
+  });
+});
