@@ -37,6 +37,8 @@ interface ShardRead {
  * R2: a shard that failed, or whose node is marked down meanwhile, is replaced at once; one that is
  *     slow is hedged within the budget.
  * R3: memory is given back only when no read can write into it any more.
+ * R4: a shard is read once at a time: a second read into the same memory may put bytes there, not
+ *     verified yet, when the first has ended and they count as right.
  */
 export class StripeReader {
   readonly #context: DataPathContext;
@@ -83,9 +85,7 @@ export class StripeReader {
       const group = await this.#group();
       const readers = this.#choose(group);
       this.#probeSlow(readers);
-      this.#candidates = readers.filter(
-        ({ shardIndex }) => !this.#done.has(shardIndex) && !this.#damaged.has(shardIndex),
-      );
+      this.#candidates = readers.filter(({ shardIndex }) => this.#isToBeAsked(shardIndex));
       await this.#startPrimaries();
       if (await this.#readUntilEnough()) break;
       this.#throwIfAborted();
@@ -98,6 +98,12 @@ export class StripeReader {
     await this.#giveUpReads();
     this.#throwIfAborted();
     this.#decode();
+  }
+
+  /** R4. */
+  #isToBeAsked(shardIndex: number): boolean {
+    const isUnderWay = this.#done.has(shardIndex) || this.#reading.has(shardIndex);
+    return !isUnderWay && !this.#damaged.has(shardIndex);
   }
 
   /** Bytes `[from, to)` of a wanted shard. */
@@ -182,10 +188,10 @@ export class StripeReader {
   #choosePrimaries(): readonly ShardReader[] {
     const { blob, wanted } = this.#window;
     const { view, pacing } = this.#context;
-    const any = this.#candidates.slice(0, blob.profile.k - this.#done.size);
+    const any = this.#candidates.slice(0, Math.max(0, this.#shortfall()));
     if (blob.profile.k === 1) return any;
     const direct = this.#candidates.filter(({ shardIndex }) => wanted.has(shardIndex));
-    const isPossible = [...wanted].every((shard) => this.#isDoneOrIn(shard, direct));
+    const isPossible = [...wanted].every((shard) => this.#isAskedOrIn(shard, direct));
     if (isPossible && direct.every(({ isSuspect }) => !isSuspect)) return direct;
     const extra = Math.max(0, any.length - direct.length);
     const isOnlySlow = isPossible && direct.every(({ diskId }) => !view.isSuspect(diskId));
@@ -194,8 +200,9 @@ export class StripeReader {
     return any;
   }
 
-  #isDoneOrIn(shardIndex: number, readers: readonly ShardReader[]): boolean {
-    return this.#done.has(shardIndex) || readers.some((reader) => reader.shardIndex === shardIndex);
+  #isAskedOrIn(shardIndex: number, readers: readonly ShardReader[]): boolean {
+    const isAsked = this.#done.has(shardIndex) || this.#reading.has(shardIndex);
+    return isAsked || readers.some((reader) => reader.shardIndex === shardIndex);
   }
 
   /** True once there is enough; false when all that could be asked has failed. */

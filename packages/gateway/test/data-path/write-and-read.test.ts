@@ -489,6 +489,23 @@ describe('slow and frozen nodes', () => {
     }
   });
 
+  it('R4: a shard that is silent is not read a second time into the same memory', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const { faults, reads } = fixture.storage;
+    const body = makeBody(STRIPE);
+    const written = await fixture.write(body);
+    // Too few answer in the first round, while two reads are under way.
+    for (const disk of ['b0', 'b1']) faults.set(disk, { kind: 'frozen' });
+    for (const disk of ['a0', 'a1', 'c0']) {
+      faults.set(disk, { kind: 'refuse', code: 'UNAVAILABLE' });
+      fixture.clock.schedule(100, () => faults.delete(disk));
+    }
+    reads.length = 0;
+    expect((await fixture.read(bodyOf(written), 0, STRIPE)).equals(body)).toBe(true);
+    const silent = reads.map(({ key }) => key).filter((key) => key.startsWith('b'));
+    expect(silent).toHaveLength(2);
+  });
+
   it('a shard of a frozen node is given up when the leader marks it down, without a budget', async () => {
     const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
     const body = makeBody(REPLICA_MAX + 9_000);
