@@ -1,7 +1,9 @@
-import { seededRandom, systemClock } from '@azimuth/common';
+import { seededRandom, StoreError, systemClock } from '@azimuth/common';
 
 import { RetrySchedule } from '../src/retry-schedule';
+import { collectGarbage } from '../src/tasks/collect-garbage';
 import { emptyGroups } from '../src/tasks/empty-groups';
+import { repairOutbox } from '../src/tasks/repair-outbox';
 import { retireGroups, SealedGroups } from '../src/tasks/retire-groups';
 import { FakeCluster } from './fake-cluster';
 
@@ -61,6 +63,21 @@ describe('a group inside one zone that is to be emptied', () => {
     expect(placeOfOnlyBlob()).toBe(3);
   });
 
+  it('is emptied though a disk of another one cannot say what it has', async () => {
+    cluster.putBlob(BYTES, 1);
+    const elsewhere = cluster.putBlob(BYTES, 2);
+    for (const pgId of [1, 2]) cluster.setGroup(pgId, { state: 'sealed' });
+    let lists = 0;
+    cluster.gate = (call) => {
+      if (call !== 'listShards') return;
+      lists += 1;
+      if (lists <= 2) throw new StoreError('TIMEOUT');
+    };
+    await empty();
+    expect(placeOfOnlyBlob()).toBe(1);
+    expect(cluster.references.has(elsewhere.blobId)).toBe(false);
+  });
+
   it('keeps what nothing references for the collectors', async () => {
     const { blobId } = cluster.putBlob(BYTES, 1, { isReferenced: false });
     cluster.setGroup(1, { state: 'sealed' });
@@ -97,6 +114,27 @@ describe('a group inside one zone with nothing left in it', () => {
     cluster.setNode('n0', 'down');
     expect(await retireAfter(61_000)).toEqual([]);
     cluster.setDisk('n0d0', 'lost');
+    expect(await retireAfter(61_000)).toEqual(REMOVED);
+  });
+
+  it('is removed when a node of it was given up: its entries wait for no answer from there', async () => {
+    const old = cluster.putBlob(BYTES, 1);
+    cluster.addEntry('repair', old, [0]);
+    cluster.setGroup(1, { state: 'sealed' });
+    cluster.setNode('n0', 'down');
+    await empty();
+    const collect = async (): Promise<void> => {
+      await repairOutbox(cluster.context(), new RetrySchedule(systemClock, 0));
+      await collectGarbage(cluster.context());
+    };
+    cluster.nowMs += 600_000;
+    await collect();
+    // It may return, and then it is asked.
+    expect(cluster.outbox).toMatchObject([{ kind: 'garbage', blob: { pgId: 1 } }]);
+    const intent = { scope: 'node', name: 'n0', kind: 'retire', sinceMs: 0 } as const;
+    cluster.map = { ...cluster.map, intents: new Map([['node/n0', intent]]) };
+    await collect();
+    expect(cluster.outbox).toEqual([]);
     expect(await retireAfter(61_000)).toEqual(REMOVED);
   });
 

@@ -1,4 +1,5 @@
 import { mapLimited } from '@azimuth/common';
+import { isGivenUp } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
 import type { OutboxEntry } from '@azimuth/proto';
 
@@ -67,7 +68,10 @@ function canDelete(map: ClusterMap, entry: OutboxEntry): boolean {
   return group !== undefined && disksToAsk(map, group).every((disk) => disk.isReachable);
 }
 
-/** Disks that must say that a shard is gone. One that is lost for good has nothing to say. */
+/**
+ * Disks that must say that a shard is gone. One that is lost for good has nothing to say, nor one
+ * that an operator has given up: should it return after all, what is on it are orphans.
+ */
 function disksToAsk(
   map: ClusterMap,
   group: PlacementGroup,
@@ -78,7 +82,7 @@ function disksToAsk(
       slot: index < group.slots.length ? index : (group.backfill?.slot ?? 0),
       isReachable: addressOf(map, diskId, '', 0) !== null,
     }))
-    .filter(({ diskId }) => map.disks.get(diskId)?.state !== 'lost');
+    .filter(({ diskId }) => !isGivenUp(map, diskId));
 }
 
 /** True when every disk that counts has answered that the shard is gone. */

@@ -1,6 +1,6 @@
 import { mapLimited } from '@azimuth/common';
 import { isToBeEmptied } from '@azimuth/placement';
-import type { PlacementGroup } from '@azimuth/placement';
+import type { DiskId, PlacementGroup } from '@azimuth/placement';
 
 import type { CuratorContext } from '../curator-context';
 import { listGroup, readableDisks } from '../group-listing';
@@ -21,12 +21,24 @@ export async function emptyGroups(context: CuratorContext, retries: RetrySchedul
     if (!isToBeEmptied(group)) continue;
     const readable = readableDisks(context.view.map(), group.slots);
     if (readable.length < group.profile.k) continue;
-    let moved = 0;
-    for await (const page of listGroup(context, group, readable)) {
-      moved += await emptyPage(context, group, page, retries);
-    }
-    if (moved > 0) context.logger.info({ pgId: group.pgId, moved }, 'blobs left a group');
+    // A disk that cannot say what it has stops no other group.
+    await emptyGroup(context, group, { readable, retries }).catch((error: unknown) => {
+      context.signal.throwIfAborted();
+      context.logger.info({ pgId: group.pgId, error }, 'a group could not be emptied yet');
+    });
   }
+}
+
+async function emptyGroup(
+  context: CuratorContext,
+  group: PlacementGroup,
+  { readable, retries }: { readonly readable: readonly DiskId[]; readonly retries: RetrySchedule },
+): Promise<void> {
+  let moved = 0;
+  for await (const page of listGroup(context, group, readable)) {
+    moved += await emptyPage(context, group, page, retries);
+  }
+  if (moved > 0) context.logger.info({ pgId: group.pgId, moved }, 'blobs left a group');
 }
 
 /** @returns how many blobs have moved. */

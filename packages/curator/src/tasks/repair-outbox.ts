@@ -1,5 +1,5 @@
 import { hasCode, mapLimited } from '@azimuth/common';
-import { isDiskWritable } from '@azimuth/placement';
+import { isDiskWritable, isLostInZone, isToBeEmptied } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
 import type { OutboxEntry } from '@azimuth/proto';
 
@@ -105,10 +105,14 @@ async function repairChunk(
   );
 }
 
-/** Whether any listed shard has a disk that takes writes now. Pure. */
+/**
+ * Whether any listed shard has a disk that takes writes now, or the blob may have left its group
+ * meanwhile: its entry would keep the group for ever. Pure.
+ */
 function canProgress(map: ClusterMap, entry: OutboxEntry): boolean {
   const group = map.groups.get(entry.blob.pgId);
   if (group === undefined) return false;
+  if (isToBeEmptied(group) && !isLostInZone(map, group)) return true;
   return entry.shardIndexes.some((index) => isDiskWritable(map, group.slots[index] ?? ''));
 }
 
