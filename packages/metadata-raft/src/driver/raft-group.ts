@@ -274,6 +274,7 @@ export class DriverGroup implements RaftGroup {
       configuration: snapshot.configuration ?? node.configurationAt(snapshot.index),
       chunks: this.#wholeSnapshot(snapshot.index),
     };
+    const whole = this.#wholeOf(snapshot);
     this.#snapshotsBeingRead += 1;
     const report = (isAccepted: boolean): void => {
       this.#snapshotsBeingRead -= 1;
@@ -285,7 +286,7 @@ export class DriverGroup implements RaftGroup {
       (answer) => report(answer.isAccepted),
       (error: unknown) => {
         host.logger.warn({ group: this.name, to: request.to, error }, 'snapshot not delivered');
-        if (hasCode(error, 'STATE_CORRUPT')) this.#replaceSnapshot(snapshot);
+        if (hasCode(error, 'STATE_CORRUPT')) this.#replaceSnapshot(whole);
         report(false);
       },
     );
@@ -298,29 +299,47 @@ export class DriverGroup implements RaftGroup {
   async verifySnapshot(pace: (bytes: number) => Promise<void>): Promise<void> {
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
+    const whole = this.#wholeOf(snapshot);
     this.#snapshotsBeingRead += 1;
     try {
       for await (const chunk of this.#wholeSnapshot(snapshot.index)) {
         await pace(chunk.length);
-        if (this.#isClosed || this.#snapshot !== snapshot) return;
+        if (!this.#isInUse(whole)) return;
       }
     } catch (error) {
       if (!hasCode(error, 'STATE_CORRUPT')) throw error;
-      this.#replaceSnapshot(snapshot);
+      this.#replaceSnapshot(whole);
     } finally {
       this.#snapshotsBeingRead -= 1;
     }
   }
 
-  /** The state is in the state machine; only the file of it is damaged. */
-  #replaceSnapshot(damaged: StoredSnapshot): void {
+  /**
+   * The state is in the state machine; only the files of it are damaged, of which the whole one is
+   * up to `whole`.
+   */
+  #replaceSnapshot(whole: LogIndex): void {
     // Removed meanwhile: it was not damaged but superseded.
-    if (this.#snapshot !== damaged || this.#isClosed) return;
+    if (!this.#isInUse(whole)) return;
     const { host } = this.#require();
-    host.logger.error({ group: this.name, index: damaged.index }, 'snapshot is damaged');
+    host.logger.error({ group: this.name, index: whole }, 'snapshot is damaged');
     host.found({ group: this.name, problem: 'snapshot', remedy: 'local' });
     this.#snapshot = null;
+    // One of changes continues what is damaged.
+    const isWhole = this.#compactionMark?.snapshot.baseIndex === null;
+    if (!isWhole) this.#compactionMark = null;
     this.requestCompaction();
+  }
+
+  /** The newest snapshot is, or continues, the whole one up to `whole`. */
+  #isInUse(whole: LogIndex): boolean {
+    return !this.#isClosed && this.#snapshot !== null && this.#wholeOf(this.#snapshot) === whole;
+  }
+
+  /** Where the whole snapshot ends that `snapshot` is or continues. */
+  #wholeOf({ index }: StoredSnapshot): LogIndex {
+    const { host } = this.#require();
+    return required(host.snapshots.chain(this.name, index)[0], 'base').index;
   }
 
   async receiveSnapshot(transfer: SnapshotTransfer): Promise<SnapshotAnswer> {
@@ -468,7 +487,9 @@ export class DriverGroup implements RaftGroup {
     const mark = { index, term, baseIndex, configuration: node.configurationAt(index) };
     const save = async (): Promise<void> => {
       const snapshot = await host.snapshots.save(this.name, mark, chunks);
-      if (!this.#isClosed) this.#markCompaction(snapshot, isForced);
+      // What it continues proved to be damaged, or a snapshot of the leader came.
+      const isUseless = baseIndex !== null && this.#snapshot?.index !== baseIndex;
+      if (!this.#isClosed && !isUseless) this.#markCompaction(snapshot, isForced);
     };
     this.#compacting = save()
       .catch((error: unknown) => host.fail(error))
@@ -515,9 +536,9 @@ export class DriverGroup implements RaftGroup {
   }
 
   /** What the newest snapshot does not need. */
-  async #removeUnusedSnapshots({ index }: StoredSnapshot): Promise<void> {
+  async #removeUnusedSnapshots(newest: StoredSnapshot): Promise<void> {
     const { host } = this.#require();
-    const whole = required(host.snapshots.chain(this.name, index)[0], 'base').index;
+    const whole = this.#wholeOf(newest);
     await host.snapshots.removeOlder(this.name, whole);
     // What one that is being read refers to would be released; the next time will do.
     if (this.#snapshotsBeingRead === 0) await this.stateMachine.releaseSnapshots?.(whole);

@@ -3,6 +3,7 @@ import type { StateMark } from '@azimuth/proto';
 
 import { createMetadataDriver } from '../../src/driver/metadata-driver';
 import type { MetadataDriver } from '../../src/driver/metadata-driver';
+import type { Finding } from '../../src/driver/state-machine';
 import { encodeEntry } from '../../src/state-machine/entry-codec';
 import { MemoryKeyValueStore } from '../../src/state-machine/memory-key-value-store';
 import { SeparatedStore } from '../../src/state-machine/separated-store';
@@ -30,6 +31,7 @@ class Lonely {
   readonly values = new RamDisk();
   base = new MemoryKeyValueStore();
   readonly fatal: unknown[] = [];
+  readonly findings: Finding[] = [];
   driver!: MetadataDriver;
   machine!: IndexMachine;
   #boots = 0;
@@ -44,6 +46,7 @@ class Lonely {
       transport: new MemoryTransportHub().transport('n1'),
       ...{ clock: systemClock, random: seededRandom(1), logger: silentLogger, tickMs: 5 },
       onFatal: (error) => this.fatal.push(error),
+      onFinding: (finding) => this.findings.push(finding),
       ...{ compactionBytesMin: COMPACTION_BYTES, trailingEntries: 1_000_000 },
       wal: { segmentBytesMax: SEGMENT_BYTES, groupBytesTarget: 2 * COMPACTION_BYTES },
     });
@@ -112,6 +115,43 @@ describe('the log and the snapshots of a group', () => {
     // Every record and every body is read.
     expect((await node.census())?.index).toBe(node.machine.lastApplied());
     expect(before?.index).toBe(index);
+    expect(node.fatal).toEqual([]);
+  });
+
+  it('a damaged whole snapshot is replaced though changes continue it meanwhile', async () => {
+    await node.start();
+    let keys = 0;
+    const putUntil = async (isDone: (names: string[]) => boolean): Promise<void> => {
+      while (!isDone(await node.names('snapshot-'))) {
+        await node.put(`key-${keys}`);
+        keys += 1;
+      }
+    };
+    // A small whole snapshot would be replaced by itself.
+    await putUntil(() => keys > 200);
+    await putUntil(({ length }) => length === 1);
+    await putUntil(({ length }) => length === 2);
+    const [whole, before] = await node.names('snapshot-');
+    node.log.flipLive(whole!, 60);
+    const open = node.log.open.bind(node.log);
+    node.log.open = async (name) => {
+      if (name === whole) {
+        node.log.open = open;
+        await putUntil((names) => names.at(-1) !== before);
+        await node.put('so that the snapshot is marked in the log');
+      }
+      return open(name);
+    };
+    await node.driver.verifySnapshots(() => Promise.resolve());
+    expect(node.findings).toEqual([{ group: GROUP, problem: 'snapshot', remedy: 'local' }]);
+    for (let wait = 0; wait < 400 && (await node.names('snapshot-')).includes(whole!); wait += 1) {
+      await systemClock.sleep(5);
+    }
+    expect(await node.names('snapshot-')).not.toContain(whole);
+    const index = node.machine.lastApplied();
+    await node.cutPower();
+    await node.put('key-7');
+    expect(node.machine.lastApplied()).toBeGreaterThan(index);
     expect(node.fatal).toEqual([]);
   });
 
