@@ -34,7 +34,10 @@ export function isHeldByOthers(
   if (newest === undefined || newest.term < tail.term) return false;
   const { voters, members, isSettled } = newest.membership;
   if (!isSettled) return false;
-  const end = members.find(({ nodeId }) => nodeId === newest.nodeId)?.matchIndex ?? tail.index;
+  // It has told its own entries to others before they are on its disk, and never takes one back.
+  const isOwn = newest.term === tail.term;
+  const own = members.find(({ nodeId }) => nodeId === newest.nodeId);
+  const end = isOwn ? tail.index : (own?.matchIndex ?? tail.index);
   const needed = Math.min(tail.index, end);
   const holders = members.filter(
     ({ nodeId, isAlive, matchIndex }) =>

@@ -40,6 +40,10 @@ describe('who holds what a condemned replica would throw away', () => {
     expect(held(ledBy('n2', 6, { n1: 40, n2: 90, n3: 89 }))).toBe(false);
   });
 
+  it('what a leader of its time has not on its disk yet may be committed all the same', () => {
+    expect(held(ledBy('n2', 5, { n1: 100, n2: 99, n3: 100 }))).toBe(false);
+  });
+
   it('nobody knows without a leader of its time, or while voters change', () => {
     expect(held()).toBe(false);
     expect(held(ledBy('n2', 4, { n1: 100, n2: 100, n3: 100 }))).toBe(false);
