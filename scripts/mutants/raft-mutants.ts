@@ -184,14 +184,22 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'packages/metadata-raft/src/state-machine/group-state-machine.ts',
     find: 'if (recalled !== null) return recalled;',
     replace: '',
-    by: [unit('metadata-raft/test/state-machine'), SIMULATION],
+    by: [
+      unit('metadata-raft/test/state-machine/command-ledger'),
+      unit('metadata-raft/test/state-machine'),
+      SIMULATION,
+    ],
   },
   {
     name: 'apply reads the clock of the replica (pitfall 27)',
     file: 'packages/metadata-raft/src/state-machine/group-state-machine.ts',
     find: 'const nowMs = Math.max(this.#nowMs, decoded?.nowMs ?? 0);',
     replace: 'const nowMs = Math.max(this.#nowMs, decoded?.nowMs ?? 0, Date.now());',
-    by: [unit('metadata-raft/test/state-machine'), SIMULATION],
+    by: [
+      unit('metadata-raft/test/state-machine/command-ledger'),
+      unit('metadata-raft/test/state-machine'),
+      SIMULATION,
+    ],
   },
   {
     name: 'voters change in a single step (pitfall 14)',
@@ -212,7 +220,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     file: 'packages/metadata-raft/src/core/quorum.ts',
     find: "return incoming === 'won' && outgoing === 'won' ? 'won' : 'pending';",
     replace: 'return incoming;',
-    by: [EXPLORATION, unit('metadata-raft/test/core')],
+    by: [unit('metadata-raft/test/core'), EXPLORATION],
   },
   {
     name: 'a learner believes in a leader that is gone (pitfall 18)',

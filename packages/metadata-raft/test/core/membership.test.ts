@@ -215,6 +215,35 @@ describe('pitfalls of membership', () => {
     });
   });
 
+  it.each([
+    ['incoming', ['n1', 'n2']],
+    ['outgoing', ['n4', 'n5']],
+  ] as const)('pitfall 14: the %s half of a joint quorum elects nobody alone', (_, silent) => {
+    const cluster = new CoreCluster();
+    cluster.elect('n1');
+    for (const id of ['n4', 'n5']) cluster.join(id);
+    cluster.change('n1', ['n1', 'n2', 'n3'], ['n4', 'n5']);
+    cluster.tick(3, ['n1']);
+    // All five have the joint entry, nobody has it committed, and nobody leads any more.
+    cluster.filter = (message) => message.type !== 'AppendEntriesResponse';
+    cluster.change('n1', ['n3', 'n4', 'n5']);
+    for (const node of cluster.nodes.values()) node.restart();
+    cluster.filter = () => true;
+    for (const id of silent) cluster.isolate(id);
+    const voteAsked = (): string => {
+      cluster.node('n3').campaign();
+      cluster.settle();
+      return cluster.node('n3').role;
+    };
+    // One half is won, and of the other only its own vote is there: the rest may still arrive.
+    expect(voteAsked()).toBe('preCandidate');
+    cluster.heal(silent[0]);
+    expect(voteAsked()).toBe('leader');
+    expect(cluster.node('n3').membership()).toMatchObject({
+      configuration: { voters: ['n3', 'n4', 'n5'], outgoing: null },
+    });
+  });
+
   it('pitfall 15: a configuration counts from its append, and goes when its entry is truncated', () => {
     const cluster = withLearner();
     cluster.isolate('n1');

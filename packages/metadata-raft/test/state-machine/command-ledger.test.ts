@@ -68,6 +68,16 @@ describe('command ledger', () => {
     expect(await driver.send(command)).toMatchObject({ ok: true });
     expect(driver.machine.nowMs).toBe(START_MS);
   });
+
+  it('time is that of the entries, never of the clock of the replica (pitfall 27)', async () => {
+    // Long before and long after every clock on which this test will ever run.
+    for (const nowMs of [1_000, 100 * START_MS]) {
+      const driver = await IndexDriver.open();
+      driver.nowMs = nowMs;
+      expect(await driver.send(fence(nowMs))).toMatchObject({ ok: true });
+      expect(driver.machine.nowMs).toBe(nowMs);
+    }
+  });
 });
 
 describe('blobs and time', () => {
