@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { rotAll } from '../test/rot/rot-all';
+import { wholeNumberOption } from './number-option';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -23,15 +24,13 @@ async function main(): Promise<void> {
       'time-limit': { type: 'string', default: '3600' },
     },
   });
+  const flips = wholeNumberOption('flips', values.flips, 1);
+  const seed = wholeNumberOption('seed', values.seed, 0);
+  const timeLimitMs = wholeNumberOption('time-limit', values['time-limit'], 1) * 1_000;
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-rot-'));
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
   try {
-    const { table, failures } = await rotAll({
-      directory,
-      flips: Number(values.flips),
-      seed: Number(values.seed),
-      timeLimitMs: Number(values['time-limit']) * 1_000,
-    });
+    const { table, failures } = await rotAll({ directory, flips, seed, timeLimitMs });
     process.stdout.write(`commit ${commit}, seed ${values.seed}\n\n${table.join('\n')}\n`);
     for (const failure of failures) process.stdout.write(`${failure}\n`);
     process.exitCode = failures.length > 0 ? 1 : 0;

@@ -20,6 +20,7 @@ import { exploreRaft } from '../test/exhaustive/raft/explore-raft';
 import { LONG_INSTANCES, QUICK_INSTANCES } from '../test/exhaustive/raft/raft-instances';
 import { RIVALRIES, STORIES } from '../test/exhaustive/crash/stories';
 import type { Story } from '../test/exhaustive/crash/story';
+import { wholeNumberOption } from './number-option';
 
 function* schedulesOf(story: Story, extent: Extent, isPairs: boolean): Generator<Schedule> {
   if (story.rival === undefined) {
@@ -53,11 +54,13 @@ async function main(): Promise<void> {
       'states-max': { type: 'string', default: '8000000' },
     },
   });
+  const statesMax = wholeNumberOption('states-max', values['states-max'], 1);
+  const limitS = wholeNumberOption('time-limit', values['time-limit'], 1);
   if (values.raft !== undefined) {
-    exploreRaftCore(values.raft, values.story, Number(values['states-max']));
+    exploreRaftCore(values.raft, values.story, statesMax);
     return;
   }
-  const endMs = performance.now() + Number(values['time-limit']) * 1000;
+  const endMs = performance.now() + limitS * 1000;
   const chosen = [...STORIES, ...RIVALRIES].filter(
     ({ name }) => values.story === '' || name === values.story,
   );

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { fuzz } from '../test/fuzz/fuzz';
 import { FUZZ_TARGETS } from '../test/fuzz/targets';
+import { wholeNumberOption } from './number-option';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -17,8 +18,8 @@ async function main(): Promise<void> {
       inputs: { type: 'string', default: '1000000' },
     },
   });
-  const seed = Number(values.seed);
-  const inputs = Number(values.inputs);
+  const seed = wholeNumberOption('seed', values.seed, 0);
+  const inputs = wholeNumberOption('inputs', values.inputs, 1);
   for (const target of FUZZ_TARGETS) {
     if (values.target !== undefined && values.target !== target.name) continue;
     const startedMs = performance.now();

@@ -32,6 +32,7 @@ import {
   placeOnDisk,
   unmountDisk,
 } from '../test/power/power-cut';
+import { wholeNumberOption } from './number-option';
 
 const REGION = 'us-east-1';
 const BUCKET = 'power-loss';
@@ -198,12 +199,15 @@ async function main(): Promise<void> {
     },
   });
   if (process.getuid?.() !== 0) throw new Error('power-loss needs root: it mounts file systems');
+  const cycles = wholeNumberOption('cycles', values.cycles, 1);
+  const seed = wholeNumberOption('seed', values.seed, 0);
+  const limitS = wholeNumberOption('time-limit', values['time-limit'], 1);
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-power-'));
-  const run = new PowerLoss(directory, Number(values.seed));
-  const endMs = performance.now() + Number(values['time-limit']) * 1_000;
+  const run = new PowerLoss(directory, seed);
+  const endMs = performance.now() + limitS * 1_000;
   try {
     await run.prepare();
-    for (let cycle = 1; cycle <= Number(values.cycles) && performance.now() < endMs; cycle += 1) {
+    for (let cycle = 1; cycle <= cycles && performance.now() < endMs; cycle += 1) {
       await run.runCycle(cycle);
     }
     await run.finish();

@@ -9,6 +9,7 @@ import { forecastLoss } from '@azimuth/placement';
 
 import { HARSH, LAYOUTS } from '../packages/placement/test/durability-layouts';
 import { simulateLosses } from '../packages/placement/test/durability-simulation';
+import { wholeNumberOption } from './number-option';
 
 const { values } = parseArgs({
   options: {
@@ -18,12 +19,13 @@ const { values } = parseArgs({
   },
 });
 
-const trials = Number(values.lives);
+const trials = wholeNumberOption('lives', values.lives, 1);
+const seed = wholeNumberOption('seed', values.seed, 0);
 const errorMax = 4 / Math.sqrt(trials);
 let isWrong = false;
 for (const [name, layout] of LAYOUTS.filter(([each]) => each.startsWith(values.layout))) {
   const { meanYearsToLoss } = forecastLoss(layout, HARSH);
-  const random = seededRandom(Number(values.seed));
+  const random = seededRandom(seed);
   const { meanYears } = simulateLosses(layout, HARSH, { trials, random });
   const error = meanYears / meanYearsToLoss - 1;
   isWrong ||= Math.abs(error) > errorMax;

@@ -12,6 +12,13 @@ import { parseArgs } from 'node:util';
 
 import { runRaftSimulation } from '../test/simulation/raft/raft-simulation';
 import type { Ending } from '../test/simulation/raft/raft-simulation';
+import { wholeNumberOption } from './number-option';
+
+function endingOf(text: string | undefined): Ending | null {
+  if (text === undefined) return null;
+  if (text === 'healed' || text === 'core') return text;
+  throw new RangeError(`--ending takes healed or core, not "${text}"`);
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -23,15 +30,17 @@ async function main(): Promise<void> {
       trace: { type: 'boolean', default: false },
     },
   });
-  const first = Number(values.seed);
-  const count = Number(values.seeds);
+  const first = wholeNumberOption('seed', values.seed, 0);
+  const count = wholeNumberOption('seeds', values.seeds, 1);
+  const limitS = wholeNumberOption('time-limit', values['time-limit'], 1);
+  const ending = endingOf(values.ending);
   const onTrace = (line: string): void => void process.stdout.write(`${line}\n`);
-  const endMs = performance.now() + Number.parseFloat(values['time-limit']) * 1000;
+  const endMs = performance.now() + limitS * 1000;
   for (let seed = first; seed < first + count && performance.now() < endMs; seed += 1) {
     const startMs = performance.now();
     const report = await runRaftSimulation({
       seed,
-      ...(values.ending === undefined ? {} : { ending: values.ending as Ending }),
+      ...(ending === null ? {} : { ending }),
       ...(values.trace ? { onTrace } : {}),
     });
     const tookMs = Math.round(performance.now() - startMs);
