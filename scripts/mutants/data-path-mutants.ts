@@ -117,16 +117,16 @@ export const DATA_PATH_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a re-striped blob loses its source before the commit (seaweedfs 9490)',
-    file: `${TASKS}/restripe-outbox.ts`,
-    find: '  const args = { oldBlobId: old.blobId, blob, missing: [] };',
+    file: 'packages/curator/src/move-blob.ts',
+    find: '  const args = { oldBlobId: old.blobId, blob, missing: [], mapVersion };',
     replace:
       '  await deleteEverywhere(context, oldGroup, old.blobId);\n' +
-      '  const args = { oldBlobId: old.blobId, blob, missing: [] };',
+      '  const args = { oldBlobId: old.blobId, blob, missing: [], mapVersion };',
     by: [crashes('restripe')],
   },
   {
     name: 'a re-striped copy is deleted when the outcome is unknown',
-    file: `${TASKS}/restripe-outbox.ts`,
+    file: 'packages/curator/src/move-blob.ts',
     find: "  const { isReplaced } = await context.metadata.index(index, 'ReplaceBlob', args, options);",
     replace:
       "  const { isReplaced } = await context.metadata\n    .index(index, 'ReplaceBlob', args, options)\n" +
@@ -151,8 +151,8 @@ export const DATA_PATH_MUTANTS: readonly Mutant[] = [
   {
     name: 'a slot flips before every shard is there',
     file: `${TASKS}/backfill.ts`,
-    find: '  if (unproven > 0) {',
-    replace: '  if (unproven > 1_000_000) {',
+    find: '  if (unproven > 0 || context',
+    replace: '  if (unproven > 1_000_000 || context',
     by: [unit('curator/test')],
   },
   {

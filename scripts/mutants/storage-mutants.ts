@@ -114,7 +114,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a new disk appears before its bytes are there (minio 17416)',
-    file: 'packages/storage-node/src/disk/disk-identity.ts',
+    file: 'packages/storage-node/src/disk/replace-file.ts',
     find: '    await file.datasync();',
     replace: '',
     by: [unit('storage-node/test')],
