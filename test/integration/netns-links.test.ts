@@ -15,8 +15,12 @@ function canUseNamespaces(): boolean {
   const run = (...command: string[]): boolean =>
     spawnSync(command[0] ?? '', command.slice(1), { stdio: 'ignore' }).status === 0;
   const isMade = run('ip', 'netns', 'add', name);
+  const isJoined =
+    isMade &&
+    run('ip', '-n', name, 'link', 'add', 'bridge0', 'type', 'bridge') &&
+    run('ip', '-n', name, 'link', 'add', 'end0', 'type', 'veth', 'peer', 'name', 'end1');
   const isFiltered =
-    isMade && run('nsenter', `--net=/var/run/netns/${name}`, 'nft', 'list', 'tables');
+    isJoined && run('nsenter', `--net=/var/run/netns/${name}`, 'nft', 'add table bridge probe');
   if (isMade) run('ip', 'netns', 'del', name);
   return isFiltered;
 }
