@@ -304,11 +304,9 @@ export class SessionMetadataClient implements MetadataAdministration {
         if (!hasCode(error, ...NODE_FAILURES)) throw error;
         this.#leaders.forget(request.group, nodeId);
         attempts.note(nodeId, error, error.detail['sent'] !== false);
-        attempts.isAsking = false;
         await this.#pause(attempts, deadlineMs);
         continue;
       }
-      attempts.isAsking = false;
       tellLogIndex(request, response, attempts, options);
       if (response.ok) {
         this.#leaders.set(request.group, nodeId);
@@ -403,7 +401,9 @@ class Attempts {
   isAsking = false;
   #lastError: StoreError | null = null;
 
+  /** An attempt has ended without a result. */
   note(nodeId: string, error: StoreError, isUncertain: boolean): void {
+    this.isAsking = false;
     this.failed.add(nodeId);
     this.isUncertain ||= isUncertain;
     this.#lastError = error;

@@ -29,8 +29,8 @@ export interface WrittenBody {
 export interface DataPath {
   /**
    * Stores a body and returns once it is durable and survives the loss of any one zone of those
-   * alive, or, with `isOneZone`, of any one node of its zone; `data.missing` names shards that failed within that rule. Nothing is reachable until the
-   * caller commits `data`.
+   * alive, or, with `isOneZone`, of any one node of its zone; `data.missing` names shards that
+   * failed within that rule. Nothing is reachable until the caller commits `data`.
    *
    * Errors: QUORUM_NOT_REACHED, OVERLOADED, UNAVAILABLE (stale cluster view), CANCELLED, and
    * whatever the source rejects with; after an error everything written is discarded in the

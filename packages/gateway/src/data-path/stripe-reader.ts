@@ -85,7 +85,10 @@ export class StripeReader {
       const group = await this.#group();
       const readers = this.#choose(group);
       this.#probeSlow(readers);
-      this.#candidates = readers.filter(({ shardIndex }) => this.#isToBeAsked(shardIndex));
+      // R4.
+      this.#candidates = readers.filter(
+        ({ shardIndex }) => !this.#isAsked(shardIndex) && !this.#damaged.has(shardIndex),
+      );
       await this.#startPrimaries();
       if (await this.#readUntilEnough()) break;
       this.#throwIfAborted();
@@ -100,10 +103,9 @@ export class StripeReader {
     this.#decode();
   }
 
-  /** R4. */
-  #isToBeAsked(shardIndex: number): boolean {
-    const isUnderWay = this.#done.has(shardIndex) || this.#reading.has(shardIndex);
-    return !isUnderWay && !this.#damaged.has(shardIndex);
+  /** Read, or being read. */
+  #isAsked(shardIndex: number): boolean {
+    return this.#done.has(shardIndex) || this.#reading.has(shardIndex);
   }
 
   /** Bytes `[from, to)` of a wanted shard. */
@@ -191,18 +193,15 @@ export class StripeReader {
     const any = this.#candidates.slice(0, Math.max(0, this.#shortfall()));
     if (blob.profile.k === 1) return any;
     const direct = this.#candidates.filter(({ shardIndex }) => wanted.has(shardIndex));
-    const isPossible = [...wanted].every((shard) => this.#isAskedOrIn(shard, direct));
+    const isPossible = [...wanted].every(
+      (shard) => this.#isAsked(shard) || direct.some(({ shardIndex }) => shardIndex === shard),
+    );
     if (isPossible && direct.every(({ isSuspect }) => !isSuspect)) return direct;
     const extra = Math.max(0, any.length - direct.length);
     const isOnlySlow = isPossible && direct.every(({ diskId }) => !view.isSuspect(diskId));
     if (isOnlySlow && extra > 0) return pacing.trySpend(extra) ? any : direct;
     pacing.replace(extra);
     return any;
-  }
-
-  #isAskedOrIn(shardIndex: number, readers: readonly ShardReader[]): boolean {
-    const isAsked = this.#done.has(shardIndex) || this.#reading.has(shardIndex);
-    return isAsked || readers.some((reader) => reader.shardIndex === shardIndex);
   }
 
   /** True once there is enough; false when all that could be asked has failed. */
@@ -253,7 +252,7 @@ export class StripeReader {
     const { blob, wanted } = this.#window;
     if (this.#shortfall() <= 0) return true;
     if (blob.profile.k === 1) return false;
-    return [...wanted].every((shard) => this.#done.has(shard) || this.#reading.has(shard));
+    return [...wanted].every((shard) => this.#isAsked(shard));
   }
 
   /** How many reads more are needed for k shards. */
