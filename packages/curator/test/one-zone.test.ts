@@ -4,8 +4,8 @@ import { RetrySchedule } from '../src/retry-schedule';
 import { collectGarbage } from '../src/tasks/collect-garbage';
 import { emptyGroups } from '../src/tasks/empty-groups';
 import { repairOutbox } from '../src/tasks/repair-outbox';
-import { retireGroups, SealedGroups } from '../src/tasks/retire-groups';
 import { FakeCluster } from './fake-cluster';
+import { retireAfter } from './retire-after';
 
 const PAIR = { profile: { k: 1, m: 1 }, isReduced: false };
 const IN_A = { ...PAIR, pgId: 1, slots: ['n0d0', 'n1d0'], zone: 'a' };
@@ -88,33 +88,26 @@ describe('a group inside one zone that is to be emptied', () => {
 });
 
 describe('a group inside one zone with nothing left in it', () => {
-  async function retireAfter(ageMs: number): Promise<unknown[]> {
-    const sealed = new SealedGroups();
-    await retireGroups(cluster.context(), sealed);
-    cluster.nowMs += ageMs;
-    await retireGroups(cluster.context(), sealed);
-    return cluster.rootCommands;
-  }
   const REMOVED = [{ name: 'RemoveGroup', args: { pgId: 1 } }];
 
   it('is removed a minute after it was sealed', async () => {
     cluster.setGroup(1, { state: 'sealed' });
-    expect(await retireAfter(61_000)).toEqual(REMOVED);
+    expect(await retireAfter(cluster, 61_000)).toEqual(REMOVED);
   });
 
   it('stays before that, and while a disk of it lists anything', async () => {
     cluster.setGroup(1, { state: 'sealed' });
-    expect(await retireAfter(59_000)).toEqual([]);
+    expect(await retireAfter(cluster, 59_000)).toEqual([]);
     cluster.putBlob(BYTES, 1, { isReferenced: false });
-    expect(await retireAfter(61_000)).toEqual([]);
+    expect(await retireAfter(cluster, 61_000)).toEqual([]);
   });
 
   it('is removed when the disk that cannot be asked is lost, as no blob was on it alone', async () => {
     cluster.setGroup(1, { state: 'sealed' });
     cluster.setNode('n0', 'down');
-    expect(await retireAfter(61_000)).toEqual([]);
+    expect(await retireAfter(cluster, 61_000)).toEqual([]);
     cluster.setDisk('n0d0', 'lost');
-    expect(await retireAfter(61_000)).toEqual(REMOVED);
+    expect(await retireAfter(cluster, 61_000)).toEqual(REMOVED);
   });
 
   it('is removed when a node of it was given up: its entries wait for no answer from there', async () => {
@@ -135,13 +128,13 @@ describe('a group inside one zone with nothing left in it', () => {
     cluster.map = { ...cluster.map, intents: new Map([['node/n0', intent]]) };
     await collect();
     expect(cluster.outbox).toEqual([]);
-    expect(await retireAfter(61_000)).toEqual(REMOVED);
+    expect(await retireAfter(cluster, 61_000)).toEqual(REMOVED);
   });
 
   it('stays when all of its disks are lost: what was in it is reported, not forgotten', async () => {
     cluster.setGroup(1, { state: 'sealed' });
     cluster.setDisk('n0d0', 'lost');
     cluster.setDisk('n1d0', 'lost');
-    expect(await retireAfter(61_000)).toEqual([]);
+    expect(await retireAfter(cluster, 61_000)).toEqual([]);
   });
 });

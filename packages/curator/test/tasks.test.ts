@@ -12,6 +12,7 @@ import { reportFindings } from '../src/tasks/report-findings';
 import { restripeOutbox } from '../src/tasks/restripe-outbox';
 import { retireGroups, SealedGroups } from '../src/tasks/retire-groups';
 import { crashAfter, encodeBlob, FakeCluster } from './fake-cluster';
+import { retireAfter } from './retire-after';
 import type { BlobRef } from '@azimuth/proto';
 
 const LARGE = {
@@ -675,34 +676,28 @@ describe('abandoned bucket deletions', () => {
 describe('reduced groups', () => {
   const LONG_MS = 14 * HOUR_MS;
 
-  async function retireAfter(ageMs: number): Promise<unknown[]> {
-    const sealed = new SealedGroups();
-    await retireGroups(cluster.context(), sealed);
-    cluster.nowMs += ageMs;
-    await retireGroups(cluster.context(), sealed);
-    return cluster.rootCommands;
-  }
-
   it('are removed when sealed for long, empty, and named by no outbox', async () => {
     cluster.setGroup(3, { state: 'sealed' });
-    expect(await retireAfter(LONG_MS)).toEqual([{ name: 'RemoveGroup', args: { pgId: 3 } }]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([
+      { name: 'RemoveGroup', args: { pgId: 3 } },
+    ]);
   });
 
   it('stay while a commit may still name a blob of them', async () => {
     cluster.setGroup(3, { state: 'sealed' });
-    expect(await retireAfter(12 * HOUR_MS)).toEqual([]);
+    expect(await retireAfter(cluster, 12 * HOUR_MS)).toEqual([]);
   });
 
   it('stay while they hold a shard, an outbox names them, or a slot is out', async () => {
     cluster.setGroup(3, { state: 'sealed' });
     const blob = cluster.putBlob(LARGE_BYTES, 3, { isReferenced: false });
-    expect(await retireAfter(LONG_MS)).toEqual([]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([]);
     cluster.shards.clear();
     cluster.addEntry('garbage', blob);
-    expect(await retireAfter(LONG_MS)).toEqual([]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([]);
     cluster.outbox = [];
     cluster.setNode('n2', 'down');
-    expect(await retireAfter(LONG_MS)).toEqual([]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([]);
   });
 
   it('R2: stay when an outage took them into use between two looks', async () => {
@@ -723,13 +718,13 @@ describe('reduced groups', () => {
       cluster.setGroup(3, { state: 'active' });
       cluster.setGroup(3, { state: 'sealed' });
     };
-    expect(await retireAfter(LONG_MS)).toEqual([]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([]);
   });
 
   it('R2: stay while a disk is lost: it may return, and has not said that it is empty', async () => {
     cluster.setGroup(3, { state: 'sealed' });
     for (const diskId of REDUCED.slots) cluster.setDisk(diskId, 'lost');
-    expect(await retireAfter(LONG_MS)).toEqual([]);
+    expect(await retireAfter(cluster, LONG_MS)).toEqual([]);
   });
 });
 

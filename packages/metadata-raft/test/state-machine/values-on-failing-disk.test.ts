@@ -97,16 +97,22 @@ async function expectRestorable(story: Story, disk: LogDisk): Promise<void> {
   await expectSound(machine, story.hashes);
 }
 
+/** A story that is cut short, a little later for each `cut`. */
+async function crashedStory(cut: number, how: 'power' | 'process') {
+  const clock = new VirtualClock();
+  const disk = new SimFileDisk(clock, seededRandom(cut));
+  const story = new Story();
+  void story.run(disk.mount());
+  await clock.runUntil(cut * CUT_STEP_MS);
+  disk.crash(how);
+  return { clock, disk, story };
+}
+
 describe('value files on a disk that fails', () => {
   it('a power cut at any time leaves what the newest snapshot refers to', async () => {
     const seen = new Set<number | undefined>();
     for (let cut = 0; cut < CUTS; cut += 1) {
-      const clock = new VirtualClock();
-      const disk = new SimFileDisk(clock, seededRandom(cut));
-      const story = new Story();
-      void story.run(disk.mount());
-      await clock.runUntil(cut * CUT_STEP_MS);
-      disk.crash('power');
+      const { clock, disk, story } = await crashedStory(cut, 'power');
       seen.add(story.snapshot?.index);
       const checked = expectRestorable(story, disk.mount());
       await clock.runUntil(clock.monotonicMs() + 500);
@@ -117,12 +123,7 @@ describe('value files on a disk that fails', () => {
 
   it('a killed process finds the state that it left, whenever it dies', async () => {
     for (let cut = 0; cut < CUTS; cut += 1) {
-      const clock = new VirtualClock();
-      const disk = new SimFileDisk(clock, seededRandom(cut));
-      const story = new Story();
-      void story.run(disk.mount());
-      await clock.runUntil(cut * CUT_STEP_MS);
-      disk.crash('process');
+      const { clock, disk, story } = await crashedStory(cut, 'process');
       const opened = story.open(disk.mount());
       await clock.runUntil(clock.monotonicMs() + 500);
       await expectSound(await opened, story.hashes);
