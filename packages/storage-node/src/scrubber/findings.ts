@@ -40,6 +40,10 @@ export class Findings {
     return this.#byName.has(shardName(id));
   }
 
+  get(id: ShardId): Finding | undefined {
+    return this.#byName.get(shardName(id));
+  }
+
   /** Oldest first. */
   list(limit: number): Finding[] {
     return [...this.#byName.values()].slice(0, limit);

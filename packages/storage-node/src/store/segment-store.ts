@@ -41,6 +41,7 @@ import { shardName } from '../segment/shard-id';
 import { hasIntactTrailer, readTable } from '../segment/stored-record';
 import { BufferPool } from './buffer-pool';
 import { compareTarget } from './compare-target';
+import { DamageReports } from './damage-reports';
 import { KeyedMutex } from './keyed-mutex';
 import { recoverStore } from './recover-store';
 import { isSameAttributes, READ_PIECE_BYTES, SegmentShardReader } from './segment-shard-reader';
@@ -99,6 +100,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
   readonly #table: SegmentTable;
   readonly #index: ShardIndex;
   readonly #findings: Findings;
+  readonly #damage: DamageReports;
   readonly #log: SegmentLog;
   readonly #mutex = new KeyedMutex();
   readonly #pool = new BufferPool(READ_PIECE_BYTES, IDLE_BUFFERS_MAX);
@@ -117,6 +119,14 @@ export class SegmentStore implements ShardStore, ScrubSource {
     this.diskId = identity.diskId;
     this.#index = index;
     this.#findings = new Findings(index);
+    this.#damage = new DamageReports({
+      diskId: this.diskId,
+      index,
+      findings: this.#findings,
+      logger: options.logger,
+      exclusive: (id, task) => this.#exclusive(id, task),
+      apply: (changes) => this.#applyOrFence(changes),
+    });
     this.#health = new DiskHealth(this.diskId, (reason) => this.#onFenced(reason));
     this.#table = new SegmentTable(disk, OPEN_FILES_MAX);
     this.#space = new DiskSpace(disk, this.#health, options.space, () => this.#table.usedBytes);
@@ -197,8 +207,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
           location,
           pool: this.#pool,
           release: () => opened.release(),
-          onCorrupt: (problem: string) =>
-            void this.#report({ id, pgId: location.attributes.pgId, problem }),
+          onCorrupt: (problem: string) => void this.#damage.met(location, problem),
         };
         return await SegmentShardReader.open(source, range);
       } catch (error) {
@@ -507,7 +516,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
       return this.#index.get(id);
     } catch (error) {
       if (!hasCode(error, 'SHARD_CORRUPT')) throw error;
-      void this.#report({ id, pgId: 0, problem: 'index entry' });
+      void this.#damage.metEntry(id);
       return null;
     }
   }
@@ -522,7 +531,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
   async #lostFile(id: ShardId): Promise<StoreError> {
     const location = this.#locateOrFinding(id);
     const problem = 'segment file is missing';
-    await this.#report({ id, pgId: location.attributes.pgId, problem });
+    await this.#damage.met(location, problem);
     return new StoreError('SHARD_CORRUPT', { ...id, problem });
   }
 
@@ -532,8 +541,9 @@ export class SegmentStore implements ShardStore, ScrubSource {
     return table;
   }
 
-  /** Reads the whole shard and its table; damage becomes a finding. */
+  /** Reads the whole shard and its table; damage becomes a finding, and no damage ends one. */
   async #readsIntact(location: ShardLocation): Promise<boolean> {
+    const known = this.#findings.get(location.id);
     let reader: ShardReader | null = null;
     try {
       const { shardSizeBytes } = location.attributes;
@@ -543,10 +553,9 @@ export class SegmentStore implements ShardStore, ScrubSource {
         crc32c(reader.table) === location.tableChecksum
           ? await this.#trailerProblem(location)
           : 'page checksum table';
-      if (problem === null) return true;
-      const pgId = location.attributes.pgId;
-      await this.#report({ id: location.id, pgId, problem });
-      return false;
+      if (problem !== null) await this.#damage.met(location, problem);
+      else if (known !== undefined) await this.#damage.over(known, location);
+      return problem === null;
     } catch (error) {
       if (!hasCode(error, 'SHARD_CORRUPT', 'SHARD_NOT_FOUND')) throw error;
       return error.code === 'SHARD_NOT_FOUND';
@@ -561,18 +570,6 @@ export class SegmentStore implements ShardStore, ScrubSource {
       hasIntactTrailer(file, location),
     );
     return isIntact === false ? 'record trailer' : null;
-  }
-
-  /** Notes damage. Never throws: whoever met it has its own answer to give. */
-  async #report(finding: Finding): Promise<void> {
-    try {
-      const isNew = await this.#findings.add(finding);
-      if (!isNew) return;
-      const { id, problem } = finding;
-      this.#options.logger.warn({ diskId: this.diskId, ...id, problem }, 'shard is damaged');
-    } catch (error) {
-      this.#options.logger.error({ diskId: this.diskId, error }, 'finding could not be kept');
-    }
   }
 
   /**
@@ -600,7 +597,7 @@ export class SegmentStore implements ShardStore, ScrubSource {
       locate: (id) => this.#index.get(id),
       moved: (location) => this.#applyOrFence([{ kind: 'put', location }], location.sequence),
       damaged: ({ id, attributes }, problem) =>
-        this.#report({ id, pgId: attributes.pgId, problem }),
+        this.#damage.note({ id, pgId: attributes.pgId, problem }),
       hasNoLeftovers: () => !this.#hasLeftovers,
     };
   }

@@ -127,6 +127,36 @@ describe('damage on the disk', () => {
     await reopened.close();
   });
 
+  it.each(['repair', 'delete'])(
+    'keeps no finding of a record that a %s had done away with before a slow reader met its damage',
+    async (change) => {
+      const { machine, store, first, path } = await twoShards();
+      const read = await store.openRead(first.id, { offsetBytes: 0, lengthBytes: 70_000 });
+      machine.disk.flip(path, HEADER + RECORD_HEADER + 4_000);
+      if (change === 'repair') await putShard(store, first);
+      else await store.delete(first.id);
+      expect(await code(read.next())).toBe('SHARD_CORRUPT');
+      read.close();
+      await store.close();
+      const reopened = await openStore(machine);
+      expect(reopened.findings(10)).toEqual([]);
+      await reopened.close();
+    },
+  );
+
+  it('ends a finding when the whole shard reads intact again', async () => {
+    const { machine, store, first, path } = await twoShards();
+    machine.disk.flip(path, HEADER + RECORD_HEADER + 4_000);
+    expect(await store.verify(first.id)).toBe('corrupt');
+    machine.disk.flip(path, HEADER + RECORD_HEADER + 4_000);
+    expect(await store.verify(first.id)).toBe('intact');
+    expect(store.findings(10)).toEqual([]);
+    await store.close();
+    const reopened = await openStore(machine);
+    expect(reopened.findings(10)).toEqual([]);
+    await reopened.close();
+  });
+
   it('takes a sector that cannot be read for damage', async () => {
     const machine = simMachine(8);
     const shard = makeShard(random, { sizeBytes: 5_000 });
