@@ -126,9 +126,16 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node that lost its disk votes (pitfall 17)',
     file: 'packages/metadata-raft/src/log/wal.ts',
-    find: 'const repairIndex = this.#isRejoining ? 1 : 0;',
+    find: 'const repairIndex = isRejoining ? 1 : 0;',
     replace: 'const repairIndex = 0;',
     by: [unit('metadata-raft/test/log'), SIMULATION],
+  },
+  {
+    name: 'a node that lost its disk is counted before it is readmitted (pitfall 17)',
+    file: 'packages/metadata-raft/src/core/replication.ts',
+    find: 'return progress === undefined || progress.readmitIndex <= state.log.commitIndex;',
+    replace: 'return progress === undefined || progress.readmitIndex <= state.log.lastIndex;',
+    by: [unit('metadata-raft/test/core')],
   },
   {
     name: 'damage is taken for the end of the log (pitfall 9)',

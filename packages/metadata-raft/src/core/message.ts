@@ -59,6 +59,8 @@ export interface AppendEntriesResponse extends Envelope {
   readonly conflictTerm: Term;
   /** The follower lost entries that it acknowledged before; its old matchIndex is void. */
   readonly logDamaged: boolean;
+  /** Not 0: the follower is rejoining and counts in no quorum; names this start of it. */
+  readonly rejoinNonce: number;
 }
 
 export interface Heartbeat extends Envelope {
@@ -68,11 +70,15 @@ export interface Heartbeat extends Envelope {
   readonly lastLogIndex: LogIndex;
   /** Round of ReadIndex confirmations; echoed by the response. */
   readonly readContext: number;
+  /** Not 0: the start of the follower that is readmitted; see `readmission.ts`. */
+  readonly rejoinNonce: number;
 }
 
 export interface HeartbeatResponse extends Envelope {
   readonly type: 'HeartbeatResponse';
   readonly readContext: number;
+  /** As in {@link AppendEntriesResponse}. */
+  readonly rejoinNonce: number;
 }
 
 export interface TimeoutNow extends Envelope {

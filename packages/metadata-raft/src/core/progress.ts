@@ -25,6 +25,10 @@ export class Progress {
   wasRecentlyActive = false;
   /** In `snapshot`: the index that the snapshot on its way ends at. */
   snapshotIndex: LogIndex = 0;
+  /** The start of a follower that rejoined; 0 = it did not. See `readmission.ts`. */
+  rejoinNonce = 0;
+  /** That follower counts once everything up to here is committed without it. */
+  readmitIndex: LogIndex = 0;
   #isProbeSent = false;
   #inflight: Inflight[] = [];
   #inflightBytes = 0;

@@ -338,12 +338,14 @@ export class RaftNode {
   }
 
   #changedHardState(): HardState | null {
-    const { currentTerm, votedFor, repairIndex } = this.#state;
+    const { currentTerm, votedFor, repairIndex, rejoinNonce } = this.#state;
+    const isRejoining = rejoinNonce !== 0;
     const durable = this.#durableHardState;
     const isSame =
       durable.currentTerm === currentTerm &&
       durable.votedFor === votedFor &&
-      durable.repairIndex === repairIndex;
-    return isSame ? null : { currentTerm, votedFor, repairIndex };
+      durable.repairIndex === repairIndex &&
+      durable.isRejoining === isRejoining;
+    return isSame ? null : { currentTerm, votedFor, repairIndex, isRejoining };
   }
 }

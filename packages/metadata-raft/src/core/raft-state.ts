@@ -35,6 +35,8 @@ export interface RaftState {
   repairTerm: Term;
   /** The log agrees with the current leader's up to here; 0 = unknown. */
   agreedIndex: LogIndex;
+  /** Names this start of a node that lost its disk, until it is readmitted; 0 = it did not. */
+  rejoinNonce: number;
 
   role: Role;
   leaderId: NodeId | null;
@@ -58,6 +60,9 @@ export interface RaftState {
 
   lastApplied: LogIndex;
 }
+
+/** Large enough that two starts of a node are never taken for one. */
+const REJOIN_NONCE_MAX = 2 ** 48;
 
 export interface RaftStateOptions {
   readonly id: NodeId;
@@ -84,6 +89,7 @@ export function createRaftState(options: RaftStateOptions): RaftState {
     repairIndex: hardState.repairIndex,
     repairTerm: 0,
     agreedIndex: 0,
+    rejoinNonce: hardState.isRejoining ? 1 + options.random.below(REJOIN_NONCE_MAX) : 0,
     role: 'follower',
     leaderId: null,
     electionElapsedTicks: 0,

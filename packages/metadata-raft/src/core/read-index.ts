@@ -2,7 +2,7 @@ import type { HeartbeatResponse } from './message';
 import { isVoter } from './membership';
 import { isQuorum } from './quorum';
 import type { RaftState } from './raft-state';
-import { broadcastHeartbeat, sendHeartbeat } from './replication';
+import { broadcastHeartbeat, isCounted, sendHeartbeat } from './replication';
 
 export type ReadRefusal = 'not-leader' | 'overloaded';
 
@@ -45,7 +45,7 @@ function askForConfirmation(state: RaftState): void {
  * of round c or earlier, and for none that came later (pitfall 4).
  */
 export function confirmLeadership(state: RaftState, response: HeartbeatResponse): void {
-  if (state.pendingReads.length === 0) return;
+  if (state.pendingReads.length === 0 || !isCounted(state, response.from)) return;
   for (const read of state.pendingReads) {
     if (read.context <= response.readContext) read.confirmedBy.add(response.from);
   }

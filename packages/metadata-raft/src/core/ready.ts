@@ -9,9 +9,16 @@ export interface HardState {
    * log agrees with a leader up to here the node neither votes nor campaigns.
    */
   readonly repairIndex: LogIndex;
+  /** Term and vote were lost too, with the disk: until a leader readmits it the node is not counted. */
+  readonly isRejoining: boolean;
 }
 
-export const INITIAL_HARD_STATE: HardState = { currentTerm: 0, votedFor: null, repairIndex: 0 };
+export const INITIAL_HARD_STATE: HardState = {
+  currentTerm: 0,
+  votedFor: null,
+  repairIndex: 0,
+  isRejoining: false,
+};
 
 export interface SnapshotMark {
   readonly index: LogIndex;

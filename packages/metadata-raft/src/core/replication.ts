@@ -133,7 +133,14 @@ export function sendHeartbeat(state: RaftState, to: NodeId): void {
     leaderCommit: Math.min(state.progress.get(to)?.matchIndex ?? 0, state.log.commitIndex),
     lastLogIndex: state.log.lastIndex,
     readContext: state.lastReadContext,
+    rejoinNonce: isCounted(state, to) ? (state.progress.get(to)?.rejoinNonce ?? 0) : 0,
   });
+}
+
+/** Leader: false of a follower that lost its disk and was not readmitted; see `readmission.ts`. */
+export function isCounted(state: RaftState, id: NodeId): boolean {
+  const progress = state.progress.get(id);
+  return progress === undefined || progress.readmitIndex <= state.log.commitIndex;
 }
 
 /**
@@ -142,7 +149,9 @@ export function sendHeartbeat(state: RaftState, to: NodeId): void {
  */
 export function advanceCommit(state: RaftState): void {
   const { log } = state;
-  const index = quorumIndex(state.configuration, (id) => state.progress.get(id)?.matchIndex ?? 0);
+  const index = quorumIndex(state.configuration, (id) =>
+    isCounted(state, id) ? (state.progress.get(id)?.matchIndex ?? 0) : 0,
+  );
   if (index <= log.commitIndex || index > log.lastIndex) return;
   if (log.term(index) !== state.currentTerm) return;
   // Bytes are only counted for entries of this term, all of which are still in the log.
@@ -210,11 +219,13 @@ export function respondToAppend(state: RaftState, to: NodeId, outcome: AppendOut
     conflictIndex,
     conflictTerm: state.log.term(conflictIndex) ?? 0,
     logDamaged: !outcome.success && isDamaged(state),
+    rejoinNonce: state.rejoinNonce,
   });
 }
 
 export function handleHeartbeat(state: RaftState, heartbeat: Heartbeat): void {
   const { log } = state;
+  takeReadmission(state, heartbeat);
   if (heartbeat.leaderCommit > log.lastIndex && !isDamaged(state)) noteLoss(state, heartbeat);
   if (isDamaged(state)) {
     if (state.repairTerm !== heartbeat.term) {
@@ -238,6 +249,7 @@ export function handleHeartbeat(state: RaftState, heartbeat: Heartbeat): void {
     to: heartbeat.from,
     term: state.currentTerm,
     readContext: heartbeat.readContext,
+    rejoinNonce: state.rejoinNonce,
   });
 }
 
@@ -251,9 +263,18 @@ function noteLoss(state: RaftState, heartbeat: Heartbeat): void {
   state.agreedIndex = 0;
 }
 
+/** From here on this is a node that only lost its log, and knows how much of it there was. */
+function takeReadmission(state: RaftState, heartbeat: Heartbeat): void {
+  if (state.rejoinNonce === 0 || heartbeat.rejoinNonce !== state.rejoinNonce) return;
+  state.rejoinNonce = 0;
+  state.repairIndex = Math.max(state.repairIndex, heartbeat.lastLogIndex);
+  state.repairTerm = heartbeat.term;
+}
+
 /** Ends the abstention once the durable log agrees with a leader as far as it ever was written. */
 export function finishRepair(state: RaftState): void {
-  if (!isDamaged(state) || state.repairTerm !== state.currentTerm) return;
+  if (!isDamaged(state) || state.rejoinNonce !== 0) return;
+  if (state.repairTerm !== state.currentTerm) return;
   const agreed = Math.min(state.agreedIndex, state.log.stableIndex);
   if (agreed >= state.repairIndex) state.repairIndex = 0;
 }

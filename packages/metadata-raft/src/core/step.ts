@@ -11,6 +11,7 @@ import type { AppendEntries, Heartbeat, InstallSnapshot, Message, VoteRequest } 
 import { isVoteRequest } from './message';
 import type { RaftState } from './raft-state';
 import { confirmLeadership } from './read-index';
+import { beginReadmission } from './readmission';
 import { settleConfiguration } from './reconfigure';
 import {
   handleAppendEntries,
@@ -95,11 +96,13 @@ function stepCurrentTerm(state: RaftState, message: Exclude<Message, VoteRequest
       return;
     case 'AppendEntriesResponse':
       if (state.role !== 'leader') return;
+      beginReadmission(state, message);
       handleAppendResponse(state, message);
       settleConfiguration(state);
       return;
     case 'HeartbeatResponse':
       if (state.role !== 'leader') return;
+      beginReadmission(state, message);
       stepHeartbeatResponse(state, message);
       return;
     case 'TimeoutNow':

@@ -10,6 +10,8 @@ export interface GroupState {
   readonly currentTerm: Term;
   readonly votedFor: NodeId | null;
   readonly repairIndex: LogIndex;
+  /** Absent in older files: false. */
+  readonly isRejoining?: boolean;
   readonly snapshotIndex: LogIndex;
   readonly snapshotTerm: Term;
   /** Absent in files that were written before it could change. */

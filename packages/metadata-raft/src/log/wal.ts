@@ -91,6 +91,7 @@ export class Wal implements LogStorage {
         currentTerm: group.currentTerm,
         votedFor: group.votedFor,
         repairIndex: group.repairIndex,
+        isRejoining: group.isRejoining ?? false,
       };
       const { snapshotConfiguration: configuration = null } = group;
       const mark = { index: group.snapshotIndex, term: group.snapshotTerm, configuration };
@@ -250,8 +251,9 @@ export class Wal implements LogStorage {
   #groupIndex(name: string): GroupIndex {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      const repairIndex = this.#isRejoining ? 1 : 0;
-      const hardState: HardState = { currentTerm: 0, votedFor: null, repairIndex };
+      const isRejoining = this.#isRejoining;
+      const repairIndex = isRejoining ? 1 : 0;
+      const hardState: HardState = { currentTerm: 0, votedFor: null, repairIndex, isRejoining };
       const mark = { index: 0, term: 0, configuration: null };
       group = new GroupIndex(hardState, mark, this.#options.cacheBytesMax);
       this.#groups.set(name, group);

@@ -39,13 +39,13 @@ export function encodeMessage({ group, message }: GroupMessage): OutgoingMessage
 export function decodeMessage(wire: WireMessage): GroupMessage {
   const numbers = [wire.term, wire.prevLogIndex, wire.prevLogTerm, wire.leaderCommit];
   numbers.push(wire.matchIndex, wire.conflictIndex, wire.conflictTerm, wire.readContext);
-  numbers.push(wire.lastLogIndex, wire.lastLogTerm);
+  numbers.push(wire.lastLogIndex, wire.lastLogTerm, wire.rejoinNonce);
   for (const value of numbers) requireCount(value);
   return { group: wire.group, message: decodeFields(wire) };
 }
 
 function decodeFields(wire: WireMessage): Message {
-  const { from, to, term, lastLogIndex, leaderCommit, readContext, voteGranted } = wire;
+  const { from, to, term, lastLogIndex, leaderCommit, readContext, rejoinNonce } = wire;
   const envelope = { from, to, term };
   switch (wire.type) {
     case 'APPEND_ENTRIES': {
@@ -71,6 +71,7 @@ function decodeFields(wire: WireMessage): Message {
         conflictIndex,
         conflictTerm,
         logDamaged,
+        rejoinNonce,
       };
     }
     case 'PRE_VOTE':
@@ -80,13 +81,20 @@ function decodeFields(wire: WireMessage): Message {
       return { ...envelope, type, lastLogIndex, lastLogTerm, leadershipTransfer };
     }
     case 'PRE_VOTE_RESPONSE':
-      return { ...envelope, type: 'PreVoteResponse', voteGranted };
+      return { ...envelope, type: 'PreVoteResponse', voteGranted: wire.voteGranted };
     case 'REQUEST_VOTE_RESPONSE':
-      return { ...envelope, type: 'RequestVoteResponse', voteGranted };
+      return { ...envelope, type: 'RequestVoteResponse', voteGranted: wire.voteGranted };
     case 'HEARTBEAT':
-      return { ...envelope, type: 'Heartbeat', leaderCommit, lastLogIndex, readContext };
+      return {
+        ...envelope,
+        type: 'Heartbeat',
+        leaderCommit,
+        lastLogIndex,
+        readContext,
+        rejoinNonce,
+      };
     case 'HEARTBEAT_RESPONSE':
-      return { ...envelope, type: 'HeartbeatResponse', readContext };
+      return { ...envelope, type: 'HeartbeatResponse', readContext, rejoinNonce };
     case 'TIMEOUT_NOW':
       return { ...envelope, type: 'TimeoutNow' };
     default:

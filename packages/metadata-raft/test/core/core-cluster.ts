@@ -89,6 +89,15 @@ export class CoreCluster {
     this.nodes.set(id, new CoreNode(id, this.#make([])));
   }
 
+  /** The disk of `id` is lost; it comes back under its name with an empty one. */
+  wipe(id: string): void {
+    const node = new CoreNode(id, this.#make([...this.nodes.keys()]));
+    const hardState = { currentTerm: 0, votedFor: null, repairIndex: 1, isRejoining: true };
+    node.log.apply({ group: 'g', hardState, snapshot: null, entries: [] });
+    node.restart();
+    this.nodes.set(id, node);
+  }
+
   /** Begins a change and lets it come to its end, if it can. */
   change(leader: string, voters: readonly string[], learners: readonly string[] = []): void {
     const outcome = this.node(leader).changeMembership({ voters, learners });
@@ -217,6 +226,7 @@ export function loneNode(
       currentTerm: entries.at(-1)?.term ?? 0,
       votedFor: null,
       repairIndex: 0,
+      isRejoining: false,
       ...hardState,
     },
     snapshot: null,

@@ -131,7 +131,7 @@ describe('elections', () => {
     cluster.elect('n1');
     cluster.isolate('n3');
     cluster.propose('n1', 'x');
-    const ahead = { currentTerm: 9, votedFor: null, repairIndex: 0 };
+    const ahead = { currentTerm: 9, votedFor: null, repairIndex: 0, isRejoining: false };
     cluster.get('n3').log.apply({ group: 'g', hardState: ahead, snapshot: null, entries: [] });
     cluster.get('n3').restart();
     cluster.heal('n3');

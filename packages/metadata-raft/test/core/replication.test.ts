@@ -179,7 +179,7 @@ describe('replication', () => {
       ['n2', own],
       ['n3', ancient],
     ] as const) {
-      const hardState = { currentTerm: 2, votedFor: null, repairIndex: 0 };
+      const hardState = { currentTerm: 2, votedFor: null, repairIndex: 0, isRejoining: false };
       cluster.get(id).log.apply({ group: 'g', hardState, snapshot: null, entries });
       cluster.get(id).restart();
     }
@@ -265,6 +265,7 @@ describe('replication', () => {
         success: false,
       } as const),
       ...{ matchIndex: 0, conflictIndex: 3, conflictTerm: 1, logDamaged: false },
+      rejoinNonce: 0,
     };
     // The first one, of an entry beyond the match, makes the leader probe.
     leader.node.step({ ...refusal, prevLogIndex: 5 });
@@ -277,7 +278,7 @@ describe('replication', () => {
 
   it('does not end the repair before the log is as long as it was (pitfall 9)', () => {
     const node = loneNode([], { repairIndex: 2, currentTerm: 3 });
-    const heartbeat = { type: 'Heartbeat', from: 'n2', to: 'n1', term: 3 } as const;
+    const heartbeat = { type: 'Heartbeat', from: 'n2', to: 'n1', term: 3, rejoinNonce: 0 } as const;
     node.node.step({ ...heartbeat, leaderCommit: 0, lastLogIndex: 3, readContext: 0 });
     expect(node.persist()).toContainEqual(
       expect.objectContaining({ success: false, logDamaged: true, conflictIndex: 0 }),
@@ -327,7 +328,8 @@ describe('ReadIndex', () => {
     const cluster = new CoreCluster();
     cluster.elect('n1');
     const node = cluster.node('n1');
-    const old = { type: 'HeartbeatResponse', from: 'n2', to: 'n1', term: 1 } as const;
+    const from = { from: 'n2', to: 'n1', term: 1, rejoinNonce: 0 };
+    const old = { type: 'HeartbeatResponse', ...from } as const;
     const first = node.readIndex();
     node.takeMessages();
     const second = node.readIndex();
@@ -345,7 +347,14 @@ describe('ReadIndex', () => {
     const node = cluster.node('n1');
     const asked = (): string[] => node.takeMessages().map(({ to }) => to);
     const answer = (from: string, readContext: number): void => {
-      node.step({ type: 'HeartbeatResponse', from, to: 'n1', term: 1, readContext });
+      node.step({
+        type: 'HeartbeatResponse',
+        from,
+        to: 'n1',
+        term: 1,
+        readContext,
+        rejoinNonce: 0,
+      });
     };
     const first = node.readIndex() as number;
     expect(asked()).toEqual(['n2', 'n3', 'n4', 'n5']);

@@ -53,7 +53,7 @@ export function logStorageSuite(
   describe(`log storage: ${name}`, () => {
     it('keeps entries and hard state', async () => {
       const storage = await make().open();
-      const hardState = { currentTerm: 2, votedFor: 'n1', repairIndex: 0 };
+      const hardState = { currentTerm: 2, votedFor: 'n1', repairIndex: 0, isRejoining: false };
       await storage.write([write([entry(1, 1), entry(2, 2)], { hardState })]);
       const log = storage.group('root');
       expect(log.hardState()).toEqual(hardState);
@@ -117,7 +117,7 @@ export function logStorageSuite(
             const index = Math.min(log.lastIndex(), log.snapshotIndex() + 2);
             const batch: GroupWrite = {
               group,
-              hardState: { currentTerm: term, votedFor: null, repairIndex: 0 },
+              hardState: { currentTerm: term, votedFor: null, repairIndex: 0, isRejoining: false },
               snapshot:
                 compact && first > index
                   ? { ...{ index, term: log.term(index) ?? 0 }, configuration: membersAt(index) }

@@ -4,7 +4,7 @@ import { contents, entry, MEMBERS, write } from './log-storage-suite';
 import { RamDisk } from './ram-disk';
 
 const SEGMENT = 'wal-000001-0000000001';
-const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0 };
+const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0, isRejoining: false };
 const noPace = (): Promise<void> => Promise.resolve();
 
 async function openWritten(disk: RamDisk): Promise<Wal> {

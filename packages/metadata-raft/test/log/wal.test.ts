@@ -35,7 +35,7 @@ logStorageSuite('WAL', () => {
 /** Three batches of entries of two groups, the last of them acknowledged like the others. */
 async function writeBatches(disk: LogDisk): Promise<Wal> {
   const { wal } = await Wal.open({ disk, whenEmpty: 'bootstrap' });
-  const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0 };
+  const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0, isRejoining: false };
   await wal.write([write([entry(1, 1), entry(2, 1)], { hardState })]);
   await wal.write([write([entry(3, 1)]), write([entry(1, 1)], { group: 'index-0', hardState })]);
   await wal.write([write([entry(4, 1)])]);
@@ -57,7 +57,7 @@ describe('recovery of the WAL', () => {
       expect(condition).toBe(cut === lastRecordBytes ? 'whole' : 'torn');
       expect(wal.group('root').lastIndex()).toBe(3);
       expect(wal.group('root').hardState().repairIndex).toBe(0);
-      const hardState = { currentTerm: 2, votedFor: 'n1', repairIndex: 0 };
+      const hardState = { currentTerm: 2, votedFor: 'n1', repairIndex: 0, isRejoining: false };
       await wal.write([write([entry(4, 2)], { hardState })]);
       expect(contents(await open(torn))).toEqual(contents(wal));
     }
@@ -114,7 +114,7 @@ describe('recovery of the WAL', () => {
   it('knows a rotten header by what follows it, without a checkpoint (pitfall 9)', async () => {
     const disk = new RamDisk();
     const { wal } = await Wal.open({ disk, whenEmpty: 'bootstrap', segmentBytesMax: 1 });
-    const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0 };
+    const hardState = { currentTerm: 1, votedFor: 'n1', repairIndex: 0, isRejoining: false };
     await wal.write([write([entry(1, 1)], { hardState })]);
     await wal.write([write([entry(2, 1)])]);
     const last = 'wal-000001-0000000002';
@@ -140,7 +140,7 @@ describe('recovery of the WAL', () => {
   it('keeps a vote when either copy or the older version rots', async () => {
     const disk = new RamDisk();
     const wal = await writeBatches(disk);
-    const hardState = { currentTerm: 9, votedFor: 'n3', repairIndex: 0 };
+    const hardState = { currentTerm: 9, votedFor: 'n3', repairIndex: 0, isRejoining: false };
     await wal.write([write([], { hardState })]);
     const whole = disk.contents('raft-state');
     for (let copy = 0; copy < 4; copy += 1) {
@@ -186,7 +186,13 @@ describe('recovery of the WAL', () => {
     const first = await Wal.open({ disk, whenEmpty: 'rejoin' });
     await first.wal.close();
     const { wal } = await Wal.open({ disk, whenEmpty: 'bootstrap' });
-    expect(wal.group('root').hardState().repairIndex).toBe(1);
+    const rejoining = { currentTerm: 0, votedFor: null, repairIndex: 1, isRejoining: true };
+    expect(wal.group('root').hardState()).toEqual(rejoining);
+    const hardState = { ...rejoining, currentTerm: 7 };
+    await wal.write([{ group: 'root', hardState, snapshot: null, entries: [] }]);
+    await wal.close();
+    const again = await Wal.open({ disk, whenEmpty: 'bootstrap' });
+    expect(again.wal.group('root').hardState()).toEqual(hardState);
   });
 
   it('accepts nothing after a failed sync (pitfall 10)', async () => {
@@ -202,7 +208,7 @@ describe('recovery of the WAL', () => {
   it('frees segments once every group has a snapshot, and survives that (pitfall 25)', async () => {
     const disk = new RamDisk();
     const wal = await open(disk);
-    const hardState = { currentTerm: 1, votedFor: null, repairIndex: 0 };
+    const hardState = { currentTerm: 1, votedFor: null, repairIndex: 0, isRejoining: false };
     await wal.write([write([], { hardState }), write([], { group: 'b', hardState })]);
     for (let index = 1; index <= 40; index += 1) {
       await wal.write([write([entry(index, 1)]), write([entry(index, 1)], { group: 'b' })]);

@@ -44,6 +44,7 @@ const TYPE_NAMES: readonly WireType[] = [
 
 /** Fields in descending order, as they are written. */
 const COUNT_FIELDS: readonly (readonly [field: number, name: NamesOf<number>])[] = [
+  [21, 'rejoinNonce'],
   [19, 'readIndex'],
   [18, 'readContext'],
   [15, 'lastLogTerm'],
@@ -181,5 +182,6 @@ function emptyMessage(): WireMessage {
     readContext: 0,
     readIndex: 0,
     logDamaged: false,
+    rejoinNonce: 0,
   };
 }

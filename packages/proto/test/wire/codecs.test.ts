@@ -71,6 +71,7 @@ const someMessage = fc.record(
     readContext: count,
     readIndex: count,
     logDamaged: fc.boolean(),
+    rejoinNonce: count,
   },
   { requiredKeys: ['group', 'type'] },
 ) as fc.Arbitrary<OutgoingMessage>;

@@ -25,6 +25,7 @@ export interface Message {
   'readContext'?: (number | string | Long);
   'readIndex'?: (number | string | Long);
   'logDamaged'?: (boolean);
+  'rejoinNonce'?: (number | string | Long);
 }
 
 export interface Message__Output {
@@ -48,4 +49,5 @@ export interface Message__Output {
   'readContext': (number);
   'readIndex': (number);
   'logDamaged': (boolean);
+  'rejoinNonce': (number);
 }
