@@ -23,7 +23,10 @@ export interface ModelSettings {
 
 /** What can happen to one node. */
 export type NodeInput =
-  | { readonly kind: 'timeout' | 'forget-leader' | 'heartbeat' | 'read' | 'crash' | 'sync' }
+  | {
+      readonly kind:
+        'timeout' | 'forget-leader' | 'heartbeat' | 'read' | 'crash' | 'sync' | 'lose-disk';
+    }
   | { readonly kind: 'propose'; readonly sizeBytes: number }
   | { readonly kind: 'change'; readonly target: MembershipTarget }
   | { readonly kind: 'deliver'; readonly message: Message; readonly then: AfterDelivery };
@@ -63,19 +66,23 @@ const LONGEST: Random = {
   bytes: (count) => Buffer.alloc(count),
 };
 
+/** Above every other random number that the core draws. */
+const NONCE_MIN = 10_000;
+
 /** The real core of one node over a log in memory. */
 export class ModelNode {
   readonly id: string;
   readonly #settings: ModelSettings;
-  readonly #log: MemoryGroupLog;
+  #log = new MemoryGroupLog();
+  /** Names the starts that a node which lost its disk tells apart. */
+  #losses = 0;
   #core: RaftNode;
   /** What is being written; a crash loses it. */
   #writing: Ready | null = null;
 
-  constructor(id: string, settings: ModelSettings, log = new MemoryGroupLog()) {
+  constructor(id: string, settings: ModelSettings) {
     this.id = id;
     this.#settings = settings;
-    this.#log = log;
     this.#core = this.#open();
   }
 
@@ -122,7 +129,12 @@ export class ModelNode {
     let text = `${rename(this.id)} ${state.role} ${state.currentTerm} ${optional(state.votedFor)}`;
     text += ` ${optional(state.leaderId)} ${log.commitIndex} ${state.termStartIndex}`;
     text += ` ${durable.currentTerm} ${optional(durable.votedFor)}`;
-    text += ` ${String(state.settledConfigurationIndex)} ${state.lastReadContext}|`;
+    text += ` ${String(state.settledConfigurationIndex)} ${state.lastReadContext}`;
+    text += ` ${state.repairIndex} ${durable.repairIndex} ${String(durable.isRejoining)}`;
+    if (state.repairIndex > 0) {
+      text += ` ${state.rejoinNonce} ${state.repairTerm} ${state.agreedIndex}`;
+    }
+    text += '|';
     text += textsOf(this.entries, rename);
     if (state.role === 'candidate' || state.role === 'preCandidate') {
       const votes = [...state.votes].map(([id, isGranted]) => rename(id) + String(isGranted));
@@ -132,7 +144,8 @@ export class ModelNode {
     const progress = [...state.progress].map(([id, of]) => {
       const isActive = `${String(of.isRecentlyActive)} ${String(of.wasRecentlyActive)}`;
       const sentTo = `${String(of.isPaused)} ${of.inflightCount} ${isActive}`;
-      return `${rename(id)} ${of.state} ${of.matchIndex} ${of.nextIndex} ${sentTo}`;
+      const readmission = `${of.rejoinNonce} ${of.readmitIndex}`;
+      return `${rename(id)} ${of.state} ${of.matchIndex} ${of.nextIndex} ${sentTo} ${readmission}`;
     });
     text += progress.sort().join();
     for (const { context, index, confirmedBy } of state.pendingReads) {
@@ -170,6 +183,9 @@ export class ModelNode {
         break;
       case 'crash':
         this.#restart();
+        break;
+      case 'lose-disk':
+        this.#loseDisk();
         break;
       case 'sync':
         this.#endWrite(sent);
@@ -229,11 +245,21 @@ export class ModelNode {
     this.#core = this.#open();
   }
 
+  /** It comes back with an empty disk and under its name. */
+  #loseDisk(): void {
+    this.#losses += 1;
+    this.#log = new MemoryGroupLog();
+    const hardState = { currentTerm: 0, votedFor: null, repairIndex: 1, isRejoining: true };
+    this.#log.apply({ group: 'g', hardState, snapshot: null, entries: [] });
+    this.#restart();
+  }
+
   #open(): RaftNode {
     const { founders, isPreVoting } = this.#settings;
     const timeout = { electionTimeoutTicksMin: TIMEOUT_TICKS };
     return new RaftNode({
-      ...{ id: this.id, random: LONGEST, log: this.#log, lastApplied: 0 },
+      ...{ id: this.id, log: this.#log, lastApplied: 0 },
+      random: { ...LONGEST, below: (limit) => Math.min(limit - 1, NONCE_MIN + this.#losses) },
       config: isPreVoting ? { ...CONFIG, ...timeout } : CONFIG,
       configuration: staticConfiguration(founders.voters, founders.learners),
       hardState: this.#log.hardState(),

@@ -19,7 +19,7 @@ function instance(
   other: Partial<RaftBounds> = {},
 ): RaftInstance {
   const bounds = { nodes: NODES, founders: FOUNDING, isPreVoting: false, ...other };
-  const fixed = { firstLeader: null, targets: [], ...bounds };
+  const fixed = { firstLeader: null, targets: [], fragile: null, ...bounds };
   return { name, bounds: { ...fixed, budget: { ...NOTHING_HAPPENS, ...budget } } };
 }
 
@@ -31,6 +31,9 @@ const REPLACING = {
   targets: [OTHERS],
 };
 
+/** The old leader may not have heard of the term in which n3 voted before its disk was lost. */
+const LOSING = { firstLeader: 'n1', fragile: 'n3' };
+
 /** Seconds. */
 export const QUICK_INSTANCES: readonly RaftInstance[] = [
   instance('three terms', { timeouts: 3 }),
@@ -39,6 +42,7 @@ export const QUICK_INSTANCES: readonly RaftInstance[] = [
   instance('a write that takes long, in two terms', { timeouts: 2, slowWrites: 1 }),
   instance('a read in two terms', { timeouts: 2, reads: 1 }),
   instance('two elections with pre-votes', { timeouts: 2 }, { isPreVoting: true }),
+  instance('a lost disk in two terms', { timeouts: 1, diskLosses: 1 }, LOSING),
   instance('two of three leave', { timeouts: 1, changes: 1 }, SHRINKING),
   instance('two learners replace the only voter', { timeouts: 2, changes: 1 }, REPLACING),
 ];
@@ -56,6 +60,7 @@ export const LONG_INSTANCES: readonly RaftInstance[] = [
   instance('a read and a command', { timeouts: 2, reads: 1, proposals: 1 }),
   instance('two reads in two terms', { timeouts: 2, reads: 2 }),
   instance('pre-votes and a crash', { timeouts: 2, crashes: 1 }, { isPreVoting: true }),
+  instance('a lost disk and a heartbeat', { timeouts: 1, diskLosses: 1, heartbeats: 1 }, LOSING),
   instance('two of three leave, in three terms', { timeouts: 2, changes: 1 }, SHRINKING),
   instance(
     'two learners replace the only voter, with a crash',

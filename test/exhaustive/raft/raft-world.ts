@@ -18,6 +18,7 @@ export interface RaftBudget {
   readonly changes: number;
   /** Writes that take time. */
   readonly slowWrites: number;
+  readonly diskLosses: number;
 }
 
 export interface RaftBounds extends ModelSettings {
@@ -27,6 +28,8 @@ export interface RaftBounds extends ModelSettings {
   readonly firstLeader: string | null;
   /** What a leader may change the members to. */
   readonly targets: readonly MembershipTarget[];
+  /** Whose disk may be lost; null: nobody's. */
+  readonly fragile: string | null;
 }
 
 /** All that was ever sent: each of it may arrive now, later, again, or never. */
@@ -54,6 +57,7 @@ type Spent = keyof RaftBudget;
 
 export const NOTHING_HAPPENS: RaftBudget = {
   ...{ timeouts: 0, proposals: 0, crashes: 0, heartbeats: 0, reads: 0, changes: 0, slowWrites: 0 },
+  diskLosses: 0,
 };
 const COSTS = Object.keys(NOTHING_HAPPENS) as Spent[];
 const BUDGET_BASE = 16;
@@ -116,6 +120,8 @@ export class RaftWorlds {
     const inputs = this.#inputs;
     const isLeader = node.role === 'leader';
     if (left.crashes > 0) yield [inputs.crash, 'crashes'];
+    if (left.diskLosses > 0 && node.id === this.#bounds.fragile)
+      yield [inputs.loseDisk, 'diskLosses'];
     if (left.timeouts > 0 && !isLeader) yield [inputs.timeout, 'timeouts'];
     if (node.isWriting) yield [inputs.sync, null];
     if (!isLeader) return;
@@ -261,8 +267,9 @@ function checkLogMatching(nodes: readonly NodeState[], changed: number): void {
 }
 
 /** True when the nodes play the same parts from the beginning by their new names. */
-function isAlike({ founders, firstLeader, targets }: RaftBounds, rename: Renaming): boolean {
-  if (firstLeader !== null && rename(firstLeader) !== firstLeader) return false;
+function isAlike(bounds: RaftBounds, rename: Renaming): boolean {
+  const { founders, firstLeader, targets, fragile } = bounds;
+  if ([firstLeader, fragile].some((id) => id !== null && rename(id) !== id)) return false;
   return [founders, ...targets].every(({ voters, learners }) =>
     [voters, learners].every((ids) => ids.every((id) => ids.includes(rename(id)))),
   );
@@ -275,6 +282,7 @@ function inputsOf(states: NodeStates, { budget, targets }: RaftBounds) {
     heartbeat: states.numbered({ kind: 'heartbeat' }),
     read: states.numbered({ kind: 'read' }),
     crash: states.numbered({ kind: 'crash' }),
+    loseDisk: states.numbered({ kind: 'lose-disk' }),
     sync: states.numbered({ kind: 'sync' }),
     proposals: Array.from({ length: budget.proposals }, (_, left) =>
       states.numbered({ kind: 'propose', sizeBytes: budget.proposals - left }),
