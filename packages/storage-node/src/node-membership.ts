@@ -13,6 +13,8 @@ export interface NodeMembershipOptions {
 }
 
 const HEARTBEAT_INTERVAL_MS = 1000;
+/** A node that just started is of no use before it is registered. */
+const REGISTER_INTERVAL_MS = 250;
 /** Below the 3 s after which the root leader calls a silent node down. */
 const HEARTBEAT_TIMEOUT_MS = 2000;
 const REGISTER_TIMEOUT_MS = 5000;
@@ -88,7 +90,8 @@ export class NodeMembership {
       const startedMs = clock.monotonicMs();
       await this.beat();
       const passedMs = clock.monotonicMs() - startedMs;
-      const restMs = Math.max(0, HEARTBEAT_INTERVAL_MS - passedMs);
+      const intervalMs = this.#isRegistered ? HEARTBEAT_INTERVAL_MS : REGISTER_INTERVAL_MS;
+      const restMs = Math.max(0, intervalMs - passedMs);
       await clock.sleep(restMs, signal).catch(() => undefined);
     }
   }

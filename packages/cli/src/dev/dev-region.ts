@@ -28,7 +28,9 @@ import type { RunTool } from './system-tool';
 
 const READY_TIMEOUT_MS = 60_000;
 /** For a zone or node started later; it may lack a quorum until others are started too. */
-const RESTART_READY_TIMEOUT_MS = 30_000;
+const RESTART_READY_TIMEOUT_MS = 60_000;
+/** How long the others wait at most for the metadata nodes to run. */
+const HEAD_START_MS = 3_000;
 const STOP_TIMEOUT_MS = 8_000;
 
 /** V8 flags by role: a gateway turns over many short-lived buffers. */
@@ -65,6 +67,7 @@ export class DevRegion {
   #processes: readonly DevProcess[];
   readonly #links: RegionLinks | null;
   #frontDoors: readonly FrontDoor[] = [];
+  #isStopping = false;
 
   private constructor(options: DevRegionOptions, plan: DevRegionPlan, links: RegionLinks | null) {
     this.name = plan.name;
@@ -100,14 +103,14 @@ export class DevRegion {
     return this.#processes.length;
   }
 
-  /** Starts everything at once and the front door; resolves when all are ready. */
+  /** Starts everything and the front door; resolves when all are ready. */
   async start(signal: AbortSignal): Promise<void> {
     const { frontDoorPort } = this.#options;
     this.#frontDoors = [await this.#openFrontDoor(frontDoorPort, 'httpPort')];
     for (const [name, port] of extraPorts(this.#options)) {
       this.#frontDoors = [...this.#frontDoors, await this.#openFrontDoor(port, name)];
     }
-    for (const process of this.#processes) process.start();
+    await this.#startProcesses(this.#processes);
     await this.#waitReady(this.#processes, READY_TIMEOUT_MS, signal);
     if (!this.#plan.isFormed) this.#noteFormed();
   }
@@ -136,6 +139,7 @@ export class DevRegion {
 
   /** Closes everything: first those that use others, then those that hold data. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     for (const door of this.#frontDoors) door.close();
     const users = this.#processes.filter(({ node }) => !isDataRole(node.role));
     const holders = this.#processes.filter(({ node }) => isDataRole(node.role));
@@ -169,7 +173,7 @@ export class DevRegion {
         for (const process of chosen) process.thaw();
         break;
       case 'start':
-        for (const process of chosen) process.start();
+        await this.#startProcesses(chosen);
         await this.#waitReady(
           chosen.filter((process) => process.state !== 'frozen'),
           RESTART_READY_TIMEOUT_MS,
@@ -224,6 +228,19 @@ export class DevRegion {
     this.#processes = this.#processes.filter((each) => each !== process);
     await process.kill();
     return [name];
+  }
+
+  /**
+   * Starts those that do not run. Metadata nodes go first: everybody else has to ask them, and they
+   * hold their election while the others load, instead of competing with them for the processor.
+   */
+  async #startProcesses(processes: readonly DevProcess[]): Promise<void> {
+    const stopped = processes.filter(({ state }) => state === 'stopped');
+    const metadata = stopped.filter(({ node }) => node.role === 'metadata');
+    for (const process of metadata) process.start();
+    await Promise.all(metadata.map((process) => process.waitLive(HEAD_START_MS)));
+    if (this.#isStopping) return;
+    for (const process of stopped) if (!metadata.includes(process)) process.start();
   }
 
   #follow(change: Partial<DevRegionPlan>): void {
