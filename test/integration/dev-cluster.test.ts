@@ -81,13 +81,13 @@ describe('azimuth dev', () => {
   });
 
   it('restarts nothing by itself, follows what it is told, and serves on without a zone', async () => {
-    await cluster.zone('kill', 'b');
+    await cluster.azimuth('dev', 'zone', 'kill', 'b');
     expect(rolesOf('b')).toEqual([]);
     // The root leader may have been there: until there is another, the answer is to try again.
     const client = makeClient(cluster, READ_ATTEMPTS);
     expect((await client.send(new ListBucketsCommand({}))).Buckets ?? []).toEqual([]);
     client.destroy();
-    await cluster.zone('start', 'b');
+    await cluster.azimuth('dev', 'zone', 'start', 'b');
     expect(rolesOf('b')).toHaveLength(5);
     expect(document().ready).toBe(true);
   }, 60_000);

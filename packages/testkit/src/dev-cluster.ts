@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,9 +155,8 @@ function describeCluster(
 ): DevCluster {
   const read = (): RegionDescription => readCluster(directory).regions[0] as RegionDescription;
   const { name: region, endpoint, accessKey, secretKey, gateways } = read();
-  const act = async (scope: string, action: DevAction, names: readonly string[]): Promise<void> => {
-    await runProgram(['dev', scope, action, ...names, '--data', directory]);
-  };
+  const act = (scope: string, action: DevAction, names: readonly string[]): Promise<void> =>
+    sendControl(directory, { action, scope, names, region: null });
   const status = async (): Promise<DevStatus> =>
     JSON.parse(await runProgram(['status', '--data', directory, '--json'])) as DevStatus;
   const explain = async (bucket: string, key: string): Promise<DevExplanation> => {
@@ -260,6 +259,24 @@ async function waitUntilProtected(
     await pause(STATUS_POLL_MS);
   }
   throw new Error(`not protected after ${timeoutMs} ms: ${JSON.stringify(last)}`);
+}
+
+/**
+ * Asks the launcher as `azimuth dev zone|node ACTION` does, without a process that takes half a
+ * second to load: what is measured from here on begins now.
+ */
+function sendControl(directory: string, request: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(join(directory, 'control.sock'));
+    let line = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (line += text));
+    socket.on('error', reject);
+    socket.on('close', () => {
+      if (line.startsWith('{"ok":true')) resolve();
+      else reject(new Error(`${JSON.stringify(request)}: ${line === '' ? 'no answer' : line}`));
+    });
+    socket.write(`${JSON.stringify(request)}\n`);
+  });
 }
 
 function runProgram(args: readonly string[]): Promise<string> {
