@@ -3,26 +3,9 @@ import type { Message } from '../../packages/metadata-raft/src/core/message';
 import { checkLinearizable } from './raft/history';
 import { RaftSimulationError, runRaftSimulation } from './raft/raft-simulation';
 import type { RaftSimulationOptions } from './raft/raft-simulation';
-
-const SEEDS = Number(process.env['AZIMUTH_SIMULATION_SEEDS'] ?? '200');
-const SEEDS_PER_TEST = 20;
-const FIRST_SEED = 1;
+import { SEEDS } from './raft/declare-seeds';
 
 describe('raft under faults of network, disk and process', () => {
-  for (let from = FIRST_SEED; from < FIRST_SEED + SEEDS; from += SEEDS_PER_TEST) {
-    const to = Math.min(from + SEEDS_PER_TEST, FIRST_SEED + SEEDS) - 1;
-    it(`is safe and recovers: seeds ${String(from)} to ${String(to)}`, async () => {
-      let cores = 0;
-      for (let seed = from; seed <= to; seed += 1) {
-        const report = await runRaftSimulation({ seed });
-        expect(report.writes).toBeGreaterThan(0);
-        if (report.ending === 'core') cores += 1;
-      }
-      // These were left with a bare quorum for good, and committed within the limit.
-      expect(cores).toBe(Math.floor((to + 1) / 4) - Math.floor(from / 4));
-    }, 120_000);
-  }
-
   it('is safe while members come and go all the time (pitfalls 14 to 18)', async () => {
     let changes = 0;
     for (let seed = 1_001; seed <= 1_000 + Math.ceil(SEEDS / 8); seed += 1) {
@@ -30,14 +13,14 @@ describe('raft under faults of network, disk and process', () => {
       changes += (await runRaftSimulation({ seed, swarm })).membershipChanges;
     }
     expect(changes).toBeGreaterThan(SEEDS / 8);
-  }, 120_000);
+  }, 300_000);
 
   it('replays a seed exactly', async () => {
     for (const seed of [1, 7, 21]) {
       const first = await runRaftSimulation({ seed });
       expect(await runRaftSimulation({ seed })).toEqual(first);
     }
-  }, 60_000);
+  }, 300_000);
 });
 
 describe('the checkers of the simulation', () => {
@@ -62,7 +45,7 @@ describe('the checkers of the simulation', () => {
     expect(await failureOf({ tamper })).toMatch(
       /^seed=\d+ steps=\d+ · replay: npm run simulate -- --seed \d+/,
     );
-  }, 60_000);
+  }, 300_000);
 
   it('notice an acknowledgement of what is not there (pitfall 6)', async () => {
     const tamper = (sent: Message): Message =>
@@ -70,12 +53,12 @@ describe('the checkers of the simulation', () => {
         ? { ...sent, success: true, matchIndex: sent.prevLogIndex, logDamaged: false }
         : sent;
     expect(await failureOf({ tamper })).toMatch(/^seed=/);
-  }, 60_000);
+  }, 300_000);
 
   it('notice a log that is not synced (pitfall 6)', async () => {
     const isSyncForgotten = (name: string): boolean => name.startsWith('wal-');
     expect(await failureOf({ isSyncForgotten })).toMatch(/^seed=/);
-  }, 60_000);
+  }, 300_000);
 
   it('notice a stale read, and accept the same operations in a possible order', () => {
     const write = { kind: 'write', group: 'g', startMs: 0, endMs: 1, index: 7 } as const;
