@@ -19,6 +19,8 @@ export interface ClusterAnswers {
   readonly outboxes: readonly { readonly group: string; readonly counts: OutboxCounts | null }[];
   /** Shards on disks that cannot be read now, by counting what their groups hold elsewhere. */
   readonly unreadableShards: number | null;
+  /** Of what nodes found corrupt, what is still referenced; without an entry all of it counts. */
+  readonly corruptShards: ReadonlyMap<DiskId, number>;
   readonly repairs: RepairAnswers | null;
   /** How far repair is; null when nobody says. */
   readonly repair: RepairRecord | null;
@@ -98,6 +100,7 @@ export interface DiskStatus {
   /** Null when the root leader has not heard from its node. */
   readonly usedBytes: number | null;
   readonly shardCount: number | null;
+  /** As its node found them; some may be of deleted objects. */
   readonly corruptShards: number;
 }
 
@@ -124,7 +127,10 @@ export function summarizeCluster(answers: ClusterAnswers): ClusterStatus {
   const corrupt = storage
     .filter(({ state }) => state === 'up')
     .flatMap(({ disks }) => disks)
-    .reduce((total, disk) => total + disk.corruptShards, 0);
+    .reduce(
+      (total, disk) => total + (answers.corruptShards.get(disk.diskId) ?? disk.corruptShards),
+      0,
+    );
   const isKnown =
     map !== null &&
     answers.unreadableShards !== null &&

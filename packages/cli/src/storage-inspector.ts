@@ -11,6 +11,13 @@ const LIST_PAGE_MAX = 1_000;
 
 export type ShardPresence = 'intact' | 'absent' | 'corrupt' | 'unreachable';
 
+/** A shard that a scrub tour or a reader found corrupt; `pgId` 0 when that is not known. */
+export interface ShardFinding {
+  readonly pgId: number;
+  readonly blobId: string;
+  readonly shardIndex: number;
+}
+
 /** What the command line asks of storage nodes. Failures are answers here, not errors. */
 export interface StorageInspector {
   /** Reads the shard on its disk and checks it. */
@@ -24,6 +31,12 @@ export interface StorageInspector {
     diskId: string,
     group: Pick<PlacementGroup, 'pgId'>,
   ): Promise<number | null>;
+  /** At most `limit` shards that the disk should hold intact and does not; null without an answer. */
+  findingsOf(
+    node: StorageNodeEntry,
+    diskId: string,
+    limit: number,
+  ): Promise<readonly ShardFinding[] | null>;
   /** How far the scrub tours of its disks are; empty when the node does not answer. */
   scrubsOf(node: StorageNodeEntry): Promise<readonly ScrubAnswer[]>;
   close(): void;
@@ -42,6 +55,13 @@ interface DiskStatistics {
 interface ShardPage {
   readonly shards: readonly { readonly blobId: string }[];
   readonly isTruncated: boolean;
+}
+
+interface FindingPage {
+  readonly findings: readonly {
+    readonly pgId: number;
+    readonly shard: { readonly blobId: string; readonly shardIndex: number } | null;
+  }[];
 }
 
 export function createStorageInspector(tls: TlsMaterial, clusterId: string): StorageInspector {
@@ -94,6 +114,7 @@ export function createStorageInspector(tls: TlsMaterial, clusterId: string): Sto
         return null;
       }
     },
+    findingsOf: (node, diskId, limit) => listFindings(stubOf(node), diskId, limit),
     scrubsOf: async (node) => {
       try {
         const { disks } = await unaryCall<{ disks: readonly DiskStatistics[] }>(
@@ -109,6 +130,25 @@ export function createStorageInspector(tls: TlsMaterial, clusterId: string): Sto
       for (const stub of stubs.values()) stub.close();
     },
   };
+}
+
+async function listFindings(
+  stub: StorageStubClient,
+  diskId: string,
+  limit: number,
+): Promise<readonly ShardFinding[] | null> {
+  try {
+    const { findings } = await unaryCall<FindingPage>(
+      (options, done) => stub.ListFindings({ diskId, limit }, options, done),
+      { timeoutMs: CALL_TIMEOUT_MS },
+    );
+    const named = findings.flatMap(({ pgId, shard }) =>
+      shard === null ? [] : [{ pgId, blobId: shard.blobId, shardIndex: shard.shardIndex }],
+    );
+    return named.length === findings.length ? named : null;
+  } catch {
+    return null;
+  }
 }
 
 function scrubOf(disk: DiskStatistics): ScrubAnswer {

@@ -82,6 +82,7 @@ function answers(more: Partial<ClusterAnswers> = {}): ClusterAnswers {
     statuses: [makeStatus('a', 'leader', 3), makeStatus('b', 'follower', 3)],
     outboxes: [{ group: 'index-0', counts: OUTBOX }],
     unreadableShards: 0,
+    corruptShards: new Map(),
     repairs: { entries: [], total: 0, objects: new Map() },
     repair: null,
     scrubs: [],
@@ -106,6 +107,8 @@ describe('azimuth status', () => {
     };
     const statuses = [{ ...makeStatus('a', 'leader', 3), storage: [heartbeat] }];
     expect(summarizeCluster(answers({ statuses })).shardsMissing).toBe(7);
+    const corruptShards = new Map([['disk-a', 1]]);
+    expect(summarizeCluster(answers({ statuses, corruptShards })).shardsMissing).toBe(3);
   });
 
   it.each([

@@ -4,6 +4,7 @@ import type { ClusterMap, DiskId } from '@azimuth/placement';
 
 import { runAgainstCluster } from '../cluster-access';
 import type { ClusterAccess, ClusterLocation } from '../cluster-access';
+import { countCorruptShards } from '../corrupt-shards';
 import { summarizeCluster, unreadableSlots } from '../cluster-status';
 import type { ClusterStatus } from '../cluster-status';
 import { askMetadataNodes } from '../metadata-answers';
@@ -24,8 +25,9 @@ export function statusCommand(context: CliContext): Command {
     .summary('show zones, nodes, disks, Raft leaders and what is missing')
     .description(
       'Shows zones, nodes, disks, Raft leaders, placement groups, what the cluster survives now and ' +
-        'what is at risk and why, and the work that is waiting. The last line is "<N> shards missing": shards to rebuild, found corrupt, or on disks that ' +
-        'cannot be read now. Exits with 2 when a part of the cluster does not answer.',
+        'what is at risk and why, and the work that is waiting. The last line is "<N> shards ' +
+        'missing": shards to rebuild, found corrupt while something references them, or on disks ' +
+        'that cannot be read now. Exits with 2 when a part of the cluster does not answer.',
     )
     .option('--data <dir>', 'directory of a development cluster', '.azimuth')
     .option('--region <name>', 'region of the development cluster (default: the first)')
@@ -51,7 +53,7 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
     askMetadataNodes(cluster, ANSWER_TIMEOUT_MS),
   ]);
   const groups = Array.from({ length: map?.settings.indexGroups ?? 0 }, (_, i) => `index-${i}`);
-  const [outboxes, unreadableShards, repairs, repair, scrubs] = await Promise.all([
+  const [outboxes, unreadableShards, corruptShards, repairs, repair, scrubs] = await Promise.all([
     Promise.all(
       groups.map(async (group) => ({
         group,
@@ -61,13 +63,16 @@ export async function collectStatus(cluster: ClusterAccess): Promise<ClusterStat
       })),
     ),
     map === null ? null : countUnreadableShards(cluster, map),
+    map === null
+      ? new Map<DiskId, number>()
+      : countCorruptShards(cluster, map, statuses, ANSWER_TIMEOUT_MS),
     collectRepairs(cluster, groups, ANSWER_TIMEOUT_MS),
     cluster.metadata.queryRoot('GetRepair', {}, options).catch(() => null),
     map === null ? [] : collectScrubs(cluster, map),
   ]);
   return summarizeCluster({
     ...{ map, metadataNodes, statuses },
-    ...{ outboxes, unreadableShards, repairs, repair, scrubs },
+    ...{ outboxes, unreadableShards, corruptShards, repairs, repair, scrubs },
   });
 }
 
