@@ -10,16 +10,11 @@ import { peerOf, serveSession, SessionClient, startRpcServer } from '@azimuth/rp
 import type { Registration, RpcServer, TlsMaterial } from '@azimuth/rpc';
 
 import { MetadataDriver } from '../driver/metadata-driver';
-import { faultyLogDisk } from '../disk/faulty-log-disk';
 import type { Finding } from '../driver/state-machine';
-import { openFileLogDisk } from '../disk/file-log-disk';
 import type { LogDisk } from '../disk/log-disk';
-import { GroupStateMachine } from '../state-machine/group-state-machine';
-import type { CommandSet, CommandSetFactory } from '../state-machine/group-state-machine';
+import type { CommandSet, GroupStateMachine } from '../state-machine/group-state-machine';
 import { IndexCommandSet } from '../state-machine/index-commands';
-import { condemnStore, LevelKeyValueStore } from '../state-machine/level-key-value-store';
 import { RootCommandSet } from '../state-machine/root-commands';
-import { SeparatedStore } from '../state-machine/separated-store';
 import { createRpcTransport } from '../transport/rpc-transport';
 import type { RaftPeer, RpcTransport } from '../transport/rpc-transport';
 import { Controller } from './controller';
@@ -31,13 +26,11 @@ import type { LogTail } from './log-holders';
 import { meaningOfEmptyLog } from './lost-log';
 import { MetadataSteward } from './metadata-steward';
 import { NodeMonitor } from './node-monitor';
+import { condemnStates, openMachine, openNodeDisk } from './node-storage';
 import { PeerBook } from './peer-book';
 import { NodeRegistration } from './node-registration';
 import { SessionService } from './session-service';
 
-/** For the index groups together: the most that LevelDB collects before it writes a table. */
-const INDEX_WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-const WRITE_BUFFER_BYTES_MIN = 4 * 1024 * 1024;
 /** A node heard again must have been steady for this long before it counts as up. */
 const STEADY_MS = 1_000;
 /** In this time the others elect a leader without this node, and catch up with its log. */
@@ -201,9 +194,7 @@ export class MetadataNode {
     const book = new PeerBook(dataDirectory, options.peers);
     const transport = createRpcTransport({ ...options, peers: book.peers });
     const client = createMetadataClient({ ...options, peers: book.peers });
-    const { faults } = options;
-    const fileDisk = await openFileLogDisk(join(dataDirectory, 'log'));
-    const disk = faults === null ? fileDisk : faultyLogDisk(fileDisk, { faults, clock });
+    const disk = await openNodeDisk(join(dataDirectory, 'log'), options);
     let node: MetadataNode | null = null;
     const driver = new MetadataDriver({
       nodeId: options.nodeId,
@@ -361,36 +352,4 @@ function openPeerSessions(
       const address = { host, port, tls, clusterId, expectedRole: 'metadata' as const };
       return new SessionClient({ ...address, expectedNodeId }, { clock, random });
     });
-}
-
-/** Which store it was that ended the process nobody knows; each is made again from this disk. */
-function condemnStates({ dataDirectory, settings, logger }: MetadataNodeOptions): void {
-  logger.error({}, 'starts ended before they settled; all state is discarded');
-  condemnStore(stateDirectory(dataDirectory, 'root'));
-  for (let group = 0; group < settings.indexGroups; group += 1) {
-    condemnStore(stateDirectory(dataDirectory, `index-${group}`));
-  }
-}
-
-function stateDirectory(dataDirectory: string, group: string): string {
-  return join(dataDirectory, 'state', group);
-}
-
-async function openMachine<T extends CommandSet>(
-  { dataDirectory, logger, settings, scrubPeriodMs }: MetadataNodeOptions,
-  group: string,
-  create: CommandSetFactory<T>,
-): Promise<Machine<T>> {
-  const onDiscard = (reason: string): void => {
-    logger.warn({ group, reason }, 'the state was discarded and will be rebuilt');
-  };
-  const share = Math.floor(INDEX_WRITE_BUFFER_BYTES / settings.indexGroups);
-  const writeBufferBytes =
-    group === 'root' ? WRITE_BUFFER_BYTES_MIN : Math.max(WRITE_BUFFER_BYTES_MIN, share);
-  const directory = stateDirectory(dataDirectory, group);
-  const level = await LevelKeyValueStore.open(directory, onDiscard, writeBufferBytes);
-  if (group === 'root') return GroupStateMachine.open(level, create, scrubPeriodMs);
-  const disk = await openFileLogDisk(join(dataDirectory, 'values', group));
-  const store = await SeparatedStore.open({ base: level, disk });
-  return GroupStateMachine.open(store, create, scrubPeriodMs);
 }
