@@ -20,7 +20,13 @@ import { exploreRaft } from '../test/exhaustive/raft/explore-raft';
 import { LONG_INSTANCES, QUICK_INSTANCES } from '../test/exhaustive/raft/raft-instances';
 import { RIVALRIES, STORIES } from '../test/exhaustive/crash/stories';
 import type { Story } from '../test/exhaustive/crash/story';
+import { containsName, namedChoices } from './named-choices';
 import { wholeNumberOption } from './number-option';
+
+const EXTENTS = [
+  { name: 'quick', instances: QUICK_INSTANCES },
+  { name: 'long', instances: LONG_INSTANCES },
+];
 
 function* schedulesOf(story: Story, extent: Extent, isPairs: boolean): Generator<Schedule> {
   if (story.rival === undefined) {
@@ -33,9 +39,9 @@ function* schedulesOf(story: Story, extent: Extent, isPairs: boolean): Generator
 }
 
 /** @throws RaftPropertyError with the shortest way to where a property does not hold. */
-function exploreRaftCore(extent: string, story: string, statesMax: number): void {
-  for (const { name, bounds } of extent === 'quick' ? QUICK_INSTANCES : LONG_INSTANCES) {
-    if (!name.includes(story)) continue;
+function exploreRaftCore(extent: string, story: string | undefined, statesMax: number): void {
+  const instances = namedChoices('raft', extent, EXTENTS).flatMap((each) => each.instances);
+  for (const { name, bounds } of namedChoices('story', story, instances, containsName)) {
     const startMs = performance.now();
     const found = exploreRaft(bounds, statesMax);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
@@ -46,7 +52,7 @@ function exploreRaftCore(extent: string, story: string, statesMax: number): void
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      story: { type: 'string', default: '' },
+      story: { type: 'string' },
       schedule: { type: 'string' },
       pairs: { type: 'boolean', default: false },
       'time-limit': { type: 'string', default: '3600' },
@@ -61,9 +67,7 @@ async function main(): Promise<void> {
     return;
   }
   const endMs = performance.now() + limitS * 1000;
-  const chosen = [...STORIES, ...RIVALRIES].filter(
-    ({ name }) => values.story === '' || name === values.story,
-  );
+  const chosen = namedChoices('story', values.story, [...STORIES, ...RIVALRIES]);
   let total = 0;
   for (const story of chosen) {
     const startMs = performance.now();

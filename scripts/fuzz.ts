@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { fuzz } from '../test/fuzz/fuzz';
 import { FUZZ_TARGETS } from '../test/fuzz/targets';
+import { namedChoices } from './named-choices';
 import { wholeNumberOption } from './number-option';
 
 async function main(): Promise<void> {
@@ -20,8 +21,7 @@ async function main(): Promise<void> {
   });
   const seed = wholeNumberOption('seed', values.seed, 0);
   const inputs = wholeNumberOption('inputs', values.inputs, 1);
-  for (const target of FUZZ_TARGETS) {
-    if (values.target !== undefined && values.target !== target.name) continue;
+  for (const target of namedChoices('target', values.target, FUZZ_TARGETS)) {
     const startedMs = performance.now();
     const { accepted, refused, finding } = await fuzz(target, { seed, inputs });
     const seconds = Math.round((performance.now() - startedMs) / 1000);
@@ -38,4 +38,7 @@ async function main(): Promise<void> {
   }
 }
 
-void main();
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -29,6 +29,7 @@ import { DATA_PATH_MUTANTS } from './mutants/data-path-mutants';
 import type { Mutant, Suite } from './mutants/mutant';
 import { RAFT_MUTANTS } from './mutants/raft-mutants';
 import { STORAGE_MUTANTS } from './mutants/storage-mutants';
+import { containsName, namedChoices } from './named-choices';
 import { wholeNumberOption } from './number-option';
 
 const MUTANTS: readonly Mutant[] = [...RAFT_MUTANTS, ...STORAGE_MUTANTS, ...DATA_PATH_MUTANTS];
@@ -134,7 +135,7 @@ function tableOf(results: Readonly<Record<string, Result>>): string {
 function main(): void {
   const { values } = parseArgs({
     options: {
-      only: { type: 'string', default: '' },
+      only: { type: 'string' },
       from: { type: 'string', default: '1' },
       to: { type: 'string', default: String(MUTANTS.length) },
       results: { type: 'string' },
@@ -153,15 +154,16 @@ function main(): void {
     process.stdout.write(`${tableOf(results)}\n`);
     return;
   }
+  const chosen = namedChoices('only', values.only, MUTANTS, containsName)
+    .map((mutant) => ({ mutant, at: MUTANTS.indexOf(mutant) }))
+    .filter(({ at }) => at + 1 >= from && at + 1 <= to);
+  if (chosen.length === 0) throw new RangeError('nothing is between --from and --to');
   const git = ['rev-parse', '--short', 'HEAD'];
   const commit = execFileSync('git', git, { cwd: ROOT, encoding: 'utf8' }).trim();
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-mutants-'));
   let survivors = 0;
   try {
     makeCopy(directory);
-    const chosen = MUTANTS.map((mutant, at) => ({ mutant, at })).filter(
-      ({ mutant, at }) => at + 1 >= from && at + 1 <= to && mutant.name.includes(values.only),
-    );
     const passing = new Set<string>();
     for (const { mutant, at } of chosen) {
       const takeOut = plant(directory, mutant);

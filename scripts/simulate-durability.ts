@@ -9,13 +9,14 @@ import { forecastLoss } from '@azimuth/placement';
 
 import { HARSH, LAYOUTS } from '../packages/placement/test/durability-layouts';
 import { simulateLosses } from '../packages/placement/test/durability-simulation';
+import { namedChoices } from './named-choices';
 import { wholeNumberOption } from './number-option';
 
 const { values } = parseArgs({
   options: {
     lives: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
-    layout: { type: 'string', default: '' },
+    layout: { type: 'string' },
   },
 });
 
@@ -23,7 +24,9 @@ const trials = wholeNumberOption('lives', values.lives, 1);
 const seed = wholeNumberOption('seed', values.seed, 0);
 const errorMax = 4 / Math.sqrt(trials);
 let isWrong = false;
-for (const [name, layout] of LAYOUTS.filter(([each]) => each.startsWith(values.layout))) {
+const layouts = LAYOUTS.map(([name, layout]) => ({ name, layout }));
+const startsWith = (name: string, text: string): boolean => name.startsWith(text);
+for (const { name, layout } of namedChoices('layout', values.layout, layouts, startsWith)) {
   const { meanYearsToLoss } = forecastLoss(layout, HARSH);
   const random = seededRandom(seed);
   const { meanYears } = simulateLosses(layout, HARSH, { trials, random });

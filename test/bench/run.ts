@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { startDevCluster } from '@azimuth/testkit';
 import type { DevCluster } from '@azimuth/testkit';
 
+import { namedChoices } from '../../scripts/named-choices';
 import { renderTable } from './report';
 import { BenchClient } from './s3-client';
 import type { S3Target } from './s3-client';
@@ -32,6 +33,12 @@ const HELP = `npm run bench -- [options]
   --bulk-mode MODE      crc or secure, for a cluster of its own; default crc
 `;
 
+const OPERATIONS: readonly { readonly name: Operation }[] = [
+  { name: 'PUT' },
+  { name: 'GET' },
+  { name: 'HEAD' },
+  { name: 'LIST' },
+];
 const IDLE_SECONDS = 3;
 
 type Timing = Pick<BenchRun, 'secondsPerCell' | 'warmUpSeconds'>;
@@ -67,7 +74,10 @@ async function main(): Promise<void> {
   const cells = planCells(
     values.sizes.split(',').map(parseSize),
     values.concurrency.split(',').map(Number),
-    values.operations.split(',') as Operation[],
+    values.operations
+      .split(',')
+      .flatMap((name) => namedChoices('operations', name, OPERATIONS))
+      .map(({ name }) => name),
   );
   const subject = await openSubject(values);
   try {

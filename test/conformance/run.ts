@@ -21,19 +21,25 @@ import { rclone } from './debian/rclone';
 import { restic } from './debian/restic';
 import { s3cmd } from './debian/s3cmd';
 import { s3fs } from './debian/s3fs';
+import { namedChoices } from '../../scripts/named-choices';
 import { isInstalled, writeSourceFiles } from './scenario';
 import type { Scenario, Target } from './scenario';
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  'aws-s3': awsS3,
-  'aws-api': awsApi,
-  rclone,
-  s3cmd,
-  restic,
-  s3fs,
-  'git-annex': gitAnnex,
-  duplicity,
-};
+interface NamedScenario {
+  readonly name: string;
+  readonly scenario: Scenario;
+}
+
+const SCENARIOS: readonly NamedScenario[] = [
+  { name: 'aws-s3', scenario: awsS3 },
+  { name: 'aws-api', scenario: awsApi },
+  { name: 'rclone', scenario: rclone },
+  { name: 's3cmd', scenario: s3cmd },
+  { name: 'restic', scenario: restic },
+  { name: 's3fs', scenario: s3fs },
+  { name: 'git-annex', scenario: gitAnnex },
+  { name: 'duplicity', scenario: duplicity },
+];
 
 const { values } = parseArgs({
   options: {
@@ -45,16 +51,13 @@ const { values } = parseArgs({
   },
 });
 
-function runScenarios(target: Target): number {
+function runScenarios(wanted: readonly NamedScenario[], target: Target): number {
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-clients-'));
-  const wanted = values.only?.split(',') ?? Object.keys(SCENARIOS);
   let failed = 0;
   try {
     const source = join(directory, 'source');
     writeSourceFiles(source, !values.small);
-    for (const name of wanted) {
-      const scenario = SCENARIOS[name];
-      if (scenario === undefined) throw new Error(`no scenario ${name}`);
+    for (const { name, scenario } of wanted) {
       if (!runScenario(name, scenario, target, { source, directory })) failed += 1;
     }
   } finally {
@@ -90,19 +93,24 @@ function runScenario(
 }
 
 async function main(): Promise<void> {
+  const names = values.only?.split(',');
+  const wanted = names?.flatMap((name) => namedChoices('only', name, SCENARIOS)) ?? SCENARIOS;
   if (values.endpoint !== undefined) {
     const accessKey = values['access-key'] ?? '';
     const secretKey = values['secret-key'] ?? '';
-    process.exitCode = runScenarios({ endpoint: values.endpoint, accessKey, secretKey });
+    process.exitCode = runScenarios(wanted, { endpoint: values.endpoint, accessKey, secretKey });
     return;
   }
   // For git-annex.
   const cluster = await startDevCluster({ args: ['--allow-signature-v2'] });
   try {
-    process.exitCode = runScenarios(cluster);
+    process.exitCode = runScenarios(wanted, cluster);
   } finally {
     await cluster.stop();
   }
 }
 
-void main();
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
