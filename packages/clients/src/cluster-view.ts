@@ -34,7 +34,8 @@ export interface IdentitySnapshot {
 export const WATCH_AGE_MAX_MS = 5_000;
 
 /**
- * A gateway whose view is older reaches no root leader: requests go better to another one. Above
- * the age of a view while a new leader is elected.
+ * A gateway whose view is older reaches no root leader, and one to which another leader says
+ * nothing for longer does not reach that one: requests go better to another gateway. Above the age
+ * of a view, and the silence of a leader, while a new leader is elected.
  */
 export const CUT_OFF_AGE_MS = 3_000;

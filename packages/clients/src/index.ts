@@ -8,6 +8,8 @@ export type {
   MetadataClientOptions,
   WatchingMetadataClient,
 } from './session-metadata-client';
+export { watchLeaders } from './leader-watch';
+export type { LeaderWatch } from './leader-watch';
 export { createClusterView } from './watched-cluster-view';
 export type { ClosableClusterView, ClusterViewOptions } from './watched-cluster-view';
 export { PAGE_BYTES, PAGE_CHECKSUM_BYTES } from './storage-client';

@@ -4,6 +4,7 @@ import { COMMAND_VERSION, decodeRecord, encodeRecord } from '@azimuth/proto';
 import type {
   BlobWitness,
   BlobWitnesses,
+  GroupLeader,
   HeartbeatResult,
   IndexCommandName,
   IndexCommands,
@@ -57,8 +58,16 @@ export interface MetadataClientOptions {
 
 export type WatchRequest = Omit<Extract<SessionRequest, { kind: 'watch' }>, 'kind'>;
 
-/** A metadata client that can also watch the root state. */
+/** Told that `nodeId` answered; `groups` is null when it refused to say who leads. */
+export type LeadersListener = (nodeId: string, groups: readonly GroupLeader[] | null) => void;
+
+/** A metadata client that can also watch the root state, and who leads the groups. */
 export interface WatchingMetadataClient extends MetadataClient {
+  /**
+   * Asks every metadata node who leads the groups, as it sees it, and tells each answer when it
+   * comes. Resolves after the last one or the time-out; never rejects.
+   */
+  askLeaders(listener: LeadersListener, options?: CallOptions): Promise<void>;
   /** A long poll: answers at the next change after `since`, or after `waitMs`. */
   watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult>;
 }
@@ -217,6 +226,16 @@ export class SessionMetadataClient implements MetadataAdministration {
 
   async status(options?: CallOptions): Promise<readonly MetadataStatus[]> {
     return (await this.#askAll({ kind: 'status' }, options)) as MetadataStatus[];
+  }
+
+  async askLeaders(listener: LeadersListener, options?: CallOptions): Promise<void> {
+    const body = encodeRecord({ kind: 'leaders' } satisfies SessionRequest);
+    const timeoutMs = options?.timeoutMs ?? STATUS_TIMEOUT_MS;
+    const ask = async (nodeId: string, session: MetadataSession): Promise<void> => {
+      const response = decodeRecord(await session.call(body, timeoutMs)) as SessionResponse;
+      listener(nodeId, response.ok ? (response.result as GroupLeader[]) : null);
+    };
+    await Promise.allSettled(this.#sessions.byNode().map((each) => ask(...each)));
   }
 
   close(): Promise<void> {

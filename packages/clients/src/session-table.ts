@@ -59,6 +59,11 @@ export class SessionTable {
     return Array.from(this.#entries.values(), ({ session }) => session);
   }
 
+  /** Each with the node that it leads to. */
+  byNode(): (readonly [nodeId: string, session: MetadataSession])[] {
+    return Array.from(this.#entries, ([nodeId, { session }]) => [nodeId, session] as const);
+  }
+
   /** Takes over who the metadata nodes are; one that only joins answers nothing yet. */
   follow(nodes: readonly MetadataNodeEntry[] | undefined): void {
     const present = (nodes ?? []).filter(({ state }) => state !== 'joining');

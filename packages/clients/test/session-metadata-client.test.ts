@@ -189,3 +189,23 @@ describe('SessionMetadataClient', () => {
     expect(asked).toEqual([[request], [request], [request]]);
   });
 });
+
+describe('asking who leads', () => {
+  it('tells each answer by itself, and of a refusal that the node is there', async () => {
+    const groups = [{ group: 'root', term: 3, leader: 'a' }];
+    const { client, nodes } = connect({
+      a: () => ({ ok: true, result: groups }),
+      b: () => failure('OVERLOADED'),
+      c: () => gone(false),
+      d: () => 'silence',
+    });
+    const told: [string, unknown][] = [];
+    void client.askLeaders((nodeId, said) => told.push([nodeId, said]));
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(told).toEqual([
+      ['a', groups],
+      ['b', null],
+    ]);
+    expect(nodes.get('d')?.requests).toEqual([{ kind: 'leaders' }]);
+  });
+});

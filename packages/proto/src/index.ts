@@ -76,6 +76,7 @@ export type {
   DiskStatistics,
   HeartbeatResult,
   MetadataFinding,
+  GroupLeader,
   MetadataStatus,
   NodeHeartbeat,
   ReplicaIntegrity,

@@ -52,6 +52,7 @@ const requestSchema = z.discriminatedUnion('kind', [
     blobIds: z.array(z.string().regex(/^[0-9a-f]{32}$/)).max(1_000),
   }),
   z.object({ kind: z.literal('status') }),
+  z.object({ kind: z.literal('leaders') }),
   z.object({ kind: z.literal('lead'), group: text, target: text }),
   z.object({
     ...{ kind: z.literal('members'), group: text, expectedIndex: count },

@@ -6,6 +6,7 @@ import type {
   HeartbeatResult,
   IndexQueryName,
   MetadataIntentResult,
+  GroupLeader,
   MetadataStatus,
   RootCommandName,
   RootQueryName,
@@ -127,6 +128,8 @@ export class SessionService {
         return encodeAnswer(this.#witness(request));
       case 'status':
         return encodeAnswer(this.status());
+      case 'leaders':
+        return encodeAnswer(this.#leaders());
       case 'lead':
         await this.#endpoint(request.group).group.transferLeadership(request.target);
         return encodeAnswer(null);
@@ -282,6 +285,14 @@ export class SessionService {
       isRegistered: node?.incarnation === heartbeat.incarnation,
       metadataNodes: root.commands.state.metadataNodes(),
     };
+  }
+
+  #leaders(): GroupLeader[] {
+    const { root, indexes } = this.#options;
+    return [root, ...indexes.values()].map((endpoint) => {
+      const { term, leader } = endpoint.group.status();
+      return { group: endpoint.name, term, leader };
+    });
   }
 
   status(): MetadataStatus {

@@ -39,6 +39,8 @@ export type SessionRequest =
   /** Answered by every node from its own replica as it is: see {@link BlobWitness}. */
   | { readonly kind: 'witness'; readonly group: string; readonly blobIds: readonly string[] }
   | { readonly kind: 'status' }
+  /** Answered by every node with a {@link GroupLeader} for each group, as it sees it. */
+  | { readonly kind: 'leaders' }
   /** From the root leader to the leader of `group`. */
   | { readonly kind: 'lead'; readonly group: string; readonly target: string }
   | {
@@ -184,6 +186,13 @@ export interface MetadataFinding {
 }
 
 /** One metadata node's view of itself, for `azimuth status`. */
+/** Who leads a group, as one node sees it: perhaps not the newest. */
+export interface GroupLeader {
+  readonly group: string;
+  readonly term: number;
+  readonly leader: string | null;
+}
+
 export interface MetadataStatus {
   readonly nodeId: string;
   readonly zone: string;
