@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { ClusterView, MetadataClient } from '@azimuth/clients';
-import { CUT_OFF_AGE_MS } from '@azimuth/clients';
+import type { ClusterView, LeaderWatch, MetadataClient } from '@azimuth/clients';
 import type { Clock, Logger, Random, Service } from '@azimuth/common';
 import { startAdminServer } from '@azimuth/common';
 import type { Registry } from 'prom-client';
@@ -25,6 +24,7 @@ import { loadServerCertificate } from './server-certificate';
 export interface GatewayParts {
   readonly metadata: MetadataClient;
   readonly view: ClusterView;
+  readonly leaders: LeaderWatch;
   readonly dataPath: DataPath;
   readonly clock: Clock;
   readonly random: Random;
@@ -60,7 +60,7 @@ export async function startGateway(
   config: GatewayConfig,
   parts: GatewayParts,
 ): Promise<GatewayService> {
-  const { view, registry, logger } = parts;
+  const { registry, logger } = parts;
   const identity = openIdentity(config, parts);
   let servers: readonly GatewayServer[] = [];
   let admin: AdminServer | null = null;
@@ -80,7 +80,7 @@ export async function startGateway(
       {
         registry,
         isLive: () => true,
-        isReady: () => !server.isDraining && view.ageMs() <= CUT_OFF_AGE_MS,
+        isReady: () => !server.isDraining && !pipeline.isCutOff,
       },
       { host: config.host, port: config.adminPort },
     );
@@ -118,7 +118,7 @@ async function startServers(
   parts: GatewayParts,
   identity: GatewayIdentity,
 ): Promise<GatewayServers> {
-  const { metadata, view, dataPath, clock, random, logger, registry } = parts;
+  const { metadata, view, leaders, dataPath, clock, random, logger, registry } = parts;
   const { region, httpsPort } = config;
   const certificate = httpsPort === undefined ? null : loadServerCertificate(config);
   const { accounts, authenticator, authorizer, queryApi } = identity;
@@ -130,6 +130,7 @@ async function startServers(
   const pipelineOptions: PipelineOptions = {
     operations: OPERATIONS,
     context: { metadata, view, dataPath, clock, random, region, accounts },
+    leaders,
     authenticator,
     authorizer,
     queryApi,

@@ -1,5 +1,10 @@
-import { createClusterView, createMetadataClient, createStorageClient } from '@azimuth/clients';
-import type { ClusterView } from '@azimuth/clients';
+import {
+  createClusterView,
+  createMetadataClient,
+  createStorageClient,
+  watchLeaders,
+} from '@azimuth/clients';
+import type { ClusterView, LeaderWatch } from '@azimuth/clients';
 import {
   collectProcessMetrics,
   createLogger,
@@ -74,6 +79,7 @@ function openConnections(config: GatewayConfig): Connections {
     logger,
   });
   const view = createClusterView({ metadata, withIdentities: true, clock, random, logger });
+  const leaders = watchLeaders({ metadata, clock, logger });
   const storage = createStorageClient({ tls, clusterId, bulkMode, clock, logger });
   const damage = new DamageReporter({ metadata, view, clock, logger });
   const dataPath = createDataPath({
@@ -87,13 +93,14 @@ function openConnections(config: GatewayConfig): Connections {
     onShardDamaged: (blob, shardIndex) => damage.report(blob, shardIndex),
   });
   const registry = new Registry();
-  registerProcessMetrics(registry, dataPath, view);
+  registerProcessMetrics(registry, dataPath, { view, leaders });
   return {
-    parts: { metadata, view, dataPath, clock, random, logger, registry },
+    parts: { metadata, view, leaders, dataPath, clock, random, logger, registry },
     async close() {
       // Discards in flight still need the storage nodes.
       await dataPath.idle();
       damage.close();
+      leaders.close();
       view.close();
       await storage.close();
       await metadata.close();
@@ -105,7 +112,7 @@ function openConnections(config: GatewayConfig): Connections {
 function registerProcessMetrics(
   registry: Registry,
   dataPath: ErasureDataPath,
-  view: ClusterView,
+  { view, leaders }: { readonly view: ClusterView; readonly leaders: LeaderWatch },
 ): void {
   collectProcessMetrics(registry);
   new Gauge({
@@ -139,6 +146,14 @@ function registerProcessMetrics(
     registers: [registry],
     collect() {
       this.set(Math.min(view.ageMs(), Number.MAX_SAFE_INTEGER) / 1000);
+    },
+  });
+  new Gauge({
+    name: 'azimuth_gateway_leader_silence_seconds',
+    help: 'Since the last answer of a metadata leader that others reach; of several the longest.',
+    registers: [registry],
+    collect() {
+      this.set(leaders.silentMs() / 1000);
     },
   });
 }

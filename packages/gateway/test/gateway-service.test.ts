@@ -51,11 +51,13 @@ interface Fixture {
   readonly gateway: GatewayService;
   readonly logger: LogLines;
   readonly view: { ageOfViewMs: number };
+  readonly leaders: { silentMs: number };
 }
 
 async function start(config = configOf()): Promise<Fixture> {
   const logger = new LogLines();
   const view = { ageOfViewMs: 0 };
+  const leaders = { silentMs: 0 };
   const parts: GatewayParts = {
     // Requests of these tests end before either of them is needed.
     metadata: {} as MetadataClient,
@@ -65,12 +67,13 @@ async function start(config = configOf()): Promise<Fixture> {
       identities: () => IdentityTable.of(0, []),
       bucket: () => Promise.resolve(null),
     } as unknown as ClusterView,
+    leaders: { silentMs: () => leaders.silentMs, close: () => undefined },
     clock: systemClock,
     random: seededRandom(1),
     logger,
     registry: new Registry(),
   };
-  return { gateway: await startGateway(config, parts), logger, view };
+  return { gateway: await startGateway(config, parts), logger, view, leaders };
 }
 
 function get(port: number, path: string): Promise<{ status: number; text: string }> {
@@ -98,12 +101,27 @@ describe('the gateway as a process', () => {
     const fresh = await statuses();
     view.ageOfViewMs = 5_001;
     const stale = await statuses();
+    view.ageOfViewMs = 0;
+    const again = await statuses();
     await gateway.close();
 
-    expect([fresh, stale]).toEqual([
+    expect([fresh, stale, again]).toEqual([
       [200, 200],
       [200, 503],
+      [200, 200],
     ]);
+  });
+
+  it('is ready only while every leader that others reach answers (P3)', async () => {
+    const { gateway, leaders } = await start();
+    const statusAfter = async (silentMs: number): Promise<number> => {
+      leaders.silentMs = silentMs;
+      return (await get(gateway.adminPort, '/readyz')).status;
+    };
+    const statuses = [await statusAfter(2_900), await statusAfter(3_100), await statusAfter(900)];
+    await gateway.close();
+
+    expect(statuses).toEqual([200, 503, 200]);
   });
 
   it('shows its secret nowhere (table rows 18 and 41)', async () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { LeaderWatch } from '@azimuth/clients';
 import { CUT_OFF_AGE_MS } from '@azimuth/clients';
 import type { Clock, Logger } from '@azimuth/common';
 import { AssertionError, StoreError } from '@azimuth/common';
@@ -52,6 +53,7 @@ const STUCK_WRITE_MS = 4_000;
 export interface PipelineOptions {
   readonly operations: ReadonlyMap<string, Operation | RefusedOperation>;
   readonly context: OperationContext;
+  readonly leaders: Pick<LeaderWatch, 'silentMs'>;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   /** IAM and STS. */
@@ -110,6 +112,18 @@ export class Pipeline {
     return this.#inFlight.size;
   }
 
+  /**
+   * True while this gateway does not reach the leader of `root`, or another leader that somebody
+   * reaches: what it is asked for is better asked of another one.
+   */
+  get isCutOff(): boolean {
+    return this.#options.context.view.ageMs() > CUT_OFF_AGE_MS || this.#isLeaderSilent;
+  }
+
+  get #isLeaderSilent(): boolean {
+    return this.#options.leaders.silentMs() > CUT_OFF_AGE_MS;
+  }
+
   /** Makes every request in flight give up: its signal aborts, its client is told to try elsewhere. */
   abortAll(): void {
     for (const exchange of this.#inFlight) {
@@ -123,9 +137,8 @@ export class Pipeline {
    * whose bytes come does not wait, and outlives the election of a leader.
    */
   endStuckRequests(): void {
-    const { clock, context } = this.#options;
-    if (context.view.ageMs() <= CUT_OFF_AGE_MS) return;
-    const nowMs = clock.monotonicMs();
+    if (!this.isCutOff) return;
+    const nowMs = this.#options.clock.monotonicMs();
     for (const exchange of this.#inFlight) {
       const { request, response, abort, body } = exchange;
       if (body.receivedBytes !== exchange.progressBytes) {
@@ -322,11 +335,20 @@ export class Pipeline {
     if (positions !== null && positions.length > 0) {
       baseHeaders['x-azimuth-log-positions'] = formatPositions(positions);
     }
-    // A gateway that lost its watch serves nobody soon: whoever comes again shall come to another.
-    if (answer.status === 503 && view.ageMs() > CUT_OFF_AGE_MS) baseHeaders['connection'] = 'close';
-    if (!body.isComplete && !canKeepConnection(exchange)) baseHeaders['connection'] = 'close';
+    if (this.#sendsElsewhere(answer.status) || (!body.isComplete && !canKeepConnection(exchange))) {
+      baseHeaders['connection'] = 'close';
+    }
     const isHead = request.method === 'HEAD';
     return writeResponse(response, answer, { isHead, baseHeaders, clock: this.#options.clock });
+  }
+
+  /**
+   * Whoever comes again shall come to another gateway. One that lost its watch serves nobody soon.
+   * One that does not reach one leader of several serves some keys well: a connection that is kept
+   * for those would make requests for the others wait, however long ago it was cut off.
+   */
+  #sendsElsewhere(status: number): boolean {
+    return this.#isLeaderSilent || (status === 503 && this.isCutOff);
   }
 
   #errorResponse(exchange: Exchange, error: S3Error): S3Response {

@@ -183,8 +183,12 @@ describe('a request', () => {
 });
 
 describe('a gateway that is cut off from the metadata', () => {
-  it('ends reads that wait in vain and lets their clients go elsewhere', async () => {
-    let viewAgeMs = 0;
+  it.each([
+    ['its view is old', { viewAgeMs: 3_500, leaderSilentMs: 0 }],
+    // A bridge: it reaches the leader of `root`, and not the one that its clients need.
+    ['a leader that others reach is silent (P3)', { viewAgeMs: 0, leaderSilentMs: 3_500 }],
+  ])('ends reads that wait in vain when %s: clients go elsewhere', async (_why, cut) => {
+    let ages = { viewAgeMs: 0, leaderSilentMs: 0 };
     const waiting = operation(
       'GetObject',
       'none',
@@ -196,25 +200,60 @@ describe('a gateway that is cut off from the metadata', () => {
     let nowMs = 1_000;
     const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
     const cutOff = await startTestGateway({
-      ...{ clock, operations: [waiting], viewAgeMs: () => viewAgeMs },
+      ...{ clock, operations: [waiting], viewAgeMs: () => ages.viewAgeMs },
+      leaderSilentMs: () => ages.leaderSilentMs,
     });
     try {
       const head = { method: 'GET', target: '/bucket/key' };
       const request = { ...head, headers: { host: cutOff.host }, payloadHash: sha256('') };
-      const answer = send(cutOff, { ...head, headers: signHeaders(request, signer()) });
+      const headers = { ...signHeaders(request, signer()), connection: 'keep-alive' };
+      const answer = send(cutOff, { ...head, headers });
       while (cutOff.pipeline.requestsInFlight === 0) await systemClock.sleep(5);
       nowMs += 10_000;
       cutOff.pipeline.endStuckRequests();
       // As long as its view is current somebody may answer yet.
       expect(cutOff.pipeline.requestsInFlight).toBe(1);
-      viewAgeMs = 3_500;
+      ages = cut;
       cutOff.pipeline.endStuckRequests();
-      const { status, headers } = await answer;
-      expect([status, headers['connection']]).toEqual([503, 'close']);
+      const { status, headers: answered } = await answer;
+      expect([status, answered['connection']]).toEqual([503, 'close']);
     } finally {
       await cutOff.close();
     }
   });
+
+  it.each([
+    // Bodies that need no leader are served on kept connections while the view is stale.
+    { viewAgeMs: 3_500, leaderSilentMs: 500, connections: ['keep-alive', 'keep-alive'] },
+    { viewAgeMs: 500, leaderSilentMs: 2_500, connections: ['keep-alive', 'keep-alive'] },
+    // The next request of the same client may be one that waits for the leader in vain.
+    { viewAgeMs: 500, leaderSilentMs: 3_500, connections: ['close', 'close'] },
+  ])(
+    'keeps no connection that would make requests wait: %j',
+    async ({ viewAgeMs, leaderSilentMs, connections }) => {
+      const cutOff = await startTestGateway({
+        ...{ viewAgeMs: () => viewAgeMs, leaderSilentMs: () => leaderSilentMs },
+      });
+      try {
+        cutOff.store.objects.set('bucket/key', Buffer.from('x'));
+        const answers = [];
+        for (const [key, expected] of [
+          ['key', 200],
+          ['missing', 404],
+        ] as const) {
+          const head = { method: 'GET', target: `/bucket/${key}`, payloadHash: sha256('') };
+          const signed = signHeaders({ ...head, headers: { host: cutOff.host } }, signer());
+          const headers = { ...signed, connection: 'keep-alive' };
+          const answer = await send(cutOff, { ...head, headers });
+          expect(answer.status).toBe(expected);
+          answers.push(answer.headers['connection']);
+        }
+        expect(answers).toEqual(connections);
+      } finally {
+        await cutOff.close();
+      }
+    },
+  );
 
   it('lets an upload go on whose bytes come', async () => {
     const counts = { received: 0 };

@@ -94,6 +94,7 @@ export class ClusterGateway {
     const service = await startGateway(config, {
       metadata,
       view: metadata.view,
+      leaders: { silentMs: () => 0, close: () => undefined },
       dataPath: new MemoryDataPath(random, () => clock.wallMs()),
       clock,
       random,

@@ -112,6 +112,8 @@ export interface TestGatewayOptions {
   readonly drainMs?: number;
   /** How old the view of the cluster is; 0 unless given. */
   readonly viewAgeMs?: () => number;
+  /** For how long a leader of the metadata has been silent; 0 unless given. */
+  readonly leaderSilentMs?: () => number;
 }
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -132,6 +134,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ),
     // The operations above use nothing of it.
     context: { region: REGION, view } as OperationContext,
+    leaders: { silentMs: options.leaderSilentMs ?? (() => 0) },
     authenticator,
     queryApi: new QueryApi({ authenticator, services: [], logger: silentLogger }),
     authorizer: new PolicyAuthorizer({
