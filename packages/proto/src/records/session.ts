@@ -185,7 +185,6 @@ export interface MetadataFinding {
   readonly foundMs: number;
 }
 
-/** One metadata node's view of itself, for `azimuth status`. */
 /** Who leads a group, as one node sees it: perhaps not the newest. */
 export interface GroupLeader {
   readonly group: string;
@@ -193,6 +192,7 @@ export interface GroupLeader {
   readonly leader: string | null;
 }
 
+/** One metadata node's view of itself, for `azimuth status`. */
 export interface MetadataStatus {
   readonly nodeId: string;
   readonly zone: string;
