@@ -20,7 +20,7 @@ import { seededRandom } from '@azimuth/common';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
-import { pause } from '../test/chaos/stored-objects';
+import { pause } from '../test/chaos/eventually';
 import { makeClient, Workload } from '../test/chaos/workload';
 import type { FileSystem, ImageDisk } from '../test/power/power-cut';
 import {

@@ -13,12 +13,14 @@ import { startDevCluster } from '@azimuth/testkit';
 
 import type { RecordPart, ShardRecord } from './shard-files';
 import { findShardRecords, flipByte, readRecordBytes } from './shard-files';
-import { eventually, StoredObjects } from './stored-objects';
+import { eventually, soon } from './eventually';
+import { StoredObjects } from './stored-objects';
 import { makeClient, sha256 } from './workload';
 
 const BUCKET = 'disk-damage';
-const REPAIR_TIMEOUT_MS = 60_000;
-const PROTECTION_TIMEOUT_MS = 90_000;
+const REPAIR_TIMEOUT_MS = 90_000;
+const PROTECTION_TIMEOUT_MS = 120_000;
+const EXPLAIN_TIMEOUT_MS = 30_000;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -70,9 +72,20 @@ describe('damage on disks', () => {
     readonly digest: string;
   }
 
-  /** Everything about a shard is asked before it is damaged: `explain` would find the damage. */
-  async function damage({ key, zone, part, isParity = false }: Rot): Promise<Damage> {
-    const { blobs } = await cluster.explain(BUCKET, key);
+  /** Asks about all the shards before any is damaged: `explain` would find the damage. */
+  async function damageAll(rots: readonly Rot[]): Promise<Damage[]> {
+    const found = await Promise.all(rots.map(findShard));
+    for (const { damaged, part } of found) flipByte(damaged, part);
+    return found;
+  }
+
+  async function findShard({
+    key,
+    zone,
+    part,
+    isParity = false,
+  }: Rot): Promise<Damage & Pick<Rot, 'part'>> {
+    const { blobs } = await soon(EXPLAIN_TIMEOUT_MS, () => cluster.explain(BUCKET, key));
     const blob = blobs[0];
     const k = Number(blob?.profile.split('+')[0]);
     const shard = blob?.shards.find(
@@ -86,9 +99,8 @@ describe('damage on disks', () => {
     const [record] = findShardRecords(diskDirectory, blob.blobId, chosen.shardIndex);
     if (record === undefined) throw new Error(`no record of ${key} in ${diskDirectory}`);
     const digest = sha256(readRecordBytes(record));
-    flipByte(record, part);
     const { blobId } = blob;
-    return { diskDirectory, blobId, shardIndex: chosen.shardIndex, damaged: record, digest };
+    return { diskDirectory, blobId, shardIndex: chosen.shardIndex, damaged: record, digest, part };
   }
 
   /** True once the disk holds the shard again, in another place, with the bytes it had. */
@@ -101,7 +113,7 @@ describe('damage on disks', () => {
   }
 
   async function expectAllIntact(): Promise<void> {
-    for (const key of Object.keys(SIZES)) {
+    const expectIntact = async (key: string): Promise<void> => {
       const { blobs } = await cluster.explain(BUCKET, key);
       for (const blob of blobs) {
         expect({ key, presence: blob.shards.map(({ presence }) => presence) }).toEqual({
@@ -109,7 +121,10 @@ describe('damage on disks', () => {
           presence: blob.shards.map(() => 'intact'),
         });
       }
-    }
+    };
+    await Promise.all(
+      Object.keys(SIZES).map((key) => soon(EXPLAIN_TIMEOUT_MS, () => expectIntact(key))),
+    );
   }
 
   it('serves the right bytes over a flipped one, and repairs the shard that a read found (P4)', async () => {
@@ -120,8 +135,7 @@ describe('damage on disks', () => {
       { key: 'shared-copies', zone: 'a', part: 'bytes' },
       { key: 'small-copies', zone: 'a', part: 'checksums' },
     ];
-    const damages: Damage[] = [];
-    for (const rot of rots) damages.push(await damage(rot));
+    const damages = await damageAll(rots);
     expect(damages.slice(0, 2).every(({ damaged }) => damaged.isOwnSegment)).toBe(true);
     expect(damages.slice(2).some(({ damaged }) => damaged.isOwnSegment)).toBe(false);
 
@@ -170,13 +184,13 @@ describe('damage on disks', () => {
     });
     expect(await objects.mismatches(cluster)).toEqual([]);
 
-    const damages = [
-      await damage({ key: 'own-segments', zone: 'b', part: 'bytes', isParity: true }),
-      await damage({ key: 'own-segments', zone: 'c', part: 'checksums', isParity: true }),
-      await damage({ key: 'shared-erasure', zone: 'b', part: 'checksums', isParity: true }),
-      await damage({ key: 'shared-copies', zone: 'b', part: 'bytes' }),
-      await damage({ key: 'small-copies', zone: 'c', part: 'bytes' }),
-    ];
+    const damages = await damageAll([
+      { key: 'own-segments', zone: 'b', part: 'bytes', isParity: true },
+      { key: 'own-segments', zone: 'c', part: 'checksums', isParity: true },
+      { key: 'shared-erasure', zone: 'b', part: 'checksums', isParity: true },
+      { key: 'shared-copies', zone: 'b', part: 'bytes' },
+      { key: 'small-copies', zone: 'c', part: 'bytes' },
+    ]);
     await eventually('the scrub repairs the shards', REPAIR_TIMEOUT_MS, () =>
       damages.every(isRepaired),
     );

@@ -14,7 +14,8 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
-import { eventually, StoredObjects } from './stored-objects';
+import { eventually, soon } from './eventually';
+import { StoredObjects } from './stored-objects';
 import { makeClient } from './workload';
 
 const BUCKET = 'full-disk';
@@ -36,7 +37,7 @@ describe('full disks and garbage', () => {
     cluster = await startDevCluster({
       args: OVERRIDES.flatMap((override) => ['--config-override', override]),
     });
-    client = makeClient(cluster, 1);
+    client = makeClient(cluster, 3);
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
   }, 90_000);
 
@@ -63,7 +64,7 @@ describe('full disks and garbage', () => {
       await objects.put(client, `small/${index}`, 20 * KIB + index);
     }
     // Six shards of each large object, three copies of each small one.
-    await eventually('all shards are counted', 30_000, async () => (await shardsOnDisks()) === 54);
+    await eventually('all shards are counted', 60_000, async () => (await shardsOnDisks()) === 54);
 
     await objects.put(client, 'large/0', 700 * KIB);
     await objects.put(client, 'small/0', 30 * KIB);
@@ -80,8 +81,10 @@ describe('full disks and garbage', () => {
     await client.send(new AbortMultipartUploadCommand({ ...target, UploadId }));
 
     // Four large and five small ones are left.
-    await eventually('garbage is collected', 60_000, async () => (await shardsOnDisks()) === 39);
-    expect((await cluster.status()).backlog.garbageEntries).toBe(0);
+    await eventually('garbage is collected', 90_000, async () => (await shardsOnDisks()) === 39);
+    await soon(20_000, async () => {
+      expect((await cluster.status()).backlog.garbageEntries).toBe(0);
+    });
     expect(await objects.mismatches(cluster)).toEqual([]);
   }, 150_000);
 
@@ -108,6 +111,6 @@ describe('full disks and garbage', () => {
       );
     });
     expect(await objects.mismatches(cluster)).toEqual([]);
-    await cluster.waitUntilProtected(60_000);
+    await cluster.waitUntilProtected(120_000);
   }, 240_000);
 });

@@ -6,7 +6,6 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
-import { pause } from './stored-objects';
 import { makeClient, Workload } from './workload';
 
 const ROUNDS = 3;
@@ -29,8 +28,8 @@ describe(`kill -9 of everything under load (AZIMUTH_SEED=${SEED})`, () => {
     client.destroy();
     for (let round = 0; round < ROUNDS; round += 1) {
       const workload = new Workload(cluster, 'kill-all', SEED + round * 100);
-      workload.start(6);
-      await pause(5_000);
+      workload.start(4);
+      await workload.advance(40);
       const killed = cluster.killEverything();
       await Promise.all([killed, workload.stop()]);
 
@@ -39,6 +38,6 @@ describe(`kill -9 of everything under load (AZIMUTH_SEED=${SEED})`, () => {
       expect(workload.violations).toEqual([]);
       expect(checked).toBeGreaterThan(10);
     }
-    await cluster.waitUntilProtected(60_000);
+    await cluster.waitUntilProtected(120_000);
   }, 300_000);
 });

@@ -14,6 +14,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
+import { soon } from './eventually';
 import { StoredObjects } from './stored-objects';
 import { makeClient } from './workload';
 
@@ -95,19 +96,16 @@ describe('three index groups, bulk mode secure', () => {
         Key: `refused/${sizeBytes}`,
         Body: Buffer.alloc(sizeBytes, 1),
       });
-      await expect(impatient.send(put)).rejects.toMatchObject({
-        name: 'SlowDown',
-        $metadata: { httpStatusCode: 503 },
-      });
+      const refused = { name: 'SlowDown', $metadata: { httpStatusCode: 503 } };
+      await soon(20_000, () => expect(impatient.send(put)).rejects.toMatchObject(refused));
     }
     // Bodies inside the metadata, and copies in the zone that is left, are as safe as ever.
     await objects.put(client, 'inline-meanwhile', 100);
     const readable = ['inline-meanwhile', `size/${9 * KIB}`, `size/${100 * KIB}`];
     expect(await objects.mismatches(cluster, readable)).toEqual([]);
     const unreadable = new GetObjectCommand({ Bucket: BUCKET, Key: `size/${5_000 * KIB}` });
-    await expect(impatient.send(unreadable)).rejects.toMatchObject({
-      $metadata: { httpStatusCode: 503 },
-    });
+    const answer = { $metadata: { httpStatusCode: 503 } };
+    await soon(20_000, () => expect(impatient.send(unreadable)).rejects.toMatchObject(answer));
     impatient.destroy();
     await cluster.node('start', ...nodes);
   }, 120_000);

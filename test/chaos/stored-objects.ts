@@ -6,6 +6,8 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { Endpoint } from './workload';
 import { makeClient, sha256 } from './workload';
 
+const READERS = 4;
+
 /** Objects that were acknowledged, and what they hold. */
 export class StoredObjects {
   readonly bucket: string;
@@ -33,32 +35,20 @@ export class StoredObjects {
   async mismatches(at: Endpoint, keys: readonly string[] = this.keys): Promise<string[]> {
     const client = makeClient(at, 8);
     const wrong: string[] = [];
-    for (const Key of keys) {
-      try {
-        const answer = await client.send(new GetObjectCommand({ Bucket: this.bucket, Key }));
-        const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-        if (sha256(bytes) !== this.#digests.get(Key)) wrong.push(`${Key}: other bytes`);
-      } catch (error) {
-        wrong.push(`${Key}: ${String(error)}`);
+    const left = keys.values();
+    const readOn = async (): Promise<void> => {
+      for (const Key of left) {
+        try {
+          const answer = await client.send(new GetObjectCommand({ Bucket: this.bucket, Key }));
+          const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+          if (sha256(bytes) !== this.#digests.get(Key)) wrong.push(`${Key}: other bytes`);
+        } catch (error) {
+          wrong.push(`${Key}: ${String(error)}`);
+        }
       }
-    }
+    };
+    await Promise.all(Array.from({ length: READERS }, readOn));
     client.destroy();
     return wrong;
-  }
-}
-
-export const pause = (delayMs: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, delayMs));
-
-/** Asks again and again; rejects with what it was waiting for. */
-export async function eventually(
-  what: string,
-  timeoutMs: number,
-  isDone: () => boolean | Promise<boolean>,
-): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await isDone())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms: ${what}`);
-    await pause(250);
   }
 }

@@ -12,6 +12,8 @@ import {
 import type { Random } from '@azimuth/common';
 import { seededRandom } from '@azimuth/common';
 
+import { pause } from './eventually';
+
 export interface Endpoint {
   readonly endpoint: string;
   readonly accessKey: string;
@@ -42,6 +44,25 @@ interface Failure {
   readonly reason: string;
 }
 
+/** What one client tried in vain, again and again; a last success ends it. */
+interface Outage {
+  readonly kind: Kind;
+  readonly slot: number;
+  /** Which request. */
+  readonly dice: number;
+  readonly fromMs: number;
+  toMs: number;
+  attempts: number;
+  reason: string;
+}
+
+/** P3: for so long a client may have to try again after a failure of a node or a zone. */
+const OUTAGE_MS_MAX: Readonly<Record<Kind, number>> = { read: 5_000, write: 10_000 };
+/** The cluster notices within this time that a node is gone, and changes what it does. */
+const NOTICE_MS = 6_000;
+const QUIET_MS = 2_500;
+const POLL_MS = 100;
+
 /**
  * What a key may hold: exactly one acknowledged state, or one of several once a write's outcome is
  * unknown. `null` is "absent". A write whose outcome is unknown may still land at any later time,
@@ -51,15 +72,19 @@ type Expected = Set<string | null>;
 
 const SIZES = [1, 700, 8_192, 20_000, 131_072, 200_000, 1_048_577, 3_000_000];
 const KEYS_PER_CLIENT = 12;
+const READERS = 4;
+const WRITES_BELOW = 0.45;
 
 /**
  * Clients that each own a few keys and write, read, delete and list them without a pause, keeping
- * what every acknowledgement promised. A read that contradicts it is a violation at once; at the
- * end `verify` reads everything back.
+ * what every acknowledgement promised. After a failure a client sends the same request again until
+ * it succeeds, a write under a fresh key. A read that contradicts a promise is a violation at once;
+ * at the end `verify` reads everything back.
  */
 export class Workload {
   readonly violations: string[] = [];
   readonly failures: Failure[] = [];
+  readonly #outages: Outage[] = [];
   readonly counts = { read: 0, write: 0 };
   readonly #at: Endpoint;
   readonly #bucket: string;
@@ -84,16 +109,58 @@ export class Workload {
     await Promise.all(this.#clients);
   }
 
-  /** Milliseconds from `sinceMs` to the last failure of this kind; 0 when none failed. */
-  errorWindowMs(kind: Kind, sinceMs: number): number {
-    const later = this.failures.filter((f) => f.kind === kind && f.atMs >= sinceMs);
-    return later.length === 0 ? 0 : Math.max(...later.map((f) => f.atMs)) - sinceMs;
+  /** Resolves when `operations` more reads, and as many more writes, have succeeded. */
+  async advance(operations: number, timeoutMs = 60_000): Promise<void> {
+    const { read, write } = this.counts;
+    const isThere = (): boolean =>
+      Math.min(this.counts.read - read, this.counts.write - write) >= operations;
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!isThere()) {
+      if (performance.now() > deadlineMs) {
+        const last = this.failures.at(-1)?.reason;
+        throw new Error(
+          `no ${operations} reads and writes in ${timeoutMs} ms; last failure: ${last}`,
+        );
+      }
+      await pause(POLL_MS);
+    }
+  }
+
+  /** Resolves when what happened at `sinceMs` has been noticed, and nothing has failed for long. */
+  async recover(sinceMs: number): Promise<void> {
+    const deadlineMs = sinceMs + 2 * (OUTAGE_MS_MAX.read + OUTAGE_MS_MAX.write);
+    const isQuiet = (): boolean => {
+      const lastMs = this.failures.at(-1)?.atMs ?? 0;
+      return performance.now() - Math.max(sinceMs + NOTICE_MS - QUIET_MS, lastMs) >= QUIET_MS;
+    };
+    while (!isQuiet() && performance.now() < deadlineMs) await pause(POLL_MS);
+    await this.advance(10);
+  }
+
+  /** What a client had to try for longer than P3 allows since `sinceMs`, in words. */
+  outagesBeyondPromise(sinceMs: number): string[] {
+    return this.#outages
+      .map((outage) => ({ ...outage, ms: outage.toMs - Math.max(sinceMs, outage.fromMs) }))
+      .filter(({ kind, ms }) => ms > OUTAGE_MS_MAX[kind])
+      .map(({ kind, ms, attempts, reason }) => {
+        return `${kind} for ${Math.round(ms)} ms, ${attempts} attempts: ${reason}`;
+      });
+  }
+
+  /** How often at most a client sent one request in vain; unlike a time, no matter of the load. */
+  attemptsInVain(kind: Kind): number {
+    const counts = this.#outages.filter((each) => each.kind === kind).map((each) => each.attempts);
+    return Math.max(0, ...counts);
   }
 
   /** Reads every key back, with retries, and compares; returns how many keys were checked. */
   async verify(at: Endpoint = this.#at): Promise<number> {
     const client = makeClient(at, 8);
-    for (const key of this.#expected.keys()) await this.#read(client, key);
+    const keys = this.#expected.keys();
+    const readOn = async (): Promise<void> => {
+      for (const key of keys) await this.#read(client, key);
+    };
+    await Promise.all(Array.from({ length: READERS }, readOn));
     client.destroy();
     return this.#expected.size;
   }
@@ -102,25 +169,43 @@ export class Workload {
     const random = seededRandom(this.#seed + index);
     const client = makeClient(this.#at);
     const generations = new Array<number>(KEYS_PER_CLIENT).fill(0);
+    let outage: Outage | null = null;
     while (this.#isRunning) {
-      const slot = random.below(KEYS_PER_CLIENT);
+      const slot = outage?.slot ?? random.below(KEYS_PER_CLIENT);
       const key = `${this.#prefix(index)}key-${slot}-${generations[slot]}`;
-      const dice = random.next();
-      const kind: Kind = dice < 0.45 ? 'write' : 'read';
+      const startedMs = performance.now();
+      const dice = outage?.dice ?? random.next();
+      const kind: Kind = dice < WRITES_BELOW ? 'write' : 'read';
       try {
         if (dice < 0.38) await this.#put(client, key, random);
-        else if (dice < 0.45) await this.#delete(client, key);
+        else if (dice < WRITES_BELOW) await this.#delete(client, key);
         else if (dice < 0.85) await this.#read(client, key);
         else if (dice < 0.95) await this.#head(client, key);
         else await this.#list(client, index);
         this.counts[kind] += 1;
+        if (outage !== null) outage.toMs = performance.now();
+        outage = null;
       } catch (error) {
-        this.failures.push({ kind, atMs: performance.now(), reason: describe(error) });
+        const atMs = performance.now();
+        const reason = describe(error);
+        this.failures.push({ kind, atMs, reason });
+        outage ??= this.#beginOutage({
+          ...{ kind, slot, dice, fromMs: startedMs },
+          ...{ toMs: atMs, attempts: 0, reason },
+        });
+        outage.toMs = atMs;
+        outage.attempts += 1;
+        outage.reason = reason;
         if (kind === 'write') generations[slot] = (generations[slot] ?? 0) + 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50);
       }
     }
     client.destroy();
+  }
+
+  #beginOutage(outage: Outage): Outage {
+    this.#outages.push(outage);
+    return outage;
   }
 
   /** Each client has keys of its own; workloads of different seeds share nothing. */

@@ -9,7 +9,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
 import { startDevCluster } from '@azimuth/testkit';
 
-import { eventually } from '../chaos/stored-objects';
+import { eventually } from '../chaos/eventually';
 import { makeClient } from '../chaos/workload';
 import type { RawAnswer, Target } from './raw-request';
 import { exchange, exchangeAndEnd, send, signedChunks, signHead } from './raw-request';
