@@ -18,7 +18,7 @@ module.exports = {
     project('integration', ['test/{integration,conformance}/**/*.test.ts']),
     project('chaos', ['test/chaos/**/*.test.ts']),
   ],
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   // Jest leaves one core to whoever watches; nobody watches here.
   maxWorkers: '100%',
 };

@@ -49,12 +49,12 @@ describe('damage on disks', () => {
       await objects.put(client, `more/${index}`, 9 * KIB + index * 40 * KIB);
     }
     client.destroy();
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     await cluster.stop();
     rmSync(directory, { recursive: true, force: true });
-  }, 40_000);
+  }, 120_000);
 
   interface Rot {
     readonly key: Key;

@@ -39,12 +39,12 @@ describe('full disks and garbage', () => {
     });
     client = makeClient(cluster, 3);
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   async function shardsOnDisks(): Promise<number> {
     const { storage } = await cluster.status();

@@ -16,11 +16,11 @@ describe(`kill -9 of everything under load (AZIMUTH_SEED=${SEED})`, () => {
 
   beforeAll(async () => {
     cluster = await startDevCluster();
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     await cluster.stop();
-  }, 30_000);
+  }, 120_000);
 
   it('opens again with every acknowledged object (P1)', async () => {
     const client = makeClient(cluster, 5);

@@ -27,12 +27,12 @@ describe(`metadata nodes change under load (AZIMUTH_SEED=${SEED})`, () => {
     client.destroy();
     workload = new Workload(cluster, BUCKET, SEED);
     workload.start(CLIENTS);
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     await workload.stop();
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   /** Starts a process that waits to be taken in, and answers how `azimuth metadata` names it. */
   async function addProcess(zone: string): Promise<{ nodeId: string; address: string }> {

@@ -84,12 +84,12 @@ describe('objects of class ONEZONE_IA', () => {
     await eventually('each zone has groups of its own', 60_000, async () =>
       /1\+1 in one zone +12 /.test(await cluster.azimuth('status')),
     );
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   it('are all in the zone of the gateway, however they are written', async () => {
     const own = clientOf('a');

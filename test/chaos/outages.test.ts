@@ -25,18 +25,18 @@ describe(`outages under load (AZIMUTH_SEED=${SEED})`, () => {
     const client = makeClient(cluster, 5);
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
     client.destroy();
-  }, 90_000);
+  }, 180_000);
 
   const workloads: Workload[] = [];
 
   afterEach(async () => {
     await cluster.zone('thaw', ...ZONES);
-  }, 30_000);
+  }, 120_000);
 
   afterAll(async () => {
     await Promise.all(workloads.map((workload) => workload.stop()));
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   function startWorkload(seed: number): Workload {
     const workload = new Workload(cluster, BUCKET, seed);

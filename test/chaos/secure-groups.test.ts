@@ -31,12 +31,12 @@ describe('three index groups, bulk mode secure', () => {
     cluster = await startDevCluster({ args: ['--index-groups', '3', '--bulk-mode', 'secure'] });
     client = makeClient(cluster, 5);
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   async function listKeys(prefix: string, pageKeys: number): Promise<(string | undefined)[]> {
     const found: (string | undefined)[] = [];
@@ -73,7 +73,7 @@ describe('three index groups, bulk mode secure', () => {
     for (const key of gone) objects.forget(key);
     expect(await listKeys('list/', 11)).toEqual(inOrder.filter((key) => !gone.includes(key)));
     expect(await objects.mismatches(cluster)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('survives the loss of a zone, and is whole when it is back (P1, P3)', async () => {
     await cluster.zone('kill', 'a');

@@ -22,12 +22,12 @@ describe('forms of browsers', () => {
     cluster = await startDevCluster();
     client = makeClient(cluster, 2);
     await client.send(new CreateBucketCommand({ Bucket }));
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 30_000);
+  }, 120_000);
 
   const SIZES = [
     0,

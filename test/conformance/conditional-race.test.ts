@@ -11,57 +11,64 @@ import { makeClient } from '../chaos/workload';
 const Bucket = 'races';
 const CLIENTS = 16;
 const INCREMENTS_EACH = 4;
+const ROUNDS = 5;
+const TRIES_MAX = 20;
+/** No answer, or 5xx: nobody knows whether the write took place, so it is not sent again. */
+const UNKNOWN = 0;
 
 describe('conditional writes raced by 16 clients', () => {
   let cluster: DevCluster;
   let clients: readonly S3Client[];
+  let patient: S3Client;
 
   beforeAll(async () => {
     cluster = await startDevCluster();
-    clients = Array.from({ length: CLIENTS }, () => makeClient(cluster, 2));
-    await first().send(new CreateBucketCommand({ Bucket }));
-  }, 90_000);
+    clients = Array.from({ length: CLIENTS }, () => makeClient(cluster));
+    patient = makeClient(cluster, 6);
+    await patient.send(new CreateBucketCommand({ Bucket }));
+  }, 180_000);
 
   afterAll(async () => {
-    for (const client of clients) client.destroy();
+    for (const client of [...clients, patient]) client.destroy();
     await cluster.stop();
-  }, 30_000);
-
-  function first(): S3Client {
-    const [client] = clients;
-    if (client === undefined) throw new Error('no client');
-    return client;
-  }
+  }, 120_000);
 
   it('C-5: of 16 puts with If-None-Match: * one wins, and its bytes are served', async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const Key = `only-once-${round}`;
+    for (let round = 0, tries = 0; round < ROUNDS; tries += 1) {
+      expect(tries).toBeLessThan(TRIES_MAX);
+      const Key = `only-once-${tries}`;
       const outcomes = await Promise.all(
         clients.map((client, index) => putIf(client, Key, `client ${index}`, { IfNoneMatch: '*' })),
       );
+      if (outcomes.includes(UNKNOWN)) continue;
+      round += 1;
       expect(outcomes.filter((status) => status === 200)).toHaveLength(1);
       expect(outcomes.filter((status) => status === 412 || status === 409)).toHaveLength(
         CLIENTS - 1,
       );
-      const { text } = await read(first(), Key);
+      const { text } = await read(patient, Key);
       expect(text).toBe(`client ${outcomes.indexOf(200)}`);
     }
-  }, 60_000);
+  }, 120_000);
 
   it('C-6: a counter incremented by compare-and-swap ends exact', async () => {
     const Key = 'counter';
-    await putIf(first(), Key, '0', {});
+    await putIf(patient, Key, '0', {});
+    let unknown = 0;
     await Promise.all(
       clients.map(async (client) => {
         for (let done = 0; done < INCREMENTS_EACH;) {
-          const { text, etag } = await read(client, Key);
+          const { text, etag } = await read(patient, Key);
           const status = await putIf(client, Key, String(Number(text) + 1), { IfMatch: etag });
           if (status === 200) done += 1;
+          if (status === UNKNOWN) unknown += 1;
         }
       }),
     );
-    expect((await read(first(), Key)).text).toBe(String(CLIENTS * INCREMENTS_EACH));
-  }, 60_000);
+    const counted = Number((await read(patient, Key)).text);
+    expect(counted).toBeGreaterThanOrEqual(CLIENTS * INCREMENTS_EACH);
+    expect(counted).toBeLessThanOrEqual(CLIENTS * INCREMENTS_EACH + unknown);
+  }, 120_000);
 });
 
 async function putIf(
@@ -76,6 +83,7 @@ async function putIf(
   } catch (error) {
     const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
     if (status === 412 || status === 409) return status;
+    if (status === undefined || status >= 500) return UNKNOWN;
     throw error;
   }
 }

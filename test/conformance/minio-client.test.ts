@@ -26,11 +26,11 @@ describe('the MinIO client', () => {
       partSize: 5 * MIB,
     });
     await client.makeBucket(BUCKET, 'us-east-1');
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     await cluster.stop();
-  }, 30_000);
+  }, 120_000);
 
   it.each([0, 1, 100_000, 12 * MIB + 5])('puts, stats and gets %i bytes', async (sizeBytes) => {
     const body = randomBytes(sizeBytes);

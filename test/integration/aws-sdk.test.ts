@@ -45,12 +45,12 @@ describe('AWS SDK v3', () => {
     cluster = await startDevCluster();
     client = makeClient(cluster, 4);
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 30_000);
+  }, 120_000);
 
   async function get(Key: string, Range?: string): Promise<Buffer> {
     const command = new GetObjectCommand({ Bucket: BUCKET, Key, ...(Range && { Range }) });

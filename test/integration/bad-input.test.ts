@@ -270,12 +270,12 @@ describe('bad input', () => {
     }
     const canary = { Bucket: OTHER_BUCKET, Key: 'canary', Body: 'untouched' };
     await client.send(new PutObjectCommand(canary));
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     client.destroy();
     await cluster.stop();
-  }, 40_000);
+  }, 120_000);
 
   async function listKeys(Bucket: string): Promise<(string | undefined)[]> {
     const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
@@ -296,7 +296,7 @@ describe('bad input', () => {
       // such orphans are for the collector.
       return shards <= ORPHANS_MAX;
     });
-  }, 40_000);
+  }, 120_000);
 
   it('takes a path like a/../b as a key, and leaves its bucket by none (G-7)', async () => {
     const body = Buffer.from('inside');

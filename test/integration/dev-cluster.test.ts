@@ -36,11 +36,11 @@ describe('azimuth dev', () => {
 
   beforeAll(async () => {
     cluster = await startDevCluster();
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     await cluster.stop();
-  }, 30_000);
+  }, 120_000);
 
   const document = (): ClusterDocument =>
     JSON.parse(readFileSync(join(cluster.directory, 'cluster.json'), 'utf8')) as ClusterDocument;
@@ -90,7 +90,7 @@ describe('azimuth dev', () => {
     await cluster.azimuth('dev', 'zone', 'start', 'b');
     expect(rolesOf('b')).toHaveLength(5);
     expect(document().ready).toBe(true);
-  }, 60_000);
+  }, 120_000);
 
   it('leaves a directory behind that starts again with the same credentials', async () => {
     const { accessKey, secretKey } = region();
@@ -102,5 +102,5 @@ describe('azimuth dev', () => {
     } finally {
       await again.stop();
     }
-  }, 90_000);
+  }, 180_000);
 });
