@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** The built command line; `src/` and `dist/` lie equally deep. */
 const PROGRAM = join(__dirname, '..', '..', 'cli', 'dist', 'main.js');
-const START_TIMEOUT_MS = 75_000;
+const START_TIMEOUT_MS = 150_000;
 const STOP_TIMEOUT_MS = 25_000;
 const POLL_MS = 100;
 const STATUS_POLL_MS = 1_000;

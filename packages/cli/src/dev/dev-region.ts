@@ -26,9 +26,9 @@ import type { LinkChoice } from './open-links';
 import type { RegionLinks } from './region-links';
 import type { RunTool } from './system-tool';
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 120_000;
 /** For a zone or node started later; it may lack a quorum until others are started too. */
-const RESTART_READY_TIMEOUT_MS = 60_000;
+const RESTART_READY_TIMEOUT_MS = 120_000;
 /** How long the others wait at most for the metadata nodes to run. */
 const HEAD_START_MS = 3_000;
 const STOP_TIMEOUT_MS = 8_000;
