@@ -132,7 +132,7 @@ describe('objects of class ONEZONE_IA', () => {
   it('leave a zone that cannot spare the node that is drained', async () => {
     const dryRun = await cluster.azimuth('node', 'drain', 'a-storage-1', '--dry-run');
     expect(dryRun).toMatch(/the blobs of 4 groups inside one zone are copied to other groups/);
-    await cluster.azimuth('node', 'drain', 'a-storage-1', '--wait');
+    await soon(60_000, () => cluster.azimuth('node', 'drain', 'a-storage-1', '--wait'));
     expect(await zonesOf(['small', 'large', 'parts'])).not.toContain('a');
     expect(await wrongKeys()).toEqual([]);
   }, 180_000);
