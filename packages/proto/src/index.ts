@@ -27,6 +27,8 @@ export type {
   RootQueryName,
   VersionPosition,
 } from './records/commands';
+export { decodeListRows, listEntryOf, ListRowWriter } from './records/list-rows';
+export type { ListFields } from './records/list-rows';
 export type { CensusRecord, RepairRecord, RepairReport } from './records/repair-records';
 export { IDENTITY_KINDS, identityName } from './records/identity-records';
 export type {

@@ -1,9 +1,10 @@
 import { StoreError } from '@azimuth/common';
-import type { IndexQueries, ListEntry, ListPosition } from '@azimuth/proto';
+import { ListRowWriter } from '@azimuth/proto';
+import type { IndexQueries, ListEntry } from '@azimuth/proto';
 
 import type { CheckedRange, CheckedStore } from './checked-store';
 import { commonPrefixOf, startsWith } from './common-prefix';
-import { decodeListEntry } from './record-codec';
+import { decodeListEntry, isDeleteMarker, listFieldsOf } from './record-codec';
 import { encodeAddressPrefix, keyBytesOf, pastKey, pastPrefix, recordKey } from './record-keys';
 
 type Args = IndexQueries['ListObjects']['args'];
@@ -39,8 +40,11 @@ class ListScan {
   readonly #after: Buffer | null;
   readonly #range: CheckedRange;
   readonly #entries: ListEntry[] = [];
+  /** Null when the entries are wanted as such. */
+  readonly #rows: ListRowWriter | null;
+  #entriesCount = 0;
   readonly #commonPrefixes: string[] = [];
-  #next: ListPosition | null = null;
+  #next: { readonly key: Buffer; readonly isPrefix: boolean } | null = null;
   #isTruncated = false;
   #readSize: number;
   /** The common prefix that is being passed. */
@@ -51,6 +55,7 @@ class ListScan {
     this.#prefix = Buffer.from(args.prefix);
     this.#delimiter = Buffer.from(args.delimiter);
     this.#after = args.after === null ? null : Buffer.from(args.after.key);
+    this.#rows = args.withRows === true ? new ListRowWriter() : null;
     this.#readSize = args.delimiter === '' ? args.limit + 1 : READ_SIZE_MIN;
     const first = listKey(args.bucketId, this.#prefix);
     const to = pastPrefix(first);
@@ -83,11 +88,13 @@ class ListScan {
   }
 
   result(): Result {
+    const next = this.#next;
     return {
       entries: this.#entries,
       commonPrefixes: this.#commonPrefixes,
       isTruncated: this.#isTruncated,
-      next: this.#next,
+      next: next === null ? null : { key: next.key.toString('utf8'), isPrefix: next.isPrefix },
+      ...(this.#rows === null ? {} : { rows: this.#rows.finish() }),
     };
   }
 
@@ -101,8 +108,7 @@ class ListScan {
       if (startsWith(key, this.#passing)) return true;
       this.#passing = null;
     }
-    const entry = decodeListEntry(key, content);
-    if (entry === null) return true;
+    if (isDeleteMarker(content)) return true;
     const commonPrefix = commonPrefixOf(key, this.#prefix, this.#delimiter);
     if (commonPrefix !== null) this.#passing = commonPrefix;
     // K-3: a prefix that is not greater than the marker was on an earlier page.
@@ -111,19 +117,20 @@ class ListScan {
       this.#after !== null &&
       Buffer.compare(commonPrefix, this.#after) <= 0;
     if (isPassed) return true;
-    if (this.#entries.length + this.#commonPrefixes.length === this.#args.limit) {
+    if (this.#entriesCount + this.#commonPrefixes.length === this.#args.limit) {
       this.#isTruncated = true;
       return false;
     }
-    if (commonPrefix === null) {
-      this.#entries.push(entry);
-      this.#next = { key: entry.key, isPrefix: false };
-    } else {
-      const text = commonPrefix.toString('utf8');
-      this.#commonPrefixes.push(text);
-      this.#next = { key: text, isPrefix: true };
-    }
+    if (commonPrefix === null) this.#addEntry(key, content);
+    else this.#commonPrefixes.push(commonPrefix.toString('utf8'));
+    this.#next = { key: commonPrefix ?? key, isPrefix: commonPrefix !== null };
     return true;
+  }
+
+  #addEntry(key: Buffer, content: Buffer): void {
+    this.#entriesCount += 1;
+    if (this.#rows === null) this.#entries.push(decodeListEntry(key.toString('utf8'), content));
+    else this.#rows.add(key, listFieldsOf(content));
   }
 }
 

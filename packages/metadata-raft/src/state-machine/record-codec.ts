@@ -1,8 +1,9 @@
-import { decodeRecord, encodeRecord } from '@azimuth/proto';
+import { decodeRecord, encodeRecord, listEntryOf } from '@azimuth/proto';
 import type {
   BlobOwner,
   BlobRef,
   ListEntry,
+  ListFields,
   PartRecord,
   StoredChecksum,
   UploadRecord,
@@ -18,6 +19,7 @@ import type {
 
 /** MessagePack of what follows the inline bytes of most bodies. */
 const NO_BLOBS_NO_PARTS = Buffer.from([0x90, 0xc0]);
+const TRUE = 0xc3;
 
 /** A head with its links to the other versions of its key, by sequence; 0 is none. */
 export interface StoredVersion {
@@ -28,17 +30,6 @@ export interface StoredVersion {
   /** Of the current version only: where the version `null` is, itself included. */
   readonly nullSequence: number;
 }
-
-type ListFields = [
-  isDeleteMarker: boolean,
-  sizeBytes: number,
-  etag: string,
-  lastModifiedMs: number,
-  storageClass: string,
-  owner: string,
-  checksumAlgorithm: ListEntry['checksumAlgorithm'],
-  checksumType: ListEntry['checksumType'],
-];
 
 /** A head that was written before there were tags and ACLs ends before them. */
 type OtherFields = [
@@ -116,20 +107,19 @@ export function decodeVersion(key: string, content: Buffer): StoredVersion {
   };
 }
 
-/** What a list shows of a current version; null for a delete marker. */
-export function decodeListEntry(keyBytes: Buffer, content: Buffer): ListEntry | null {
-  const fields = decodeRecord(splitTwo(content)[0]) as ListFields;
-  if (fields[0]) return null;
-  return {
-    key: keyBytes.toString('utf8'),
-    sizeBytes: fields[1],
-    etag: fields[2],
-    lastModifiedMs: fields[3],
-    storageClass: fields[4],
-    owner: fields[5],
-    checksumAlgorithm: fields[6],
-    checksumType: fields[7],
-  };
+/** What a list shows of a version. */
+export function decodeListEntry(key: string, content: Buffer): ListEntry {
+  return listEntryOf(key, decodeRecord(listFieldsOf(content)) as ListFields);
+}
+
+/** The encoded {@link ListFields} of a version. */
+export function listFieldsOf(content: Buffer): Buffer {
+  return content.subarray(2, 2 + content.readUInt16BE(0));
+}
+
+/** Of an encoded version: the first of its fields, behind the head of their array. */
+export function isDeleteMarker(content: Buffer): boolean {
+  return content[3] === TRUE;
 }
 
 type BlobFields = [

@@ -1,4 +1,4 @@
-import { decodeRecord } from '@azimuth/proto';
+import { decodeListRows, decodeRecord } from '@azimuth/proto';
 import type { ListObjectsResult, ListPosition } from '@azimuth/proto';
 import fc from 'fast-check';
 
@@ -58,6 +58,8 @@ async function listAll(driver: IndexDriver, prefix: string, delimiter: string, l
   for (;;) {
     const args = { bucketId: BUCKET_ID, prefix, delimiter, after, limit };
     const page: ListObjectsResult = await driver.query('ListObjects', args);
+    const { rows, ...rest } = await driver.query('ListObjects', { ...args, withRows: true });
+    expect({ ...rest, entries: decodeListRows(rows!) }).toEqual(page);
     expect(page.entries.length + page.commonPrefixes.length).toBeLessThanOrEqual(limit);
     items.push(
       ...[

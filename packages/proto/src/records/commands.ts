@@ -377,6 +377,8 @@ export interface ListEntry {
 export interface ListObjectsResult {
   /** Ascending UTF-8 byte order; entries and prefixes apart, `limit` together. */
   readonly entries: readonly ListEntry[];
+  /** The entries instead, for `decodeListRows`, when they were asked for so. */
+  readonly rows?: Uint8Array;
   readonly commonPrefixes: readonly string[];
   readonly isTruncated: boolean;
   /** Position of the last entry or prefix returned; null when there was none. */
@@ -433,6 +435,8 @@ export interface IndexQueries {
       readonly delimiter: string;
       readonly after: ListPosition | null;
       readonly limit: number;
+      /** Entries as `rows`; a node that does not know them yet answers `entries` all the same. */
+      readonly withRows?: boolean;
     },
     ListObjectsResult
   >;

@@ -4,7 +4,10 @@ const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const CONTROL_NAMESPACE = 'http://awss3control.amazonaws.com/doc/2018-08-20/';
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
-/** Rendered XML. Only the functions below make it, so that every text passes the escaping once. */
+/**
+ * Rendered XML. Only the functions below make it, and the entries of a listing, so that every text
+ * passes the escaping once.
+ */
 export interface XmlFragment {
   readonly xml: string;
 }

@@ -1,4 +1,5 @@
 import { mapLimited } from '@azimuth/common';
+import { decodeListRows } from '@azimuth/proto';
 import type {
   BucketRecord,
   IndexQueries,
@@ -48,11 +49,14 @@ export async function listPage(
 ): Promise<ObjectPage> {
   // A page of nothing is complete, whatever the bucket holds (K-2).
   if (query.limit === 0) return { entries: [], commonPrefixes: [], next: null };
-  const args: ListArgs = { bucketId: bucket.bucketId, ...query };
-  const pages = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, (group) =>
-    context.metadata.queryIndex(group, 'ListObjects', args, { signal }),
-  );
-  return mergePages(pages, query.limit, (key, entry) => ({ key, isPrefix: entry === null }));
+  const { prefix, delimiter, after, limit } = query;
+  const { bucketId } = bucket;
+  const args: ListArgs = { bucketId, prefix, delimiter, after, limit, withRows: true };
+  const pages = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, async (group) => {
+    const page = await context.metadata.queryIndex(group, 'ListObjects', args, { signal });
+    return page.rows === undefined ? page : { ...page, entries: decodeListRows(page.rows) };
+  });
+  return mergePages(pages, limit, (key, entry) => ({ key, isPrefix: entry === null }));
 }
 
 /** The same for all versions and delete markers (V-14): those of one key are in one group. */
