@@ -1,14 +1,19 @@
 import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 
+import { assert } from './assert';
+
 /** Randomness, injected. Seeded in tests, the operating system's in production. */
 export interface Random {
   /** A uniform number in [0, 1). */
   next(): number;
-  /** A uniform integer in [0, limit). */
+  /** A uniform integer in [0, limit); `limit` is at most {@link RANDOM_LIMIT_MAX}. */
   below(limit: number): number;
   /** `sizeBytes` unpredictable bytes. */
   bytes(sizeBytes: number): Buffer;
 }
+
+/** What `randomInt` of node:crypto takes; it throws at more. */
+export const RANDOM_LIMIT_MAX = 2 ** 48 - 1;
 
 /** Asking the operating system costs 10 µs, whatever the size: ids are cut from what one call gave. */
 const POOL_BYTES = 4096;
@@ -48,7 +53,10 @@ export function seededRandom(seed: number): Random {
   };
   return {
     next,
-    below: (limit) => Math.floor(next() * limit),
+    below: (limit) => {
+      assert(limit <= RANDOM_LIMIT_MAX, 'the system random would refuse this limit');
+      return Math.floor(next() * limit);
+    },
     bytes: (sizeBytes) => Buffer.from(Array.from({ length: sizeBytes }, () => next() * 256)),
   };
 }

@@ -1,4 +1,4 @@
-import { systemRandom } from '../src/random';
+import { RANDOM_LIMIT_MAX, seededRandom, systemRandom } from '../src/random';
 
 describe('the random of the operating system', () => {
   it('gives bytes of every size, and none of them twice', () => {
@@ -20,4 +20,12 @@ describe('the random of the operating system', () => {
     for (let round = 0; round < 500; round += 1) systemRandom.bytes(32);
     expect(first.equals(copy)).toBe(true);
   });
+});
+
+it.each([
+  ['the operating system', systemRandom],
+  ['a seed', seededRandom(1)],
+])('draws below the same largest limit from %s', (_, random) => {
+  expect(random.below(RANDOM_LIMIT_MAX)).toBeLessThan(RANDOM_LIMIT_MAX);
+  expect(() => random.below(RANDOM_LIMIT_MAX + 1)).toThrow();
 });

@@ -62,7 +62,7 @@ export interface RaftState {
 }
 
 /** Large enough that two starts of a node are never taken for one. */
-const REJOIN_NONCE_MAX = 2 ** 48;
+const REJOIN_NONCE_MAX = 2 ** 47;
 
 export interface RaftStateOptions {
   readonly id: NodeId;

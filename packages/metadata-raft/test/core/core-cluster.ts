@@ -1,4 +1,5 @@
 import { seededRandom } from '@azimuth/common';
+import type { Random } from '@azimuth/common';
 
 import { configurationOf, isConfigurationEntry } from '../../src/core/configuration-entry';
 import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
@@ -208,13 +209,14 @@ export function loneNode(
   entries: readonly Entry[],
   hardState: Partial<HardState> = {},
   voters: readonly string[] = ['n1', 'n2', 'n3'],
+  random: Random = seededRandom(1),
 ): CoreNode {
   const make = (id: string, log: MemoryGroupLog, lastApplied: number): RaftNode =>
     new RaftNode({
       id,
       config: DEFAULT_RAFT_CONFIG,
       configuration: staticConfiguration(voters),
-      random: seededRandom(1),
+      random,
       log,
       hardState: log.hardState(),
       lastApplied,

@@ -2,6 +2,8 @@
  * A node that lost its disk, and with it its term and its vote, and comes back under its name
  * (R10, pitfall 17).
  */
+import { systemRandom } from '@azimuth/common';
+
 import { CoreCluster, data, loneNode } from './core-cluster';
 
 /** Messages between the two are lost. */
@@ -95,6 +97,17 @@ describe('a voter whose disk was lost', () => {
         expect.objectContaining({ type: 'RequestVoteResponse', voteGranted: true }),
       );
     }
+  });
+
+  it('names its start with the randomness that a process has', () => {
+    const lost = { repairIndex: 1, isRejoining: true };
+    const names = new Set<number>();
+    for (let start = 0; start < 3; start += 1) {
+      const { node } = loneNode([], lost, ['n1', 'n2', 'n3'], systemRandom);
+      names.add(node.state.rejoinNonce);
+    }
+    expect(names.size).toBe(3);
+    expect(names).not.toContain(0);
   });
 
   it('is not readmitted by word of an earlier start', () => {
