@@ -113,16 +113,16 @@ function targetOf(
   const { key } = head;
   const versionId = head.query.get('versionId') ?? null;
   const target = { bucket, bucketName: bucket.name, key, versionId };
-  if (isNew) return { ...target, isNew };
+  if (isNew) return { isNew, ...target };
   return {
-    ...target,
     async object() {
       const location = locateObject(bucket, key, context);
-      const args = { ...location.address, versionId, withBody: false };
+      const args = { versionId, withBody: false, ...location.address };
       const { metadata } = context;
       const found = await metadata.queryIndex(location.group, 'GetVersion', args, { signal });
       return found?.head ?? null;
     },
+    ...target,
   };
 }
 

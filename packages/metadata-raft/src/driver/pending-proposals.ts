@@ -71,7 +71,7 @@ export class PendingProposals {
       return 'rejected';
     }
     for (const [position, waiting] of batch.entries()) {
-      this.#inFlight.set(outcome.firstIndex + position, { ...waiting, term: outcome.term });
+      this.#inFlight.set(outcome.firstIndex + position, { term: outcome.term, ...waiting });
     }
     return 'accepted';
   }

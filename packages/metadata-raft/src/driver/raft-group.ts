@@ -132,8 +132,8 @@ export class DriverGroup implements RaftGroup {
 
   status(): RaftGroupStatus {
     if (this.#running === null) return IDLE_STATUS;
-    const { role, term, leader, commitIndex, ...rest } = this.#running.node.status();
-    const { lastApplied, isTermApplied, isDamaged } = rest;
+    const status = this.#running.node.status();
+    const { role, term, leader, commitIndex, lastApplied, isTermApplied, isDamaged } = status;
     return { role, term, leader, commitIndex, lastApplied, isTermApplied, isDamaged };
   }
 

@@ -27,7 +27,7 @@ export function encodeMessage({ group, message }: GroupMessage): OutgoingMessage
     throw new StoreError('INVALID_ARGUMENT', { type: message.type });
   }
   const { type, ...fields } = message;
-  return { group, ...fields, type: WIRE_TYPES[type] } as OutgoingMessage;
+  return { group, type: WIRE_TYPES[type], ...fields } as OutgoingMessage;
 }
 
 /**
@@ -52,18 +52,17 @@ function decodeFields(wire: WireMessage): Message {
       const { prevLogIndex, prevLogTerm } = wire;
       const entries = decodeEntries(wire);
       return {
-        ...envelope,
         type: 'AppendEntries',
         prevLogIndex,
         prevLogTerm,
         entries,
         leaderCommit,
+        ...envelope,
       };
     }
     case 'APPEND_ENTRIES_RESPONSE': {
       const { success, matchIndex, prevLogIndex, conflictIndex, conflictTerm, logDamaged } = wire;
       return {
-        ...envelope,
         type: 'AppendEntriesResponse',
         success,
         matchIndex,
@@ -72,6 +71,7 @@ function decodeFields(wire: WireMessage): Message {
         conflictTerm,
         logDamaged,
         rejoinNonce,
+        ...envelope,
       };
     }
     case 'PRE_VOTE':

@@ -20,5 +20,5 @@ export function newObject(
   context: OperationContext,
 ): NewObject {
   const { attributes, tags } = given;
-  return { ...attributes, ...aclOfNewObject(request, bucket, context), tags: tags ?? NO_TAGS };
+  return { tags: tags ?? NO_TAGS, ...attributes, ...aclOfNewObject(request, bucket, context) };
 }

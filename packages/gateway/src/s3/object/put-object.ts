@@ -42,10 +42,10 @@ export const putObject: Operation = {
     const { data, digests } = await writeVerified(
       body.source,
       {
-        ...writeTarget(location, object),
         sizeBytes,
         digests: digestsToCompute(algorithm),
         signal,
+        ...writeTarget(location, object),
       },
       (computed) => verifyDigests(expected, computed, body.trailers()),
       context,
@@ -62,7 +62,7 @@ export const putObject: Operation = {
         context.metadata.index(
           location.group,
           'CommitVersion',
-          { ...location.address, versioning: bucket.versioning, draft, data, precondition },
+          { versioning: bucket.versioning, draft, data, precondition, ...location.address },
           { signal },
         ),
       ),
@@ -71,9 +71,9 @@ export const putObject: Operation = {
       status: 200,
       headers: {
         etag: quoteEtag(etag),
+        'content-length': '0',
         ...checksumResponseHeaders(checksum),
         ...(isVersioned(bucket) ? { 'x-amz-version-id': versionId } : {}),
-        'content-length': '0',
       },
     };
   },
