@@ -79,6 +79,11 @@ const TICKS_PER_CHECKPOINT = 5;
 const COMPACTION_BYTES_MIN = 16 * 1024 * 1024;
 /** A log that is not so many times as long yet keeps what a member still needs. */
 const KEPT_LOG_SNAPSHOTS = 3;
+/**
+ * One that is so many times as long takes no more: snapshots do not keep up, and the disk and the
+ * next start pay for what is waiting.
+ */
+const LOG_SNAPSHOTS_MAX = 6;
 const TRAILING_ENTRIES = 4096;
 
 /**
@@ -248,6 +253,7 @@ export class MetadataDriver implements TransportReceiver {
       compactionBytesMin,
       trailingEntries: this.#options.trailingEntries ?? TRAILING_ENTRIES,
       keptLogBytesMax: KEPT_LOG_SNAPSHOTS * compactionBytesMin,
+      logBytesMax: LOG_SNAPSHOTS_MAX * compactionBytesMin,
       wake: () => this.#wake(),
       fail: (error) => this.#fail(error),
       found: (finding) => this.#options.onFinding?.(finding),

@@ -28,6 +28,8 @@ export interface GroupHost {
   readonly trailingEntries: number;
   /** A log that is shorter keeps what a member still needs, however late it is. */
   readonly keptLogBytesMax: number;
+  /** A leader whose log is longer takes no more from clients until a snapshot has shortened it. */
+  readonly logBytesMax: number;
   /** Asks for a turn of the loop. */
   wake(): void;
   /** A failure that this process cannot go on from. */
@@ -117,7 +119,7 @@ export class DriverGroup implements RaftGroup {
 
   propose(data: Buffer, onApplied?: (index: LogIndex) => void): Promise<unknown> {
     assert(data.length > 0, 'an empty entry is the no-op');
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? this.#overload();
     if (refusal !== null) return Promise.reject(refusal);
     this.#require().host.wake();
     return this.#proposals.enqueue(data, onApplied);
@@ -406,13 +408,13 @@ export class DriverGroup implements RaftGroup {
       this.#settleReads();
       if (this.#isCompactionDue()) await this.#startCompaction();
     }
-    if (this.#isCompactionForced && this.#isCompactionDue()) await this.#startCompaction();
+    if (this.#isCompactionPressing() && this.#isCompactionDue()) await this.#startCompaction();
   }
 
   #isApplyDue(): boolean {
     const { node } = this.#require();
-    const isForced = this.#isCompactionForced && this.#isCompactionDue();
-    return isForced || node.snapshotToInstall !== null || this.#areEntriesDue();
+    const isPressing = this.#isCompactionPressing() && this.#isCompactionDue();
+    return isPressing || node.snapshotToInstall !== null || this.#areEntriesDue();
   }
 
   /**
@@ -452,12 +454,23 @@ export class DriverGroup implements RaftGroup {
     await this.#removeUnusedSnapshots(snapshot);
   }
 
+  /** Not only after the next entry. */
+  #isCompactionPressing(): boolean {
+    return this.#isCompactionForced || this.#isLogFull();
+  }
+
+  #isLogFull(): boolean {
+    const { log, host } = this.#require();
+    return log.sizeBytes() > host.logBytesMax;
+  }
+
   #isCompactionDue(): boolean {
     const { log, host } = this.#require();
     if (this.#compacting !== null || this.#compactionMark !== null) return false;
     const lastApplied = this.stateMachine.lastApplied();
     // An idle group has its snapshot already, but old entries behind it hold on to their segment.
-    if (this.#isCompactionForced && lastApplied > log.snapshotIndex()) return true;
+    // And a full log may have to be cut again and again: the newest half can be most of its bytes.
+    if (this.#isCompactionPressing() && lastApplied > log.snapshotIndex()) return true;
     if (lastApplied <= (this.#snapshot?.index ?? 0)) return false;
     // Less when a leader replaced the end of the log.
     this.#logBytesKept = Math.min(this.#logBytesKept, log.sizeBytes());
@@ -568,6 +581,10 @@ export class DriverGroup implements RaftGroup {
       return new StoreError('UNAVAILABLE', { reason: 'not running' });
     }
     return this.#running.node.role === 'leader' ? null : this.#notLeader();
+  }
+
+  #overload(): StoreError | null {
+    return this.#isLogFull() ? new StoreError('OVERLOADED', { limit: 'logBytesMax' }) : null;
   }
 
   #notLeader(): StoreError {

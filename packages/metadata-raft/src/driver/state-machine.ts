@@ -78,7 +78,8 @@ export interface RaftGroup {
    * Replicates `data` (not empty) and answers what `apply` returned for it here.
    *
    * @throws StoreError NOT_LEADER (`detail.leader` when known) nothing was proposed;
-   *   OVERLOADED too many uncommitted bytes, nothing was proposed;
+   *   OVERLOADED too many uncommitted bytes, or a log that snapshots do not shorten in time:
+   *   nothing was proposed;
    *   OUTCOME_UNKNOWN leadership was lost with the entry in flight.
    * @param onApplied told the index of the entry before the answer.
    */

@@ -58,9 +58,9 @@ class Lonely {
 
   #group!: ReturnType<MetadataDriver['addGroup']>;
 
-  async put(key: string): Promise<void> {
+  async put(key: string, body = BODY): Promise<void> {
     const at = { bucketId: BUCKET_ID, key, versioning: 'unversioned', precondition: null };
-    const args = { ...at, draft: draftOf(key, BODY.length, 'e'), data: inlineData(BODY) };
+    const args = { ...at, draft: draftOf(key, body.length, 'e'), data: inlineData(body) };
     await this.#group.propose(encodeEntry(START_MS, commandOf('CommitVersion', args, START_MS)));
   }
 
@@ -84,6 +84,18 @@ class Lonely {
     this.base = new MemoryKeyValueStore();
     await this.start();
   }
+}
+
+/** Files of snapshots cannot be opened before the answer is called. */
+function stopSnapshots(disk: RamDisk): () => void {
+  const open = disk.open.bind(disk);
+  let letGo = (): void => undefined;
+  const isReleased = new Promise<void>((resolve) => (letGo = resolve));
+  disk.open = async (name) => {
+    if (name.startsWith('snapshot-')) await isReleased;
+    return open(name);
+  };
+  return letGo;
 }
 
 describe('the log and the snapshots of a group', () => {
@@ -164,6 +176,34 @@ describe('the log and the snapshots of a group', () => {
     await node.machine.close();
     expect(node.fatal).toMatchObject([{ code: 'DISK_FENCED' }]);
     expect([node.log.openFiles, node.values.openFiles]).toEqual([0, 0]);
+  });
+
+  it('snapshots that do not keep up stop the writers, not the disk', async () => {
+    // With another group beside it: nobody presses one that has more than its share of the log.
+    await node.start(['index-1']);
+    const letGo = stopSnapshots(node.log);
+    // Few of them are most of the log: to cut off half of the entries is not enough.
+    const smallOnes = 12;
+    let keys = 0;
+    const fill = async (): Promise<void> => {
+      for (; keys < 1_000; keys += 1) {
+        await node.put(`key-${keys}`, keys < smallOnes ? 'x' : BODY.repeat(20));
+      }
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(await node.logBytes()).toBeGreaterThan(6 * COMPACTION_BYTES);
+    expect(await node.logBytes()).toBeLessThan(10 * COMPACTION_BYTES);
+    letGo();
+    let isTaken = false;
+    for (let wait = 0; wait < 400 && !isTaken; wait += 1) {
+      await systemClock.sleep(5);
+      isTaken = await node.put('after').then(
+        () => true,
+        () => false,
+      );
+    }
+    expect(isTaken).toBe(true);
+    expect(node.fatal).toEqual([]);
   });
 
   it('a group that is idle does not hold on to the segments of the others', async () => {
