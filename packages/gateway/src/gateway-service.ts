@@ -12,6 +12,7 @@ import type { GatewayIdentity } from './gateway-identity';
 import { openIdentity } from './gateway-identity';
 import { DEFAULT_MINIMUM_PROGRESS } from './http/incoming-body';
 import type { PipelineOptions } from './http/pipeline';
+import type { SlowReaders } from './http/slow-readers';
 import { Pipeline } from './http/pipeline';
 import { RequestIds } from './http/request-id';
 import { RequestMetrics } from './http/request-metrics';
@@ -26,6 +27,7 @@ export interface GatewayParts {
   readonly view: ClusterView;
   readonly leaders: LeaderWatch;
   readonly dataPath: DataPath;
+  readonly slowReaders: SlowReaders;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -139,7 +141,7 @@ async function startServers(
     hostId,
     requestIds,
     requestsInFlightMax: config.requestsInFlightMax,
-    minimumProgress: DEFAULT_MINIMUM_PROGRESS,
+    ...{ minimumProgress: DEFAULT_MINIMUM_PROGRESS, slowReaders: parts.slowReaders },
     tellsLogPositions: config.tellsLogPositions,
     clock,
     logger,

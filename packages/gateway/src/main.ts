@@ -27,6 +27,7 @@ import type { GatewayConfig } from './gateway-config';
 import { gatewayConfigSchema } from './gateway-config';
 import type { GatewayParts, GatewayService } from './gateway-service';
 import { startGateway } from './gateway-service';
+import { SlowReaders } from './http/slow-readers';
 
 /** What a gateway holds besides its sockets, and how all of it ends. */
 interface Connections {
@@ -82,6 +83,7 @@ function openConnections(config: GatewayConfig): Connections {
   const leaders = watchLeaders({ metadata, clock, logger });
   const storage = createStorageClient({ tls, clusterId, bulkMode, clock, logger });
   const damage = new DamageReporter({ metadata, view, clock, logger });
+  const slowReaders = new SlowReaders(clock);
   const dataPath = createDataPath({
     view,
     storage,
@@ -91,11 +93,12 @@ function openConnections(config: GatewayConfig): Connections {
     logger,
     zone,
     onShardDamaged: (blob, shardIndex) => damage.report(blob, shardIndex),
+    onReadPressure: () => slowReaders.cutSlowest(),
   });
   const registry = new Registry();
   registerProcessMetrics(registry, dataPath, { view, leaders });
   return {
-    parts: { metadata, view, leaders, dataPath, clock, random, logger, registry },
+    parts: { metadata, view, leaders, dataPath, slowReaders, clock, random, logger, registry },
     async close() {
       // Discards in flight still need the storage nodes.
       await dataPath.idle();

@@ -11,6 +11,7 @@ import { gatewayConfigSchema } from '../src/gateway-config';
 import type { GatewayConfig } from '../src/gateway-config';
 import type { GatewayParts, GatewayService } from '../src/gateway-service';
 import { startGateway } from '../src/gateway-service';
+import { SlowReaders } from '../src/http/slow-readers';
 
 const SECRET = 'canary-secret-9f3a7c';
 
@@ -62,6 +63,7 @@ async function start(config = configOf()): Promise<Fixture> {
     // Requests of these tests end before either of them is needed.
     metadata: {} as MetadataClient,
     dataPath: {} as DataPath,
+    slowReaders: new SlowReaders(systemClock),
     view: {
       ageMs: () => view.ageOfViewMs,
       identities: () => IdentityTable.of(0, []),

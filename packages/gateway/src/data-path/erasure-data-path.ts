@@ -23,6 +23,8 @@ export interface DataPathOptions {
   readonly logger: Logger;
   /** Zone of this process: its shards are read first. */
   readonly zone: ZoneId;
+  /** Called again and again while reads wait for memory. */
+  readonly onReadPressure?: (() => void) | undefined;
   /** A read found a shard gone or wrong. Must return at once and may drop reports. */
   readonly onShardDamaged?: ((blob: BlobRef, shardIndex: number) => void) | undefined;
   /** How long a body waits for memory before it is refused; default 30 s. */
@@ -45,12 +47,13 @@ const MEMORY_WAIT_MS = 30_000;
 /** The data path over a storage client and a codec. */
 export function createDataPath(options: DataPathOptions): ErasureDataPath {
   const { view, storage, codec, clock, random, logger, zone } = options;
-  const makePool = (): StripePool =>
+  const makePool = (onPressure: () => void): StripePool =>
     new StripePool({
       arena: codec.arena,
       budgetBytes: Math.floor(codec.arena.freeBytes / 2),
       waitersMax: WAITERS_MAX,
       waitTimeoutMs: options.memoryWaitMs ?? MEMORY_WAIT_MS,
+      onPressure,
       clock,
     });
   const discarder = new BlobDiscarder({ view, storage, clock, logger });
@@ -62,8 +65,8 @@ export function createDataPath(options: DataPathOptions): ErasureDataPath {
     random,
     logger,
     zone,
-    writePool: makePool(),
-    readPool: makePool(),
+    writePool: makePool(() => undefined),
+    readPool: makePool(options.onReadPressure ?? (() => undefined)),
     discarder,
     pacing: new ReadPacing(clock),
     onShardDamaged: options.onShardDamaged ?? (() => undefined),

@@ -8,6 +8,8 @@ export interface StripePoolOptions {
   readonly budgetBytes: number;
   readonly waitersMax: number;
   readonly waitTimeoutMs: number;
+  /** Called again and again while somebody waits: the place to make others give memory back. */
+  onPressure(): void;
   readonly clock: Clock;
 }
 
@@ -16,6 +18,8 @@ interface Waiter {
   resolve(offset: number): void;
   reject(error: StoreError): void;
 }
+
+const PRESSURE_INTERVAL_MS = 100;
 
 /**
  * Lends ranges of the codec's memory within a budget, so that the memory of all bodies in flight is
@@ -27,6 +31,7 @@ export class StripePool {
   readonly #sizes = new Map<number, number>();
   readonly #waiters: Waiter[] = [];
   #usedBytes = 0;
+  #isPressing = false;
 
   constructor(options: StripePoolOptions) {
     this.#options = options;
@@ -107,8 +112,19 @@ export class StripePool {
         waiter.reject(new StoreError('OVERLOADED', { waiters: this.#waiters.length })),
       );
       this.#waiters.push(waiter);
+      if (!this.#isPressing) this.#press();
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #press(): void {
+    this.#isPressing = true;
+    this.#options.clock.schedule(PRESSURE_INTERVAL_MS, () => {
+      this.#isPressing = false;
+      if (this.#waiters.length === 0) return;
+      this.#options.onPressure();
+      this.#press();
     });
   }
 }

@@ -34,6 +34,7 @@ import type { RequestMetrics } from './request-metrics';
 import type { S3Response } from './response';
 import { writeResponse } from './response-writer';
 import { routeRequest } from './router';
+import type { SlowReaders } from './slow-readers';
 import { formatPositions, witnessedMetadata } from './witnessed-metadata';
 import type { LogPosition } from './witnessed-metadata';
 import { errorDocument } from './xml/error-document';
@@ -67,6 +68,7 @@ export interface PipelineOptions {
   readonly requestIds: RequestIds;
   readonly requestsInFlightMax: number;
   readonly minimumProgress: MinimumProgress;
+  readonly slowReaders: SlowReaders;
   /** Answers carry `x-azimuth-log-positions`, for checks of histories. */
   readonly tellsLogPositions: boolean;
   readonly clock: Clock;
@@ -340,7 +342,8 @@ export class Pipeline {
       baseHeaders['connection'] = 'close';
     }
     const isHead = request.method === 'HEAD';
-    return writeResponse(response, answer, { isHead, baseHeaders, clock: this.#options.clock });
+    const { clock, slowReaders } = this.#options;
+    return writeResponse(response, answer, { isHead, baseHeaders, clock, slowReaders });
   }
 
   /**

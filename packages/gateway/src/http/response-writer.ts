@@ -7,6 +7,7 @@ import { assert, StoreError } from '@azimuth/common';
 import type { ByteSink } from '../data-path/byte-source';
 import { invalidArgument } from '../s3/s3-error';
 import type { ResponseBody, S3Response } from './response';
+import type { SlowReaders } from './slow-readers';
 
 /** Bodies up to this are collected and sent with their headers in one write: a failure while they are
  * read can still become an error answer. */
@@ -23,6 +24,7 @@ export interface ResponseOptions {
   /** Sent with every answer: ids, server. */
   readonly baseHeaders: Readonly<Record<string, string>>;
   readonly clock: Clock;
+  readonly slowReaders: SlowReaders;
 }
 
 /**
@@ -73,7 +75,7 @@ export async function writeResponse(
     if (bytes.length > JOINED_WRITE_BYTES_MAX) target.write(bytes);
     else target.write(bytes.toString('latin1'), 'latin1');
   } else {
-    const sink = socketSink(target, () => writeHead(target, status, headers), options.clock);
+    const sink = socketSink(target, () => writeHead(target, status, headers), options);
     let pushedBytes = 0;
     await body.write((chunk) => {
       pushedBytes += chunk.length;
@@ -98,7 +100,11 @@ async function collect(body: Extract<ResponseBody, { kind: 'bytes' }>): Promise<
 }
 
 /** Headers leave with the first byte, so that a failure before it can still be answered. */
-function socketSink(target: ServerResponse, start: () => void, clock: Clock): ByteSink {
+function socketSink(
+  target: ServerResponse,
+  start: () => void,
+  { clock, slowReaders }: Pick<ResponseOptions, 'clock' | 'slowReaders'>,
+): ByteSink {
   let isStarted = false;
   return (chunk) => {
     if (!isStarted) {
@@ -112,7 +118,13 @@ function socketSink(target: ServerResponse, start: () => void, clock: Clock): By
       }
       const waitMs =
         READ_GRACE_MS + ((target.writableLength + chunk.length) / READ_RATE_BYTES_PER_S_MIN) * 1000;
-      const stopWaiting = clock.schedule(waitMs, () => target.destroy());
+      const cut = (): void => void target.destroy();
+      const cancelTimer = clock.schedule(waitMs, cut);
+      const noteTaken = slowReaders.begin(cut);
+      const stopWaiting = (): void => {
+        cancelTimer();
+        noteTaken();
+      };
       const onClose = (): void => {
         stopWaiting();
         reject(clientGone());

@@ -31,6 +31,7 @@ export type WebsiteEndpointOptions = Pick<
   | 'hostId'
   | 'requestIds'
   | 'requestsInFlightMax'
+  | 'slowReaders'
   | 'clock'
   | 'logger'
   | 'metrics'
@@ -245,7 +246,7 @@ export class WebsiteEndpoint {
     response: ServerResponse,
     answer: S3Response,
   ): Promise<number> {
-    const { hostId, clock, context } = this.#options;
+    const { hostId, clock, context, slowReaders } = this.#options;
     const baseHeaders: Record<string, string> = {
       'x-amz-request-id': requestId,
       'x-amz-id-2': hostId,
@@ -255,7 +256,7 @@ export class WebsiteEndpoint {
     // A body that nobody reads must not be taken for the next request.
     if (!request.complete) baseHeaders['connection'] = 'close';
     const isHead = request.method === 'HEAD';
-    return writeResponse(response, answer, { isHead, baseHeaders, clock });
+    return writeResponse(response, answer, { isHead, baseHeaders, clock, slowReaders });
   }
 }
 

@@ -156,7 +156,12 @@ export interface Fixture {
 }
 
 export function makeFixture(
-  options: { readonly seed?: number; readonly arenaBytes?: number; readonly map?: ClusterMap } = {},
+  options: {
+    readonly seed?: number;
+    readonly arenaBytes?: number;
+    readonly map?: ClusterMap;
+    readonly onReadPressure?: () => void;
+  } = {},
 ): Fixture {
   const clock = new VirtualClock();
   const view = new TestView(options.map ?? makeMap(), clock);
@@ -173,6 +178,7 @@ export function makeFixture(
     logger: silentLogger,
     zone: 'a',
     onShardDamaged: (blob, shardIndex) => damaged.push(`${blob.blobId}/${shardIndex}`),
+    onReadPressure: options.onReadPressure,
   });
   const settle = async <T>(promise: Promise<T>): Promise<T> => {
     const progress = { isSettled: false };

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { StoreError, systemClock } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
 
+import { SlowReaders } from '../../src/http/slow-readers';
 import { S3Error } from '../../src/s3/s3-error';
 
 import { ManualClock } from '../support/manual-clock';
@@ -792,6 +793,31 @@ describe('sockets', () => {
       'azimuth_s3_requests_total{operation="GetObject",status="0"} 1',
     );
     expect(clock.timerCount).toBe(0);
+  });
+
+  it('cuts it off sooner when others wait for the memory that it holds', async () => {
+    const clock = new ManualClock(Date.now());
+    const slowReaders = new SlowReaders(clock);
+    const slow = await startTestGateway({ clock, slowReaders });
+    slow.store.objects.set('bucket/k', Buffer.alloc(64 * 1024 * 1024));
+    const signed = signHeaders(
+      { method: 'GET', target: '/bucket/k', headers: { host: slow.host }, payloadHash: sha256('') },
+      signer(),
+    );
+    const socket = connect(slow.port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write(`GET /bucket/k HTTP/1.1\r\n${headersOf(signed)}\r\n`);
+    await waitFor(() => slow.pipeline.requestsInFlight === 1);
+    const startedMs = clock.monotonicMs();
+    while (slow.pipeline.requestsInFlight === 1) {
+      clock.advance(100);
+      slowReaders.cutSlowest();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(clock.monotonicMs() - startedMs).toBeGreaterThanOrEqual(10_000);
+    expect(clock.monotonicMs() - startedMs).toBeLessThan(30_000);
+    socket.destroy();
+    await slow.close();
   });
 
   it('drains: a kept connection does not hold it back once its request has ended', async () => {

@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { gatewayConfigSchema } from '../../src/gateway-config';
 import type { GatewayService } from '../../src/gateway-service';
 import { startGateway } from '../../src/gateway-service';
+import { SlowReaders } from '../../src/http/slow-readers';
 import { MemoryDataPath } from '../s3/memory-data-path';
 
 export const CLUSTER_ID = 'c'.repeat(32);
@@ -96,6 +97,7 @@ export class ClusterGateway {
       view: metadata.view,
       leaders: { silentMs: () => 0, close: () => undefined },
       dataPath: new MemoryDataPath(random, () => clock.wallMs()),
+      slowReaders: new SlowReaders(clock),
       clock,
       random,
       logger: log,

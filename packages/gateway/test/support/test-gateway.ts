@@ -18,6 +18,7 @@ import { DEFAULT_MINIMUM_PROGRESS } from '../../src/http/incoming-body';
 import { Pipeline } from '../../src/http/pipeline';
 import { RequestIds } from '../../src/http/request-id';
 import { RequestMetrics } from '../../src/http/request-metrics';
+import { SlowReaders } from '../../src/http/slow-readers';
 import { QueryApi } from '../../src/query/query-api';
 import type { Operation, OperationContext } from '../../src/s3/operation';
 import { S3Error } from '../../src/s3/s3-error';
@@ -107,6 +108,7 @@ export interface TestGatewayOptions {
   readonly operations?: readonly Operation[];
   readonly requestsInFlightMax?: number;
   readonly minimumProgress?: MinimumProgress;
+  readonly slowReaders?: SlowReaders;
   readonly headersTimeoutMs?: number;
   readonly connectionsPerAddressMax?: number;
   readonly drainMs?: number;
@@ -148,6 +150,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     requestIds,
     requestsInFlightMax: options.requestsInFlightMax ?? 64,
     tellsLogPositions: false,
+    slowReaders: options.slowReaders ?? new SlowReaders(clock),
     minimumProgress: options.minimumProgress ?? DEFAULT_MINIMUM_PROGRESS,
     clock,
     logger: silentLogger,
