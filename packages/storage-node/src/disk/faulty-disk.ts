@@ -2,7 +2,8 @@ import type { Clock, FaultSource } from '@azimuth/common';
 
 import type { Disk, DiskFile, FreeSpace, OpenMode } from './disk';
 
-type Access = 'read' | 'write';
+/** A sync needs no space, and one that fails says that what was written is lost. */
+type Access = 'read' | 'write' | 'sync';
 
 export interface DiskFaultOptions {
   readonly faults: FaultSource;
@@ -44,7 +45,7 @@ export class FaultyDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    await suffer('write', this.#options);
+    await suffer('sync', this.#options);
     await this.#disk.syncDirectory(path);
   }
 
@@ -78,7 +79,7 @@ class FaultyFile implements DiskFile {
   }
 
   async datasync(): Promise<void> {
-    await suffer('write', this.#options);
+    await suffer('sync', this.#options);
     await this.#file.datasync();
   }
 
@@ -100,7 +101,9 @@ class FaultyFile implements DiskFile {
 async function suffer(access: Access, { faults, clock }: DiskFaultOptions): Promise<void> {
   const { diskDelayMs, diskErrors, isDiskFull } = faults.current();
   if (diskDelayMs > 0) await clock.sleep(diskDelayMs);
-  if (diskErrors === access || diskErrors === 'all') throw systemError('EIO', 'i/o error');
+  const isWriting = access !== 'read';
+  if (diskErrors === 'all' || diskErrors === (isWriting ? 'write' : 'read'))
+    throw systemError('EIO', 'i/o error');
   if (isDiskFull && access === 'write') throw systemError('ENOSPC', 'no space left on device');
 }
 
