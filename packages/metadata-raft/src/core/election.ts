@@ -5,7 +5,7 @@ import type { NodeId, Term, VoteRequest, VoteResponse } from './message';
 import { isQuorum, voteOutcome, votersOf } from './quorum';
 import type { RaftState } from './raft-state';
 import { isDamaged, isPromotable, randomElectionTimeoutTicks } from './raft-state';
-import { appendAsLeader, broadcastAppend, followMembers } from './replication';
+import { appendAsLeader, broadcastAppend, followMembers, isCounted } from './replication';
 
 export function becomeFollower(state: RaftState, term: Term, leaderId: NodeId | null): void {
   assert(term >= state.currentTerm, 'a term never goes back');
@@ -109,8 +109,9 @@ export function hasLiveLeader(state: RaftState): boolean {
 
 /** CheckQuorum (thesis, 6.2): a leader that has lost its quorum stops taking work. */
 export function checkQuorum(state: RaftState): void {
+  // Who rejoins answers and decides nothing: with it alone others would wait for a leader in vain.
   const isActive = (id: NodeId): boolean =>
-    id === state.id || state.progress.get(id)?.isRecentlyActive === true;
+    id === state.id || (state.progress.get(id)?.isRecentlyActive === true && isCounted(state, id));
   if (!isQuorum(state.configuration, isActive)) {
     becomeFollower(state, state.currentTerm, null);
     return;

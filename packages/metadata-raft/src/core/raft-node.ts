@@ -24,6 +24,7 @@ import {
   broadcastAppend,
   broadcastHeartbeat,
   finishRepair,
+  isAlive,
   ownEntriesWritten,
   sendAppend,
   sendTimeoutNow,
@@ -216,10 +217,10 @@ export class RaftNode {
       members:
         role !== 'leader'
           ? []
-          : Array.from(progress, ([nodeId, { matchIndex, isAlive }]) => ({
+          : Array.from(progress, ([nodeId, { matchIndex }]) => ({
               nodeId,
               matchIndex,
-              isAlive: isAlive || nodeId === this.id,
+              isAlive: isAlive(this.#state, nodeId),
             })),
     };
   }

@@ -11,6 +11,7 @@ import {
   broadcastAppend,
   broadcastHeartbeat,
   followMembers,
+  isAlive,
   sendHeartbeat,
   sendTimeoutNow,
 } from './replication';
@@ -69,9 +70,8 @@ function refusalOf(state: RaftState, target: MembershipTarget): MembershipRefusa
   if (target.voters.some((id) => !configuration.voters.has(id) && !isCaughtUp(state, id))) {
     return 'not-caught-up';
   }
-  const isAlive = (id: NodeId): boolean =>
-    id === state.id || state.progress.get(id)?.isAlive === true;
-  return isQuorum(enterJoint(configuration, target), isAlive) ? null : 'no-quorum';
+  const isPresent = (id: NodeId): boolean => isAlive(state, id);
+  return isQuorum(enterJoint(configuration, target), isPresent) ? null : 'no-quorum';
 }
 
 function isWellFormed(current: Configuration, { voters, learners }: MembershipTarget): boolean {
@@ -84,7 +84,7 @@ function isCaughtUp(state: RaftState, id: NodeId): boolean {
   return (
     state.configuration.learners.has(id) &&
     progress?.state === 'replicate' &&
-    progress.isAlive &&
+    isAlive(state, id) &&
     progress.matchIndex + BEHIND_MAX >= state.log.lastIndex
   );
 }

@@ -143,6 +143,11 @@ export function isCounted(state: RaftState, id: NodeId): boolean {
   return progress === undefined || progress.readmitIndex <= state.log.commitIndex;
 }
 
+/** Leader: heard of of late, and of use to a quorum. */
+export function isAlive(state: RaftState, id: NodeId): boolean {
+  return id === state.id || (state.progress.get(id)?.isAlive === true && isCounted(state, id));
+}
+
 /**
  * Leader: commits what a quorum holds durably, if the last of it is of this term. Paper, section
  * 5.4.2 and figure 8: an entry of an older term on a majority may still be replaced (pitfall 1).
@@ -163,6 +168,8 @@ export function advanceCommit(state: RaftState): void {
   }
   assert(state.uncommittedBytes >= 0);
   log.commitTo(index);
+  // Whoever is readmitted by this counts from here on with what it has acknowledged meanwhile.
+  advanceCommit(state);
 }
 
 /** Leader: its own entries up to `index` are durable. */

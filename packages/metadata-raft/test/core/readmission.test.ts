@@ -4,6 +4,7 @@
  */
 import { systemRandom } from '@azimuth/common';
 
+import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
 import { CoreCluster, data, loneNode } from './core-cluster';
 
 /** Messages between the two are lost. */
@@ -73,6 +74,41 @@ describe('a voter whose disk was lost', () => {
     cluster.propose('n2', 'c');
     cluster.tick(4, ['n2']);
     expect(cluster.appliedBy('n4')).toEqual(['a', 'b', 'c']);
+  });
+
+  it('keeps no leader in office that has no majority without it', () => {
+    const cluster = new CoreCluster(['n1', 'n2', 'n3', 'n4', 'n5']);
+    cluster.elect('n2');
+    cluster.wipe('n1');
+    // n3 to n5 reach each other and could elect, but n3 believes in n2 as long as it leads.
+    cut(cluster, ['n2', 'n4'], ['n2', 'n5']);
+    const leader = cluster.node('n2');
+    cluster.tick(4, ['n2']);
+    expect(cluster.node('n1').status().isDamaged).toBe(true);
+    const { members } = leader.membership();
+    expect(members.find(({ nodeId }) => nodeId === 'n1')?.isAlive).toBe(false);
+    cluster.tick(2 * DEFAULT_RAFT_CONFIG.electionTimeoutTicksMin, ['n2']);
+    expect(leader.role).toBe('follower');
+  });
+
+  it('counts with what it acknowledged as soon as it is readmitted', () => {
+    const cluster = new CoreCluster();
+    cluster.elect('n2');
+    cluster.wipe('n1');
+    cluster.isolate('n3');
+    cluster.tick(4, ['n2']);
+    const leader = cluster.node('n2');
+    const { lastIndex: marker } = leader.status();
+    cluster.propose('n2', 'a');
+    cluster.tick(4, ['n2']);
+    const { lastIndex } = leader.status();
+    const ack = { success: true, prevLogIndex: 0, conflictIndex: 0, conflictTerm: 0 };
+    leader.step({
+      ...{ type: 'AppendEntriesResponse', from: 'n3', to: 'n2', term: 1, matchIndex: marker },
+      ...{ ...ack, logDamaged: false, rejoinNonce: 0 },
+    });
+    expect(lastIndex).toBeGreaterThan(marker);
+    expect(leader.status().commitIndex).toBe(lastIndex);
   });
 
   it('leaves no majority to a candidate that had its old vote', () => {
