@@ -41,6 +41,16 @@ export class LeaderSilence {
     }
   }
 
+  /**
+   * Of all others nothing can be heard, so their silence says nothing: it begins when they are
+   * named while they are asked. A node that joins is asked once a request has led to it.
+   */
+  keepOnly(asked: readonly string[]): void {
+    for (const nodeId of this.#heardMs.keys()) {
+      if (!asked.includes(nodeId)) this.#heardMs.delete(nodeId);
+    }
+  }
+
   /** The leader that is silent for longest, be it a moment; null when nobody names a leader. */
   longest(nowMs: number): SilentLeader | null {
     let longest: SilentLeader | null = null;

@@ -54,13 +54,14 @@ class AskingLeaderWatch implements LeaderWatch {
     this.#judge();
     // A round does not wait for the one before: a silent node would hold back what the others say.
     this.#cancelTimer = clock.schedule(ASK_INTERVAL_MS, () => this.start());
-    void metadata.askLeaders(
+    const asked = metadata.askLeaders(
       (nodeId, groups) => {
         this.#silence.hear(nodeId, askedMs, groups);
         this.#judge();
       },
       { timeoutMs: ANSWER_TIMEOUT_MS },
     );
+    this.#silence.keepOnly(asked);
   }
 
   silentMs(): number {

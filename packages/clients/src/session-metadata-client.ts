@@ -65,9 +65,9 @@ export type LeadersListener = (nodeId: string, groups: readonly GroupLeader[] | 
 export interface WatchingMetadataClient extends MetadataClient {
   /**
    * Asks every metadata node who leads the groups, as it sees it, and tells each answer when it
-   * comes. Resolves after the last one or the time-out; never rejects.
+   * comes. Answers whom it asked: a node that joins may lead before anybody has told where it is.
    */
-  askLeaders(listener: LeadersListener, options?: CallOptions): Promise<void>;
+  askLeaders(listener: LeadersListener, options?: CallOptions): readonly string[];
   /** A long poll: answers at the next change after `since`, or after `waitMs`. */
   watch(request: WatchRequest, options?: CallOptions): Promise<WatchResult>;
 }
@@ -228,14 +228,16 @@ export class SessionMetadataClient implements MetadataAdministration {
     return (await this.#askAll({ kind: 'status' }, options)) as MetadataStatus[];
   }
 
-  async askLeaders(listener: LeadersListener, options?: CallOptions): Promise<void> {
+  askLeaders(listener: LeadersListener, options?: CallOptions): readonly string[] {
     const body = encodeRecord({ kind: 'leaders' } satisfies SessionRequest);
     const timeoutMs = options?.timeoutMs ?? STATUS_TIMEOUT_MS;
     const ask = async (nodeId: string, session: MetadataSession): Promise<void> => {
       const response = decodeRecord(await session.call(body, timeoutMs)) as SessionResponse;
       listener(nodeId, response.ok ? (response.result as GroupLeader[]) : null);
     };
-    await Promise.allSettled(this.#sessions.byNode().map((each) => ask(...each)));
+    const asked = this.#sessions.byNode();
+    void Promise.allSettled(asked.map((each) => ask(...each)));
+    return asked.map(([nodeId]) => nodeId);
   }
 
   close(): Promise<void> {

@@ -72,6 +72,20 @@ describe('the silence of leaders', () => {
     });
   });
 
+  it('is not of a leader that is not asked, and begins when it is', () => {
+    const silence = new LeaderSilence();
+    for (let askedMs = 0; askedMs <= 9_000; askedMs += 1_000) {
+      silence.keepOnly(['a', 'b']);
+      silence.hear('a', askedMs, words('a', 'joining'));
+      silence.hear('b', askedMs, words('a', 'joining'));
+      expect(silence.longest(askedMs + 500)?.sinceMs).toBe(askedMs);
+    }
+    silence.keepOnly(['a', 'b', 'joining']);
+    silence.hear('a', 10_000, words('a', 'joining'));
+    silence.hear('a', 11_000, words('a', 'joining'));
+    expect(silence.longest(11_500)).toMatchObject({ leader: 'joining', sinceMs: 9_000 });
+  });
+
   it('does not grow by an answer that comes late', () => {
     const silence = bridge(4_000);
     silence.hear('b', 4_100, words('a', 'b'));

@@ -15,11 +15,11 @@ function begin() {
     { group: 'index-0', term: 1, leader: 'b' },
   ];
   const rounds = { count: 0 };
-  const askLeaders = (listener: LeadersListener): Promise<void> => {
+  const askLeaders = (listener: LeadersListener): readonly string[] => {
     rounds.count += 1;
     for (const nodeId of reached) clock.schedule(10, () => listener(nodeId, [...leaders]));
     // The nodes that are not reached never answer.
-    return new Promise(() => undefined);
+    return ['a', 'b', 'c'];
   };
   const watch = watchLeaders({ metadata: { askLeaders }, clock, logger: silentLogger });
   const run = async (ms: number): Promise<number> => {
@@ -56,6 +56,15 @@ describe('the watch over leaders', () => {
     reached.delete('b');
     expect(await run(2_000)).toBeLessThan(CUT_OFF_AGE_MS);
     leaders[1] = { group: 'index-0', term: 2, leader: 'c' };
+    for (let step = 0; step < 20; step += 1) {
+      expect(await run(500)).toBeLessThan(CUT_OFF_AGE_MS);
+    }
+  });
+
+  it('is calm while a node leads that is not asked yet: it joins, and requests find it', async () => {
+    const { leaders, run } = begin();
+    await run(5_500);
+    leaders[1] = { group: 'index-0', term: 2, leader: 'joining' };
     for (let step = 0; step < 20; step += 1) {
       expect(await run(500)).toBeLessThan(CUT_OFF_AGE_MS);
     }

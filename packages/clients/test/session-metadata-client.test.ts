@@ -200,7 +200,8 @@ describe('asking who leads', () => {
       d: () => 'silence',
     });
     const told: [string, unknown][] = [];
-    void client.askLeaders((nodeId, said) => told.push([nodeId, said]));
+    const asked = client.askLeaders((nodeId, said) => told.push([nodeId, said]));
+    expect(asked).toEqual(['a', 'b', 'c', 'd']);
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
     expect(told).toEqual([
       ['a', groups],
