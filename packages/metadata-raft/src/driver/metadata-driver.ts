@@ -68,6 +68,8 @@ export interface MetadataDriverOptions {
   readonly raft?: RaftConfig;
   readonly tickMs?: number;
   readonly compactionBytesMin?: number;
+  /** A leader with a longer log takes no proposals; by default six snapshots' worth. */
+  readonly logBytesMax?: number;
   readonly trailingEntries?: number;
   readonly wal?: Pick<WalOptions, 'segmentBytesMax' | 'cacheBytesMax' | 'groupBytesTarget'>;
   /** Sees every batch before it is written; for checkers. */
@@ -253,7 +255,7 @@ export class MetadataDriver implements TransportReceiver {
       compactionBytesMin,
       trailingEntries: this.#options.trailingEntries ?? TRAILING_ENTRIES,
       keptLogBytesMax: KEPT_LOG_SNAPSHOTS * compactionBytesMin,
-      logBytesMax: LOG_SNAPSHOTS_MAX * compactionBytesMin,
+      logBytesMax: this.#options.logBytesMax ?? LOG_SNAPSHOTS_MAX * compactionBytesMin,
       wake: () => this.#wake(),
       fail: (error) => this.#fail(error),
       found: (finding) => this.#options.onFinding?.(finding),

@@ -161,7 +161,7 @@ describe('metadata driver over real files', () => {
   });
 
   it('brings a node up to date with a snapshot when the log is gone (pitfall 25)', async () => {
-    const more = { compactionBytesMin: 4096, trailingEntries: 4 };
+    const more = { compactionBytesMin: 4096, trailingEntries: 4, logBytesMax: 1e9 };
     for (const id of VOTERS) await cluster.start(id, more);
     const leader = await cluster.leader();
     const late = VOTERS.find((id) => id !== leader.id)!;
