@@ -1,9 +1,10 @@
 /**
- * Metadata nodes of real processes, as an operator changes them, under load: one is lost for good
- * and replaced, then another dies, so that nothing goes on without the new one. Then a voter moves
- * to another zone, and three become five.
+ * Metadata nodes of real processes, as an operator changes them, under load: one loses its log and
+ * comes back, one is lost for good and replaced, and each time another dies, so that nothing goes
+ * on without it. Then a voter moves to another zone, and three become five.
  */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { DevCluster } from '@azimuth/testkit';
@@ -68,6 +69,24 @@ describe(`metadata nodes change under load (AZIMUTH_SEED=${SEED})`, () => {
     const { write } = workload.counts;
     await eventually('writes go on', 60_000, () => workload.counts.write >= write + 10);
   }
+
+  it('pitfall 17: one whose log is lost comes back under its name, another dies: writes go on', async () => {
+    const { names, leader } = await voters();
+    const [lost = '', other = ''] = names.filter((name) => name !== leader);
+    await cluster.node('kill', lost);
+    rmSync(join(cluster.nodeDirectory(lost), 'data'), { recursive: true });
+    await cluster.node('start', lost);
+    // It names itself damaged from its first answer on until a leader has readmitted it.
+    await soon(60_000, async () => {
+      const { metadata, damagedReplicas } = await cluster.status();
+      expect(metadata.find(({ nodeId }) => nodeId === lost)?.isReachable).toBe(true);
+      expect(damagedReplicas).toEqual([]);
+    });
+    await cluster.node('kill', other);
+    await expectWrites();
+    await cluster.node('start', other);
+    await soon(60_000, async () => expect((await voters()).names).toHaveLength(3));
+  }, 300_000);
 
   it('one is lost with its disk and replaced, another dies: nothing is lost, writes go on', async () => {
     const { leader: lost } = await voters();

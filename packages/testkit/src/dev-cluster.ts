@@ -45,6 +45,8 @@ export interface DevStatus {
     readonly groupsAtRiskTotal: number;
     readonly blobsAtRiskTotal: number | null;
   } | null;
+  readonly metadata: readonly { readonly nodeId: string; readonly isReachable: boolean }[];
+  readonly damagedReplicas: readonly { readonly nodeId: string; readonly group: string }[];
   readonly raftGroups: readonly { readonly group: string; readonly leader: string | null }[];
   readonly storage: readonly {
     readonly nodeId: string;
