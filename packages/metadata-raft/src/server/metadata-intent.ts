@@ -48,6 +48,7 @@ function planChange(
   zones: readonly string[],
 ): IntentPlan {
   const busy = nodes.find(({ state }) => state !== 'voter');
+  if (isUnderWay(nodes, add, remove)) return { put: [], remove: [], lines: ['is under way'] };
   if (busy !== undefined) {
     if (isTakenBack(nodes, add.length, remove)) return planCancel(nodes, remove);
     // Another node in the place of one: that is how a node goes which can never join any more.
@@ -108,6 +109,28 @@ function requireNames(
     if (isTaken) refuse(`${nodeId} is a metadata node already; a new log needs a new name`);
     if (!zones.includes(zone)) refuse(`there is no zone ${zone}`);
   }
+}
+
+/** The same, asked for again: whoever asked may not have heard the answer. */
+function isUnderWay(
+  nodes: readonly MetadataNodeEntry[],
+  add: readonly MetadataNodeAddress[],
+  remove: readonly string[],
+): boolean {
+  const changing = nodes.filter(({ state }) => state !== 'voter');
+  const isAdded = ({ nodeId, zone, host, port, state }: MetadataNodeEntry): boolean =>
+    state === 'joining' &&
+    add.some(
+      (each) =>
+        each.nodeId === nodeId && each.zone === zone && each.host === host && each.port === port,
+    );
+  return (
+    changing.length > 0 &&
+    changing.length === add.length + remove.length &&
+    changing.every((node) =>
+      node.state === 'leaving' ? remove.includes(node.nodeId) : isAdded(node),
+    )
+  );
 }
 
 /** All who were to join, and nobody else, are to go. */

@@ -73,7 +73,10 @@ export class MetadataSteward {
     const nodes = state.metadataNodes();
     const alive = new Set(statuses.map(({ nodeId }) => nodeId));
     const { put, remove, lines } = planIntent(nodes, intent, alive, state.map().settings.zones);
-    if (!isDryRun) await root.propose('ChangeMetadataNodes', { expected: nodes, put, remove });
+    const isChange = put.length + remove.length > 0;
+    if (isChange && !isDryRun) {
+      await root.propose('ChangeMetadataNodes', { expected: nodes, put, remove });
+    }
     return { lines };
   }
 

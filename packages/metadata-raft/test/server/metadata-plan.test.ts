@@ -216,6 +216,23 @@ describe('the intent of an operator', () => {
     expect(refused(['a3'], ['a2'], new Set(['b1']), leaving)).toContain('no majority');
   });
 
+  it('answers the same change, asked for again, without changing anything', () => {
+    const voters = [node('b1'), node('c1')];
+    const changing = [
+      node('a1', { state: 'leaving' }),
+      node('a2', { ...address('a2'), state: 'joining' }),
+      ...voters,
+    ];
+    const again = (add: string[], remove: string[]) =>
+      planIntent(changing, change(add, remove), all, zones);
+    expect(again(['a2'], ['a1'])).toEqual({ put: [], remove: [], lines: ['is under way'] });
+    expect(reasonOf(() => again(['a2'], []))).toContain('a change is in progress');
+    expect(reasonOf(() => again(['a2', 'b2'], ['a1']))).toContain('a change is in progress');
+    const elsewhere = changing.map((each) => ({ ...each, port: each.port + 1 }));
+    const other = () => planIntent(elsewhere, change(['a2'], ['a1']), all, zones);
+    expect(reasonOf(other)).toBe('a1 is leaving already');
+  });
+
   it('replaces, or takes back, a node that joins and has lost its log, wherever the groups are', () => {
     const groupNames = ['root', 'index-0', 'index-1'];
     const old = ['a1', 'b1', 'c1'];
