@@ -58,15 +58,25 @@ interface Cell {
   readonly p99Ms: number;
   readonly perSecond: number;
   readonly extraReads: number;
+  /** In the place of reads that failed; there is no doing without them. */
+  readonly replacements: number;
 }
 
-async function readCounts(): Promise<{ primary: number; extra: number }> {
-  const counts = { primary: 0, extra: 0 };
+interface ReadCounts {
+  readonly primary: number;
+  /** Hedges and probes. */
+  readonly extra: number;
+  readonly replacement: number;
+}
+
+async function readCounts(): Promise<ReadCounts> {
+  const counts = { primary: 0, extra: 0, replacement: 0 };
   for (const { role, admin } of region?.processes ?? []) {
     if (role !== 'gateway') continue;
     const text = await (await fetch(`${admin}/metrics`)).text();
     for (const [, kind, count] of text.matchAll(/shard_reads_total\{kind="(\w+)"\} (\d+)/g)) {
-      counts[kind === 'primary' ? 'primary' : 'extra'] += Number(count);
+      const isNeeded = kind === 'primary' || kind === 'replacement';
+      counts[isNeeded ? kind : 'extra'] += Number(count);
     }
   }
   return counts;
@@ -97,13 +107,15 @@ async function measure(action: () => Promise<unknown>, parallel = clients): Prom
     p99Ms: at(0.99),
     perSecond: elapsed.length / tookSeconds,
     extraReads: (after.extra - before.extra) / primary,
+    replacements: (after.replacement - before.replacement) / primary,
   };
 }
 
-function print(name: string, { p50Ms, p99Ms, perSecond, extraReads }: Cell): void {
+function print(name: string, { p50Ms, p99Ms, perSecond, extraReads, replacements }: Cell): void {
   process.stdout.write(
     `${name.padEnd(20)} p50 ${p50Ms.toFixed(1).padStart(7)} ms  p99 ${p99Ms.toFixed(1).padStart(7)} ms  ` +
-      `${perSecond.toFixed(2).padStart(8)} /s  extra reads ${(extraReads * 100).toFixed(2)} %\n`,
+      `${perSecond.toFixed(2).padStart(8)} /s  extra reads ${(extraReads * 100).toFixed(2)} %, ` +
+      `replacements ${(replacements * 100).toFixed(2)} %\n`,
   );
 }
 
