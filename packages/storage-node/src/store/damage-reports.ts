@@ -50,7 +50,7 @@ export class DamageReports {
     const finding = { id, pgId: 0, problem: 'index entry' };
     await this.note(finding);
     await this.#exclusive(id, async () => {
-      if (findings.get(id) === finding && !this.#isEntryDamaged(id)) await this.#forget(id);
+      if (findings.get(id) === finding && this.#locate(id) !== 'damaged') await this.#forget(id);
     });
   }
 
@@ -80,18 +80,17 @@ export class DamageReports {
   }
 
   #isAt({ id, segment, offsetBytes }: ShardLocation): boolean {
-    if (this.#isEntryDamaged(id)) return false;
-    const current = this.#options.index.get(id);
-    return current?.segment === segment && current.offsetBytes === offsetBytes;
+    const current = this.#locate(id);
+    if (current === 'damaged' || current === null) return false;
+    return current.segment === segment && current.offsetBytes === offsetBytes;
   }
 
-  #isEntryDamaged(id: ShardId): boolean {
+  #locate(id: ShardId): ShardLocation | null | 'damaged' {
     try {
-      this.#options.index.get(id);
-      return false;
+      return this.#options.index.get(id);
     } catch (error) {
       if (!hasCode(error, 'SHARD_CORRUPT')) throw error;
-      return true;
+      return 'damaged';
     }
   }
 
