@@ -25,6 +25,7 @@ import {
   commandOf,
   draftOf,
 } from '../../packages/metadata-raft/test/state-machine/index-fixture';
+import { wholeNumberOption } from '../../scripts/number-option';
 
 const GROUP = 'index-0';
 const KIB = 1024;
@@ -81,7 +82,8 @@ async function main(): Promise<void> {
       clients: { type: 'string', default: '128' },
     },
   });
-  const [objects, bodyBytes] = [Number(values.objects), Number(values.bytes)];
+  const objects = wholeNumberOption('objects', values.objects, 1);
+  const bodyBytes = wholeNumberOption('bytes', values.bytes, 0);
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-disk-'));
   try {
     const { driver, machine, group } = await open(directory);
@@ -106,7 +108,9 @@ async function main(): Promise<void> {
         if (at % SAMPLES === 0) logBytesMax = Math.max(logBytesMax, bytesOf(directory, '/wal-'));
       }
     };
-    await Promise.all(Array.from({ length: Number(values.clients) }, client));
+    await Promise.all(
+      Array.from({ length: wholeNumberOption('clients', values.clients, 1) }, client),
+    );
     const [after, cpu] = [written(), process.cpuUsage(cpuBefore)];
     const kibPerObject = (bytes: number): number => Number((bytes / objects / KIB).toFixed(3));
     const kinds = { values: '/values/', level: '/state/', snapshots: '/snapshot-', log: '/wal-' };

@@ -29,6 +29,7 @@ import {
   openIndex,
 } from '../../packages/metadata-raft/test/state-machine/index-fixture';
 import type { IndexMachine } from '../../packages/metadata-raft/test/state-machine/index-fixture';
+import { wholeNumberOption } from '../../scripts/number-option';
 
 const PAGE_KEYS = 1_000;
 const PAGES_AT_A_TIME = 4;
@@ -143,7 +144,9 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '3' },
     },
   });
-  const [keys, pages] = [Number(values.keys), Number(values.pages)];
+  const keys = wholeNumberOption('keys', values.keys, PAGE_KEYS + 1);
+  const pages = wholeNumberOption('pages', values.pages, 1);
+  const count = wholeNumberOption('rounds', values.rounds, 1);
   const directory = mkdtempSync(join(tmpdir(), 'azimuth-list-'));
   try {
     let machine = await open(directory);
@@ -155,7 +158,7 @@ async function main(): Promise<void> {
     const starts = Array.from({ length: pages }, () => keyOf(random.below(keys - PAGE_KEYS)));
     await measure(machine, starts);
     const rounds: Record<string, number>[] = [];
-    for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (let round = 0; round < count; round += 1) {
       const startedMs = performance.now();
       const result = await measure(machine, starts);
       const seconds = (performance.now() - startedMs) / 1000;
