@@ -110,7 +110,7 @@ export const DATA_PATH_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an answer that is too short reads as unreferenced (unknown is absent)',
-    file: 'packages/curator/src/outbox.ts',
+    file: 'packages/clients/src/blob-references.ts',
     find: '        if (answer !== undefined) resolved.set(blobId, answer);',
     replace: '        resolved.set(blobId, answer ?? null);',
     by: [unit('curator/test')],

@@ -1,15 +1,13 @@
+import { isUnreferenced, resolveBlobs } from '@azimuth/clients';
 import { mapLimited } from '@azimuth/common';
-import { indexGroupOfSlot, isDiskReadable } from '@azimuth/placement';
+import { isDiskReadable } from '@azimuth/placement';
 import type { ClusterMap, DiskId, StorageNodeEntry } from '@azimuth/placement';
-import { slotOfBlob } from '@azimuth/proto';
 import type { MetadataStatus } from '@azimuth/proto';
 
 import type { ClusterAccess } from './cluster-access';
-import type { ShardFinding } from './storage-inspector';
 
 /** A disk with more findings is counted by what its node says of it. */
 const FINDINGS_MAX = 1_000;
-const RESOLVE_BLOBS_MAX = 200;
 const PARALLEL_MAX = 8;
 
 interface CorruptDisk {
@@ -39,9 +37,14 @@ export async function countCorruptShards(
       const inPlace = findings.filter(
         ({ pgId, shardIndex }) => (map.groups.get(pgId)?.slots[shardIndex] ?? diskId) === diskId,
       );
-      const isGarbage = await unreferenced(cluster, map, inPlace, timeoutMs);
-      if (isGarbage === null) return null;
-      return [diskId, inPlace.filter(({ blobId }) => !isGarbage.has(blobId)).length] as const;
+      const blobIds = inPlace.map(({ blobId }) => blobId);
+      const { indexGroups } = map.settings;
+      const resolved = await resolveBlobs(cluster.metadata, indexGroups, blobIds, {
+        timeoutMs,
+      }).catch(() => null);
+      if (resolved === null) return null;
+      const referenced = blobIds.filter((blobId) => !isUnreferenced(resolved, blobId));
+      return [diskId, referenced.length] as const;
     },
   );
   return new Map(counts.filter((count) => count !== null));
@@ -61,37 +64,4 @@ function corruptDisks(map: ClusterMap, statuses: readonly MetadataStatus[]): Cor
     const isAsked = node !== undefined && heard.has(diskId) && isDiskReadable(map, diskId);
     return isAsked ? [{ diskId, node }] : [];
   });
-}
-
-/** Blobs that a linearizable read proves unreferenced; null when a group does not answer. */
-async function unreferenced(
-  { metadata }: Pick<ClusterAccess, 'metadata'>,
-  map: ClusterMap,
-  findings: readonly ShardFinding[],
-  timeoutMs: number,
-): Promise<ReadonlySet<string> | null> {
-  const byGroup = new Map<string, string[]>();
-  for (const blobId of new Set(findings.map((finding) => finding.blobId))) {
-    const group = indexGroupOfSlot(slotOfBlob(blobId), map.settings.indexGroups);
-    byGroup.set(group, [...(byGroup.get(group) ?? []), blobId]);
-  }
-  const proven = new Set<string>();
-  try {
-    for (const [group, ids] of byGroup) {
-      for (let at = 0; at < ids.length; at += RESOLVE_BLOBS_MAX) {
-        const blobIds = ids.slice(at, at + RESOLVE_BLOBS_MAX);
-        const answers = await metadata.queryIndex(
-          group,
-          'ResolveBlobs',
-          { blobIds },
-          { timeoutMs },
-        );
-        // Too short an answer must not read as "unreferenced".
-        blobIds.forEach((blobId, index) => answers[index] === null && proven.add(blobId));
-      }
-    }
-    return proven;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,7 @@
 export type { ClusterView, IdentitySnapshot } from './cluster-view';
 export { CUT_OFF_AGE_MS, WATCH_AGE_MAX_MS } from './cluster-view';
+export { groupOfBlob, isUnreferenced, resolveBlobs } from './blob-references';
+export type { Resolution } from './blob-references';
 export { IdentityTable } from './identity-table';
 export type { CallOptions, MetadataClient } from './metadata-client';
 export { createMetadataClient } from './session-metadata-client';

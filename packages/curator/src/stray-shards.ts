@@ -1,3 +1,4 @@
+import type { Resolution } from '@azimuth/clients';
 import { isDiskWritable } from '@azimuth/placement';
 import type { DiskId, PlacementGroup } from '@azimuth/placement';
 
@@ -6,7 +7,6 @@ import { copyShard } from './copy-shard';
 import type { CuratorContext } from './curator-context';
 import type { ListedBlob } from './group-listing';
 import { resolveBlobs } from './outbox';
-import type { Resolution } from './outbox';
 import type { ShardName } from './storage-control';
 import { reportMissing } from './tasks/census';
 

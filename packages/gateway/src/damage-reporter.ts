@@ -1,8 +1,7 @@
+import { groupOfBlob } from '@azimuth/clients';
 import type { ClusterView, MetadataClient } from '@azimuth/clients';
 import type { Clock, Logger } from '@azimuth/common';
-import { indexGroupOfSlot } from '@azimuth/placement';
 import type { BlobRef, MissingShards } from '@azimuth/proto';
-import { slotOfBlob } from '@azimuth/proto';
 
 /** Reports wait this long for others, so that a broken disk costs one command and not thousands. */
 const COLLECT_MS = 500;
@@ -76,7 +75,7 @@ export class DamageReporter {
       const groups = new Map<string, MissingShards[]>();
       const { indexGroups } = view.map().settings;
       for (const [blobId, shards] of waiting) {
-        const group = indexGroupOfSlot(slotOfBlob(blobId), indexGroups);
+        const group = groupOfBlob(blobId, indexGroups);
         const missing = groups.get(group) ?? [];
         missing.push({ blobId, shardIndexes: [...shards].sort((a, b) => a - b) });
         groups.set(group, missing);

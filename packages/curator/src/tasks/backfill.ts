@@ -1,3 +1,4 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { mapLimited, StoreError } from '@azimuth/common';
 import type { PlacementGroup } from '@azimuth/placement';
 import { isDiskWritable } from '@azimuth/placement';
@@ -8,7 +9,7 @@ import { copyShard } from '../copy-shard';
 import { fenceLateWriters } from '../fence-group';
 import { isEveryBlobListed, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { isUnreferenced, resolveBlobs } from '../outbox';
+import { resolveBlobs } from '../outbox';
 import { rebuildShards } from '../rebuild-shards';
 import type { ShardName } from '../storage-control';
 

@@ -1,3 +1,4 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { mapLimited } from '@azimuth/common';
 import { isGivenUp } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
@@ -7,7 +8,7 @@ import { addressOf } from '../blob-shards';
 import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup } from '../group-listing';
-import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox';
+import { acknowledge, listOutbox, resolveBlobs } from '../outbox';
 
 const DELETIONS_IN_PARALLEL = 8;
 

@@ -1,3 +1,4 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { mapLimited } from '@azimuth/common';
 import type { PlacementGroup } from '@azimuth/placement';
 import { BLOB_COMMIT_AGE_MAX_MS, createdMsOfBlob } from '@azimuth/proto';
@@ -7,7 +8,7 @@ import { addressOf } from '../blob-shards';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { groupOfBlob, isUnreferenced, resolveBlobs } from '../outbox';
+import { groupOfBlob, resolveBlobs } from '../outbox';
 
 const DELETIONS_IN_PARALLEL = 4;
 const CANDIDATES_MAX = 100_000;

@@ -1,4 +1,4 @@
-import { WATCH_AGE_MAX_MS } from '@azimuth/clients';
+import { WATCH_AGE_MAX_MS, isUnreferenced } from '@azimuth/clients';
 import { leavingIntent } from '@azimuth/placement';
 import type { DiskId, PlacementGroup } from '@azimuth/placement';
 import { createdMsOfBlob } from '@azimuth/proto';
@@ -7,7 +7,6 @@ import { addressOf } from '../blob-shards';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { isUnreferenced } from '../outbox';
 import { bringPageHome, shardKey } from '../stray-shards';
 import { withWitnesses } from './collect-orphans';
 

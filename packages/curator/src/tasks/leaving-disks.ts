@@ -1,3 +1,4 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { leavingIntent } from '@azimuth/placement';
 import type { ClusterMap, DiskEntry, DiskId, PlacementGroup } from '@azimuth/placement';
 import { createdMsOfBlob } from '@azimuth/proto';
@@ -5,7 +6,6 @@ import { createdMsOfBlob } from '@azimuth/proto';
 import type { CuratorContext } from '../curator-context';
 import { disksOfGroup, listGroup, readableDisks } from '../group-listing';
 import type { ListedBlob } from '../group-listing';
-import { isUnreferenced } from '../outbox';
 import { bringPageHome, shardKey } from '../stray-shards';
 
 /**

@@ -1,3 +1,4 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { hasCode, mapLimited } from '@azimuth/common';
 import { isDiskWritable, isLostInZone, isToBeEmptied } from '@azimuth/placement';
 import type { ClusterMap, PlacementGroup } from '@azimuth/placement';
@@ -6,7 +7,7 @@ import type { OutboxEntry } from '@azimuth/proto';
 import { attributesOf } from '../blob-shards';
 import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
-import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox';
+import { acknowledge, listOutbox, resolveBlobs } from '../outbox';
 import { rebuildShards } from '../rebuild-shards';
 import { RepairBacklog } from '../repair-progress';
 import type { RetrySchedule } from '../retry-schedule';

@@ -1,10 +1,11 @@
+import { isUnreferenced } from '@azimuth/clients';
 import { mapLimited } from '@azimuth/common';
 import type { OutboxEntry } from '@azimuth/proto';
 
 import { indexGroups } from '../curator-context';
 import type { CuratorContext } from '../curator-context';
 import { moveBlob, targetGroup } from '../move-blob';
-import { acknowledge, isUnreferenced, listOutbox, resolveBlobs } from '../outbox';
+import { acknowledge, listOutbox, resolveBlobs } from '../outbox';
 import type { RetrySchedule } from '../retry-schedule';
 
 const COPIES_IN_PARALLEL = 8;
