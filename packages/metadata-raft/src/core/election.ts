@@ -107,6 +107,15 @@ export function hasLiveLeader(state: RaftState): boolean {
   );
 }
 
+/**
+ * Who leads, as far as this node may tell others; null when it does not know. A node that may not
+ * campaign, damaged or a learner, believes in a leader that has died until it hears of another: it
+ * would send everybody there, and keep on saying that somebody leads where nobody does.
+ */
+export function leaderToName(state: RaftState): NodeId | null {
+  return state.role === 'leader' || hasLiveLeader(state) ? state.leaderId : null;
+}
+
 /** CheckQuorum (thesis, 6.2): a leader that has lost its quorum stops taking work. */
 export function checkQuorum(state: RaftState): void {
   // Who rejoins answers and decides nothing: with it alone others would wait for a leader in vain.

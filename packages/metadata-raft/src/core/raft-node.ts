@@ -4,7 +4,7 @@ import type { Random } from '@azimuth/common';
 import type { RaftConfig } from './config';
 import { assertRaftConfig } from './config';
 import { configurationRecord, isConfigurationEntry } from './configuration-entry';
-import { campaign, canTransferTo, checkQuorum } from './election';
+import { campaign, canTransferTo, checkQuorum, leaderToName } from './election';
 import type { TransferRefusal } from './election';
 import type { LogReader } from './log-view';
 import { LogView } from './log-view';
@@ -47,6 +47,7 @@ export interface RaftNodeOptions {
 export interface RaftStatus {
   readonly role: Role;
   readonly term: Term;
+  /** See `leaderToName`. */
   readonly leader: NodeId | null;
   readonly commitIndex: LogIndex;
   readonly lastApplied: LogIndex;
@@ -107,7 +108,7 @@ export class RaftNode {
     return {
       role: state.role,
       term: state.currentTerm,
-      leader: state.leaderId,
+      leader: leaderToName(state),
       commitIndex: state.log.commitIndex,
       lastApplied: state.lastApplied,
       lastIndex: state.log.lastIndex,
@@ -130,7 +131,7 @@ export class RaftNode {
   }
 
   get leader(): NodeId | null {
-    return this.#state.leaderId;
+    return leaderToName(this.#state);
   }
 
   /** Null when the entry is compacted away or does not exist. */

@@ -1,4 +1,7 @@
+import { DEFAULT_RAFT_CONFIG } from '../../src/core/config';
 import { CoreCluster, loneNode } from './core-cluster';
+
+const NOTHING = { group: 'g', hardState: null, snapshot: null, entries: [] } as const;
 
 const voteRequest = {
   type: 'RequestVote',
@@ -104,6 +107,52 @@ describe('elections', () => {
     expect(node.persist()).toMatchObject([{ voteGranted: false }, { voteGranted: false }]);
     for (let n = 0; n < 100; n += 1) node.node.tick();
     expect(node.persist()).toEqual([]);
+  });
+
+  describe('a dead leader', () => {
+    const heartbeat = {
+      ...{ type: 'Heartbeat', from: 'n2', to: 'n1', term: 3 },
+      ...{ leaderCommit: 0, lastLogIndex: 5, readContext: 0, rejoinNonce: 0 },
+    } as const;
+    const { electionTimeoutTicksMin } = DEFAULT_RAFT_CONFIG;
+
+    it.each([
+      ['whole', loneNode([])],
+      ['damaged', loneNode([], { repairIndex: 5 })],
+      ['not a voter', loneNode([], {}, ['n2', 'n3'])],
+    ])('is not named once it is silent for an election time-out, by who is %s', (_, { node }) => {
+      node.step(heartbeat);
+      for (let n = 1; n < electionTimeoutTicksMin; n += 1) node.tick();
+      expect([node.leader, node.status().leader]).toEqual(['n2', 'n2']);
+      node.tick();
+      expect([node.leader, node.status().leader]).toEqual([null, null]);
+      node.step(heartbeat);
+      expect(node.leader).toBe('n2');
+    });
+
+    it('is named by nobody where the rest is damaged and cannot elect another', () => {
+      const cluster = new CoreCluster();
+      cluster.elect('n1');
+      const { currentTerm } = cluster.node('n2').state;
+      const damaged = { currentTerm, votedFor: null, repairIndex: 9, isRejoining: false };
+      cluster.get('n2').log.apply({ ...NOTHING, hardState: damaged });
+      cluster.get('n2').restart();
+      cluster.filter = ({ type }) => type !== 'AppendEntries';
+      cluster.tick(4);
+      expect(cluster.node('n2').leader).toBe('n1');
+      cluster.isolate('n1');
+      cluster.tick(100);
+      expect(['n2', 'n3'].map((id) => cluster.node(id).leader)).toEqual([null, null]);
+    });
+
+    it('but a leader names itself however long it hears nobody (that is for CheckQuorum)', () => {
+      const cluster = new CoreCluster();
+      cluster.elect('n1');
+      for (let n = 0; n < 100; n += 1) {
+        cluster.tick();
+        expect(cluster.node('n1').leader).toBe('n1');
+      }
+    });
   });
 
   it('steps down without a quorum (CheckQuorum; pitfall 19)', () => {
