@@ -45,7 +45,8 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
   uploads of one key the one that completes later wins.
 - **\`CreateBucket\` without a location constraint** makes the bucket in the region of the cluster, whichever it is.
 - **\`ONEZONE_IA\`** keeps an object in placement groups inside one zone, the gateway's if it can: what is
-  above the inline limit is lost with that zone, and not readable while it is out (503). See
+  above the inline limit is lost with that zone, and not readable while it is out (503
+  \`ServiceUnavailable\`). \`GET\` and \`HEAD\` name the zone in \`x-azimuth-zone\`. See
   [topology](operations/topology.md#objects-in-one-zone).
 - **Archive classes** (\`GLACIER\`, \`DEEP_ARCHIVE\`) are refused until \`RestoreObject\` exists. The other storage classes
   are kept and returned; their bytes are stored as those of \`STANDARD\`.

@@ -149,9 +149,14 @@ describe('objects of class ONEZONE_IA', () => {
     const lost = { Bucket, Key: 'lost-for-now' };
     await soon(20_000, () =>
       expect(once.send(new GetObjectCommand(lost))).rejects.toMatchObject({
+        name: 'ServiceUnavailable',
         $metadata: { httpStatusCode: 503 },
       }),
     );
+    const CopySource = `${Bucket}/lost-for-now`;
+    await expect(
+      once.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource })),
+    ).rejects.toMatchObject({ name: 'ServiceUnavailable' });
     const head = await soon(20_000, () => once.send(new HeadObjectCommand(lost)));
     expect(head.StorageClass).toBe(StorageClass);
     once.destroy();

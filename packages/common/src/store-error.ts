@@ -17,6 +17,8 @@ export const STORE_ERROR_CODES = {
   QUORUM_NOT_REACHED: true,
   /** Fewer than k shards could be read; the data may return with the nodes. */
   TOO_FEW_SHARDS: true,
+  /** The same of a blob that is all in one zone, because nodes of that zone are out. */
+  ZONE_OUT: true,
   DISK_FULL: true,
   /** An fsync failed; the disk takes no more writes until it is replaced. */
   DISK_FENCED: true,

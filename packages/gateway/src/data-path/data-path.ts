@@ -40,7 +40,8 @@ export interface DataPath {
 
   /**
    * Pushes bytes `[from, to)` of a body, verified, into `sink`. Every byte pushed is right; an
-   * error may come after some. Errors: TOO_FEW_SHARDS, SHARD_CORRUPT, CANCELLED.
+   * error may come after some. Errors: TOO_FEW_SHARDS, ZONE_OUT (the one zone that holds
+   * it), SHARD_CORRUPT, CANCELLED.
    */
   read(
     body: VersionBody,

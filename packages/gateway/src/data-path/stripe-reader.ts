@@ -72,7 +72,7 @@ export class StripeReader {
     else signal.addEventListener('abort', this.#onParentAbort, { once: true });
   }
 
-  /** Errors: TOO_FEW_SHARDS, OVERLOADED, CANCELLED. `release` must follow in any case. */
+  /** Errors: TOO_FEW_SHARDS, ZONE_OUT, OVERLOADED, CANCELLED. `release` must follow in any case. */
   read(): Promise<void> {
     const reading = this.#read();
     this.#running = reading.catch(() => undefined);
@@ -92,15 +92,28 @@ export class StripeReader {
       await this.#startPrimaries();
       if (await this.#readUntilEnough()) break;
       this.#throwIfAborted();
-      if (round === ROUNDS_MAX) {
-        const detail = { blobId: this.#window.blob.blobId, read: this.#done.size };
-        throw new StoreError('TOO_FEW_SHARDS', detail, this.#lastError);
-      }
+      if (round === ROUNDS_MAX) throw this.#tooFew(group);
       await this.#context.clock.sleep(ROUND_PAUSE_MS * round, this.#signal);
     }
     await this.#giveUpReads();
     this.#throwIfAborted();
     this.#decode();
+  }
+
+  /**
+   * Of a group inside one zone it is told apart why: that the zone is out, by the map or by what
+   * this process just saw, or something that passes with the load, or damage (S-4).
+   */
+  #tooFew({ zone, slots, profile }: PlacementGroup): StoreError {
+    const { view } = this.#context;
+    const detail = { blobId: this.#window.blob.blobId, read: this.#done.size };
+    const reached = slots.filter(
+      (diskId) => isDiskReadable(view.map(), diskId) && !view.isSuspect(diskId),
+    ).length;
+    const isZoneOut = zone !== undefined && reached < profile.k;
+    return isZoneOut
+      ? new StoreError('ZONE_OUT', { ...detail, zone }, this.#lastError)
+      : new StoreError('TOO_FEW_SHARDS', detail, this.#lastError);
   }
 
   /** Read, or being read. */

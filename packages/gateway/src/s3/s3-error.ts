@@ -266,8 +266,9 @@ export function invalidRequest(message: string): S3Error {
 
 /**
  * What a failure inside the cluster is to a client. Whatever may pass by itself is 503 SlowDown,
- * which every SDK retries with back-off, never 500. Handlers translate codes that mean something
- * special to their operation before it comes to this.
+ * which every SDK retries with back-off, never 500; what is all in a zone that is out is 503
+ * ServiceUnavailable, as fewer requests do not bring it back (S-4). Handlers translate codes that
+ * mean something special to their operation before it comes to this.
  */
 export function toS3Error(error: unknown): S3Error {
   if (error instanceof S3Error) return error;
@@ -293,6 +294,8 @@ export function toS3Error(error: unknown): S3Error {
       return new S3Error('InvalidPart', {}, { cause: error });
     case 'CANCELLED':
       return new S3Error('RequestTimeout', {}, { cause: error });
+    case 'ZONE_OUT':
+      return new S3Error('ServiceUnavailable', {}, { cause: error });
     default:
       return error.isRetryable || SHOWN_AS_SLOW_DOWN.has(error.code)
         ? new S3Error('SlowDown', {}, { cause: error })

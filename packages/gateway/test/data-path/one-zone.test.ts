@@ -1,3 +1,6 @@
+import type { StoreError, StoreErrorCode } from '@azimuth/common';
+import type { ClusterMap } from '@azimuth/placement';
+
 import {
   bodyOf,
   INLINE_MAX,
@@ -16,6 +19,20 @@ const PAIRS = ['a', 'b', 'c'].map((zone, index) => ({
 }));
 const MAP = makeMap([...makeGroups(), ...PAIRS]);
 const ONE_ZONE = { isOneZone: true };
+
+function withDown(map: ClusterMap, ...nodeIds: readonly string[]): ClusterMap {
+  const nodes = [...map.nodes.values()].map((node) =>
+    nodeIds.includes(node.nodeId) ? ({ ...node, state: 'down' } as const) : node,
+  );
+  return { ...map, version: map.version + 1, nodes: new Map(nodes.map((n) => [n.nodeId, n])) };
+}
+
+function codeOf(reading: Promise<unknown>): Promise<StoreErrorCode | 'no error'> {
+  return reading.then(
+    () => 'no error' as const,
+    (error: unknown) => (error as StoreError).code,
+  );
+}
 
 describe('a body that may be all in one zone', () => {
   it.each([INLINE_MAX + 1, REPLICA_MAX + 1, 3_000_000])(
@@ -61,5 +78,47 @@ describe('a body that may be all in one zone', () => {
     });
     const { data } = await writing;
     expect([32, 33]).toContain(data.blobs[0]?.pgId);
+  });
+});
+
+describe('a read of a body that is all in one zone', () => {
+  const SIZES = [REPLICA_MAX, 1_000_000];
+
+  it.each(SIZES)('of %i bytes says that the zone is out, whole or in ranges', async (sizeBytes) => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(sizeBytes), ONE_ZONE));
+    fixture.view.current = withDown(MAP, 'a0', 'a1');
+    expect(await codeOf(fixture.read(body, 0, sizeBytes))).toBe('ZONE_OUT');
+    expect(await codeOf(fixture.read(body, sizeBytes - 10, sizeBytes))).toBe('ZONE_OUT');
+    expect(fixture.dataPath.memoryBytes().reading).toBe(0);
+    fixture.view.current = MAP;
+    expect((await fixture.read(body, 0, sizeBytes)).length).toBe(sizeBytes);
+  });
+
+  it.each(SIZES)('of %i bytes says so before the map does', async (sizeBytes) => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(sizeBytes), ONE_ZONE));
+    for (const disk of ['a0', 'a1']) {
+      fixture.storage.faults.set(disk, { kind: 'refuse', code: 'UNAVAILABLE' });
+    }
+    expect(await codeOf(fixture.read(body, 0, sizeBytes))).toBe('ZONE_OUT');
+  });
+
+  it('survives a node, and does not call damage or load the loss of a zone', async () => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(REPLICA_MAX), ONE_ZONE));
+    fixture.view.current = withDown(MAP, 'a0');
+    expect((await fixture.read(body, 0, REPLICA_MAX)).length).toBe(REPLICA_MAX);
+    fixture.storage.faults.set('a1', { kind: 'refuse', code: 'OVERLOADED' });
+    expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
+    fixture.storage.faults.set('a1', { kind: 'corrupt' });
+    expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
+  });
+
+  it('is about such groups only: one over the zones has too few shards', async () => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(1_000_000)));
+    fixture.view.current = withDown(MAP, 'a0', 'a1', 'b0', 'b1');
+    expect(await codeOf(fixture.read(body, 0, 1_000_000))).toBe('TOO_FEW_SHARDS');
   });
 });

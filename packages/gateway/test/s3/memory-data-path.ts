@@ -13,6 +13,9 @@ const CHUNK_BYTES = 1000;
 /** The reference model of the data path: blobs in a map, pushed in small chunks of a shared buffer. */
 export class MemoryDataPath implements DataPath {
   readonly blobs = new Map<string, Buffer>();
+  /** Where bodies that may be all in one zone go, and which of these groups cannot be read now. */
+  oneZoneGroup = 1;
+  readonly groupsOut = new Set<number>();
   /** Runs once before the next read looks its blobs up. */
   beforeRead: (() => Promise<void>) | null = null;
   readonly #random: Random;
@@ -38,7 +41,7 @@ export class MemoryDataPath implements DataPath {
       digests.push([algorithm, await digestBytes(algorithm, bytes)]);
     }
     const isInline = bytes.byteLength <= INLINE_BYTES_MAX;
-    const blobs = isInline ? [] : [this.#store(bytes, options.slot)];
+    const blobs = isInline ? [] : [this.#store(bytes, options)];
     const data = { inline: isInline ? bytes : null, blobs, missing: [] };
     return { data, digests: new Map(digests) };
   }
@@ -69,12 +72,12 @@ export class MemoryDataPath implements DataPath {
     for (const { blobId } of blobs) this.blobs.delete(blobId);
   }
 
-  #store(bytes: Buffer, slot: number): BlobRef {
+  #store(bytes: Buffer, { slot, isOneZone }: WriteOptions): BlobRef {
     const blobId = newBlobId(slot, this.#nowMs(), this.#random);
     this.blobs.set(blobId, bytes);
     return {
       blobId,
-      pgId: 1,
+      pgId: isOneZone === true ? this.oneZoneGroup : 1,
       sizeBytes: bytes.byteLength,
       profile: { k: 4, m: 2 },
       blockBytes: 65_536,
@@ -82,7 +85,8 @@ export class MemoryDataPath implements DataPath {
     };
   }
 
-  #blob({ blobId }: BlobRef): Buffer {
+  #blob({ blobId, pgId }: BlobRef): Buffer {
+    if (this.groupsOut.has(pgId)) throw new StoreError('ZONE_OUT', { blobId, zone: 'secret' });
     const bytes = this.blobs.get(blobId);
     if (bytes === undefined) throw new StoreError('TOO_FEW_SHARDS', { blobId });
     return bytes;

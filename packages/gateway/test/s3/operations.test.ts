@@ -57,8 +57,20 @@ describe('S3 errors', () => {
     const codes = Object.entries(STORE_ERROR_CODES);
     for (const [code, isRetryable] of codes) {
       const error = toS3Error(new StoreError(code as StoreErrorCode));
-      if (isRetryable) expect(error).toMatchObject({ code: 'SlowDown', status: 503 });
+      const shown = code === 'ZONE_OUT' ? 'ServiceUnavailable' : 'SlowDown';
+      if (isRetryable) expect(error).toMatchObject({ code: shown, status: 503 });
     }
+  });
+
+  it('S-4: what is all in a zone that is out is 503 ServiceUnavailable, and names nothing', () => {
+    const error = toS3Error(new StoreError('ZONE_OUT', { zone: 'b', blobId: '1' }));
+    expect(error).toMatchObject({
+      code: 'ServiceUnavailable',
+      status: 503,
+      message: 'Service is unable to handle request.',
+      detail: {},
+      headers: { 'retry-after': '1' },
+    });
   });
 
   it('a bug is 500 and tells nothing', () => {

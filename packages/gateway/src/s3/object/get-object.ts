@@ -15,6 +15,7 @@ import type { ObjectSelection } from './object-selection';
 import { selectBytes } from './object-selection';
 import { primeRead } from './primed-read';
 import { shownTagCount } from './tag-count';
+import { zoneHeaders } from './zone-headers';
 
 /** An object replaced again and again while it is looked up is left to the client to retry. */
 const LOOKUPS_MAX = 3;
@@ -36,9 +37,8 @@ export const getObject: Operation = {
         return await answer(version, { request, location, overrides }, context);
       } catch (error) {
         // Between the look-up and the read the object was replaced and its blobs were collected.
-        if (lookups === LOOKUPS_MAX || !hasCode(error, 'TOO_FEW_SHARDS', 'SHARD_NOT_FOUND')) {
-          throw error;
-        }
+        const mayBeGone = hasCode(error, 'TOO_FEW_SHARDS', 'ZONE_OUT', 'SHARD_NOT_FOUND');
+        if (lookups === LOOKUPS_MAX || !mayBeGone) throw error;
         const newer = await requireVersion(location, lookUp, context);
         if (newer.head.sequence === version.head.sequence) throw error;
         version = newer;
@@ -69,6 +69,7 @@ async function answer(
     ...versionHeaders(head, isVersioned(location.bucket)),
     ...(await shownTagCount(location, head, request)),
     ...selection.headers,
+    ...zoneHeaders(version, context),
     ...overrides,
   };
   const body = await openBody(version, selection, request, context);

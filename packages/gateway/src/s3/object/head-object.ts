@@ -7,6 +7,7 @@ import { requireVersion } from './current-version';
 import { notModified } from './not-modified';
 import { selectBytes } from './object-selection';
 import { shownTagCount } from './tag-count';
+import { isInOneZone, zoneHeaders } from './zone-headers';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 export const headObject: Operation = {
@@ -19,9 +20,13 @@ export const headObject: Operation = {
     const overrides = parseResponseOverrides(request);
     const location = await requireObject(request, context);
 
-    // Only the sizes of parts need the body record; a plain HEAD is answered by the head alone.
+    // Only the sizes of parts and the zone of what is all in one need the body record; any other
+    // HEAD is answered by the head alone.
     const withBody = query.has('partNumber');
-    const version = await requireVersion(location, { versionId, withBody, signal }, context);
+    let version = await requireVersion(location, { versionId, withBody, signal }, context);
+    if (isInOneZone(version) && version.body === null) {
+      version = await requireVersion(location, { versionId, withBody: true, signal }, context);
+    }
     const { head } = version;
     const outcome = evaluateReadConditions(
       parseReadConditions(headers),
@@ -38,6 +43,7 @@ export const headObject: Operation = {
         ...versionHeaders(head, isVersioned(location.bucket)),
         ...(await shownTagCount(location, head, request)),
         ...selection.headers,
+        ...zoneHeaders(version, context),
         ...overrides,
       },
     };
