@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -190,9 +190,15 @@ function drain(
   });
 }
 
+interface ParserError extends Error {
+  readonly code?: string;
+  /** What the parser was given last. */
+  readonly rawPacket?: Buffer;
+}
+
 /** Answers what Node's parser refused: there is a socket, but no request. */
 function answerMalformed(
-  error: Error & { readonly code?: string },
+  error: ParserError,
   socket: Socket,
   { hostId, requestIds, logger }: ServerOptions,
 ): void {
@@ -201,19 +207,30 @@ function answerMalformed(
     socket.destroy();
     return;
   }
-  const s3Error = new S3Error(codeOfParserError(error.code));
+  const s3Error = new S3Error(codeOfParserError(error));
+  const { status, code } = s3Error;
   const requestId = requestIds.next();
-  logger.debug({ requestId, code: s3Error.code, parserCode: error.code }, 'request malformed');
+  logger.debug({ requestId, code, parserCode: error.code }, 'request malformed');
   const document = errorDocument(s3Error, { resource: '', requestId, hostId });
+  const allow = status === 405 ? `allow: ${METHODS}\r\n` : '';
   socket.end(
-    `HTTP/1.1 ${s3Error.status} Bad Request\r\ncontent-type: application/xml\r\n` +
-      `content-length: ${Buffer.byteLength(document)}\r\nconnection: close\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/xml\r\n` +
+      `content-length: ${Buffer.byteLength(document)}\r\nconnection: close\r\n${allow}` +
       `x-amz-request-id: ${requestId}\r\nx-amz-id-2: ${hostId}\r\n\r\n${document}`,
   );
 }
 
-function codeOfParserError(code: string | undefined): S3ErrorCode {
+/** Of S3; what is allowed where, the router says. */
+const METHODS = 'GET, HEAD, PUT, POST, DELETE, OPTIONS';
+/** A request line whose method the parser does not know. */
+const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} \/[^ \r\n]* HTTP\/1\.[01]\r?\n/;
+
+function codeOfParserError({ code, rawPacket }: ParserError): S3ErrorCode {
   switch (code) {
+    case 'HPE_INVALID_METHOD': {
+      const line = rawPacket?.toString('latin1') ?? '';
+      return REQUEST_LINE.test(line) ? 'MethodNotAllowed' : 'BadRequest';
+    }
     case 'HPE_HEADER_OVERFLOW':
       return 'RequestHeaderSectionTooLarge';
     case 'HPE_INVALID_EOF_STATE':

@@ -26,8 +26,8 @@ const ABSENT_BODY: RequestBody = { ...EMPTY_BODY, sizeBytes: null };
  * Puts the verification that the signature asks for around the raw bytes: no handler can read a
  * body without it.
  *
- * @throws S3Error MissingContentLength, InvalidRequest (trailers), XAmzContentSHA256Mismatch (when
- *   the body is known to be empty).
+ * @throws S3Error MissingContentLength, InvalidRequest (trailers), XAmzContentSHA256Mismatch (for a
+ *   body of length 0; one without a length rejects when it is read).
  */
 export function openRequestBody(
   headers: Headers,
@@ -51,7 +51,10 @@ export function openRequestBody(
   const isStreamed = headers.has('transfer-encoding');
   if (!isStreamed && (contentLength === undefined || contentLength === '0')) {
     if (payload.kind === 'hashed' && payload.sha256Hex !== EMPTY_SHA256) {
-      throw hashMismatch(payload.sha256Hex, EMPTY_SHA256);
+      const mismatch = hashMismatch(payload.sha256Hex, EMPTY_SHA256);
+      // Whoever needs a body says first that its length is missing.
+      if (contentLength === undefined) return { ...ABSENT_BODY, source: refusedSource(mismatch) };
+      throw mismatch;
     }
     return contentLength === undefined ? ABSENT_BODY : EMPTY_BODY;
   }
@@ -75,6 +78,10 @@ export function limitedSource(inner: ByteSource, bytesMax: number): ByteSource {
       });
     },
   };
+}
+
+function refusedSource(error: S3Error): ByteSource {
+  return { readInto: () => Promise.reject(error) };
 }
 
 /** Hashes what passes, and fails at the end unless it is what the client signed. */

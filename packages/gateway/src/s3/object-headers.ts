@@ -153,6 +153,8 @@ const UNIMPLEMENTED_PREFIXES = [
 const UNIMPLEMENTED_HEADERS = [
   'x-amz-write-offset-bytes',
   'x-amz-object-annotation-directive',
+  // A PUT replaces the whole object (RFC 9110, section 14.5).
+  'content-range',
 ] as const;
 
 /** @throws S3Error NotImplemented with the header named. */

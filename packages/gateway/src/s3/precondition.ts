@@ -87,6 +87,26 @@ export function parseEntityTags(header: string | undefined): readonly EntityTag[
 /** Headers that a read understands and a write does not (AWS: NotImplemented). */
 const READ_ONLY_CONDITIONS = ['if-modified-since', 'if-unmodified-since'] as const;
 
+const CONDITIONS = [
+  'if-match',
+  'if-none-match',
+  ...READ_ONLY_CONDITIONS,
+  // Of directory buckets, for AbortMultipartUpload.
+  'x-amz-if-match-initiated-time',
+] as const;
+
+/**
+ * For a write that knows no conditions: to ignore one would be to change what the client wants
+ * unchanged.
+ *
+ * @throws S3Error NotImplemented with the header named.
+ */
+export function refuseConditions(headers: Headers): void {
+  for (const name of CONDITIONS) {
+    if (headers.has(name)) throw new S3Error('NotImplemented', { Header: name });
+  }
+}
+
 /**
  * The condition of a write, to be evaluated inside apply (C-5, C-6, C-8). Weak tags never match
  * strongly, so they are left out of If-Match.

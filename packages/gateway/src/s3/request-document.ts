@@ -13,15 +13,19 @@ export interface DocumentOptions {
    * (CompleteMultipartUpload).
    */
   readonly integrity: 'required' | 'checked' | 'content-md5';
+  /** A request without any means something, too. */
+  readonly isOptional?: true;
 }
 
 /**
  * Reads a request document whole.
  *
- * @throws S3Error MaxMessageLengthExceeded, BadDigest, and what parsing the headers throws.
+ * @throws S3Error MissingContentLength where a document has to be, MaxMessageLengthExceeded,
+ *   BadDigest, and what parsing the headers throws.
  */
 export async function readDocument(request: S3Request, options: DocumentOptions): Promise<Buffer> {
   const { bytesMax } = options;
+  if (options.isOptional !== true) requireLength(request);
   const expected = expectedDigests(request, options.integrity);
   if ((request.body.sizeBytes ?? 0) > bytesMax) throw tooLong(bytesMax);
 
@@ -42,6 +46,12 @@ export async function readDocument(request: S3Request, options: DocumentOptions)
   }
   verifyDigests(expected, computed, request.body.trailers());
   return document;
+}
+
+/** Without a length and a coding there is no body, and whoever sends none says 0. */
+function requireLength({ body, headers }: S3Request): void {
+  if (body.sizeBytes !== null || headers.has('transfer-encoding')) return;
+  throw new S3Error('MissingContentLength');
 }
 
 function expectedDigests(

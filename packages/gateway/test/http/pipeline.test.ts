@@ -4,6 +4,7 @@ import { StoreError, systemClock } from '@azimuth/common';
 import type { Clock } from '@azimuth/common';
 
 import { SlowReaders } from '../../src/http/slow-readers';
+import { requireUploadSize } from '../../src/s3/object/write-size';
 import { S3Error } from '../../src/s3/s3-error';
 
 import { ManualClock } from '../support/manual-clock';
@@ -571,6 +572,36 @@ describe('the matrix of body modes and forgeries', () => {
   });
 });
 
+describe('a hash of a body whose length is missing', () => {
+  it.each([
+    ['where one must be is asked for it: 411', 'PUT', 411, 'MissingContentLength'],
+    ['where none can be is wrong', 'GET', 400, 'XAmzContentSHA256Mismatch'],
+  ] as const)('%s', async (_what, method, status, code) => {
+    const sized = await startTestGateway({
+      operations: [
+        operation('PutObject', 'stream', (request) => {
+          requireUploadSize(request);
+          return { status: 200 };
+        }),
+      ],
+    });
+    try {
+      const target = '/bucket/k';
+      const headers = { host: sized.host, connection: 'close' };
+      const payloadHash = sha256('some data');
+      const signed = Object.entries(
+        signHeaders({ method, target, headers, payloadHash }, signer()),
+      );
+      const lines = signed.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const received = await sendRaw(sized, `${method} ${target} HTTP/1.1\r\n${lines}\r\n`);
+      expect(received).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(codeOf(received)).toBe(code);
+    } finally {
+      await sized.close();
+    }
+  });
+});
+
 describe('sockets', () => {
   const headersOf = (headers: Readonly<Record<string, string>>): string =>
     Object.entries(headers)
@@ -616,6 +647,21 @@ describe('sockets', () => {
       'RequestHeaderSectionTooLarge',
     ],
     ['no host', 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'InvalidArgument'],
+    ['an unknown method', 'FETCH /b/k HTTP/1.1\r\nhost: h\r\n\r\n', 405, 'MethodNotAllowed'],
+    ['a method in small letters', 'get / HTTP/1.0\r\n\r\n', 405, 'MethodNotAllowed'],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400, 'BadRequest'],
+    [
+      'a method of HTTP that S3 has not',
+      'PATCH /bucket/k HTTP/1.1\r\nconnection: close\r\nhost: h\r\ncontent-length: 0\r\n\r\n',
+      405,
+      'MethodNotAllowed',
+    ],
+    [
+      'a POST to an object',
+      'POST /bucket/k HTTP/1.1\r\nconnection: close\r\nhost: h\r\ncontent-length: 0\r\n\r\n',
+      405,
+      'MethodNotAllowed',
+    ],
     [
       'two hosts',
       'GET / HTTP/1.1\r\nconnection: close\r\nhost: a\r\nhost: b\r\n\r\n',
@@ -639,6 +685,8 @@ describe('sockets', () => {
 
     expect(received).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(codeOf(received)).toBe(code);
+    // RFC 9110, section 15.5.6.
+    expect(/^allow: \S/m.test(received)).toBe(status === 405);
     expect(received).toContain('x-amz-request-id');
     expect((await call('GET', '/')).status).toBe(200);
   });

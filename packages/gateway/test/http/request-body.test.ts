@@ -64,6 +64,7 @@ describe('the body of a request', () => {
     ['the hash of nothing', { 'content-length': '0' }, sha256(''), ''],
     ['a hash where nothing comes', { 'content-length': '0' }, HASH, 'XAmzContentSHA256Mismatch'],
     ['a hash without a length', {}, HASH, 'XAmzContentSHA256Mismatch'],
+    ['the hash of nothing, without a length', {}, sha256(''), ''],
     ['no decoded length (G-5)', { 'content-length': '9' }, TRAILER_MODE, 'MissingContentLength'],
     [
       'a decoded length of words',

@@ -28,7 +28,11 @@ export async function readRequestedAcl(
 ): Promise<AccessControlList> {
   const { accounts } = context;
   const requested = parseAclHeaders(request.headers, owners.resource, accounts);
-  const document = await readDocument(request, { bytesMax: ACL_BYTES_MAX, integrity: 'checked' });
+  const document = await readDocument(request, {
+    bytesMax: ACL_BYTES_MAX,
+    integrity: 'checked',
+    isOptional: true,
+  });
   const hasDocument = document.byteLength > 0;
   if (requested !== null && hasDocument) throw new S3Error('UnexpectedContent');
   if (requested === null && !hasDocument) {

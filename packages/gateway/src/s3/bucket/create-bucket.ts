@@ -28,6 +28,7 @@ export const createBucket: Operation = {
     const document = await readDocument(request, {
       bytesMax: DOCUMENT_BYTES_MAX,
       integrity: 'checked',
+      isOptional: true,
     });
     const tagging = parseBucketDocument(document, context.region);
     // What headers ask for beyond the bucket was authorized with the request.

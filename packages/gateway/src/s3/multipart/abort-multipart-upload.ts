@@ -2,6 +2,7 @@ import { hasCode } from '@azimuth/common';
 
 import { requireWritableObject } from '../bucket-access';
 import type { Operation } from '../operation';
+import { refuseConditions } from '../precondition';
 import { noSuchUpload, uploadIdOf } from './upload-id';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html */
@@ -11,6 +12,7 @@ export const abortMultipartUpload: Operation = {
 
   async handle(request, context) {
     const uploadId = uploadIdOf(request);
+    refuseConditions(request.headers);
     const location = await requireWritableObject(request, context);
     try {
       const upload = { ...location.address, uploadId };

@@ -5,6 +5,7 @@ import { parseObjectAttributes } from '../object-headers';
 import { parseTaggingHeader } from '../object-tags';
 import { newObject } from '../object/new-object';
 import type { Operation } from '../operation';
+import { refuseConditions } from '../precondition';
 import { refuseVersionId } from '../version-id';
 import { initiatorOf } from './upload-initiator';
 import { newUploadId } from './upload-id';
@@ -16,6 +17,7 @@ export const createMultipartUpload: Operation = {
 
   async handle(request, context) {
     refuseVersionId(request.query);
+    refuseConditions(request.headers);
     const given = {
       attributes: parseObjectAttributes(request.headers),
       tags: parseTaggingHeader(request.headers),

@@ -9,6 +9,7 @@ import { quoteEtag, refuseUnimplementedHeaders } from '../object-headers';
 import { readFromSource, requireCopySource } from '../object/copied-version';
 import type { Operation } from '../operation';
 import { parsePartNumber } from '../part-number';
+import { refuseConditions } from '../precondition';
 import { refuseVersionId } from '../version-id';
 import { commitPart } from './part-commit';
 import { requireUpload } from './upload-id';
@@ -24,6 +25,7 @@ export const uploadPartCopy: Operation = {
     const partNumber = required(parsePartNumber(query), 'partNumber');
     const source = parseCopySource(headers);
     refuseUnimplementedHeaders(headers);
+    refuseConditions(headers);
     const target = await requireWritableObject(request, context);
     const upload = await requireUpload(target, request, context);
     const { version, location } = await requireCopySource(source, request, context);

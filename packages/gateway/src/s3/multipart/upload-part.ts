@@ -14,6 +14,7 @@ import { quoteEtag, refuseUnimplementedHeaders } from '../object-headers';
 import { requireUploadSize } from '../object/write-size';
 import type { Operation } from '../operation';
 import { parsePartNumber } from '../part-number';
+import { refuseConditions } from '../precondition';
 import { invalidRequest } from '../s3-error';
 import { writeVerified } from '../verified-write';
 import { refuseVersionId } from '../version-id';
@@ -29,8 +30,9 @@ export const uploadPart: Operation = {
     const { body, headers, query, signal } = request;
     refuseVersionId(query);
     const partNumber = required(parsePartNumber(query), 'partNumber');
-    const sizeBytes = requireUploadSize(body);
+    const sizeBytes = requireUploadSize(request);
     refuseUnimplementedHeaders(headers);
+    refuseConditions(headers);
     const expected = parseExpectedDigests(request);
     const location = await requireWritableObject(request, context);
     const upload = await requireUpload(location, request, context);

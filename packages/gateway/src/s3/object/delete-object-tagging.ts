@@ -1,6 +1,7 @@
 import { isVersioned, requireWritableObject } from '../bucket-access';
 import { NO_TAGS } from '../object-tags';
 import type { Operation } from '../operation';
+import { refuseConditions } from '../precondition';
 import { versionIdOf } from '../version-id';
 import { updateVersion } from './update-version';
 
@@ -11,6 +12,7 @@ export const deleteObjectTagging: Operation = {
 
   async handle(request, context) {
     const versionId = versionIdOf(request.query);
+    refuseConditions(request.headers);
     const location = await requireWritableObject(request, context);
     const change = { versionId, tags: NO_TAGS };
     const updated = await updateVersion(location, change, request, context);

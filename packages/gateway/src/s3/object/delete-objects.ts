@@ -16,7 +16,7 @@ import { objectTarget } from '../access-target';
 import type { ObjectLocation } from '../bucket-access';
 import { checkKeyLength, locateObject, requireBucket, requireFreshView } from '../bucket-access';
 import type { Operation, OperationContext } from '../operation';
-import { parseEntityTags } from '../precondition';
+import { parseEntityTags, refuseConditions } from '../precondition';
 import { readDocument } from '../request-document';
 import { toS3Error } from '../s3-error';
 import { parseVersionId } from '../version-id';
@@ -46,6 +46,8 @@ export const deleteObjects: Operation = {
 
   async handle(request, context) {
     requireFreshView(context);
+    // Each entry has its own.
+    refuseConditions(request.headers);
     const bucket = await requireBucket(request, context);
     const document = await readDocument(request, {
       bytesMax: DOCUMENT_BYTES_MAX,

@@ -44,6 +44,8 @@ export const postObject: Operation = {
   body: 'stream',
 
   async handle(request, context) {
+    // What is no form at all may well be signed as a request.
+    const boundary = parseBoundary(request.headers.get('content-type'));
     if (request.principal.kind !== 'anonymous') {
       throw invalidArgument(
         'Only one auth mechanism allowed; a POST form is signed by its fields',
@@ -51,7 +53,6 @@ export const postObject: Operation = {
         '',
       );
     }
-    const boundary = parseBoundary(request.headers.get('content-type'));
     const requestBytes = request.body.sizeBytes;
     if (requestBytes === null) throw new S3Error('MissingContentLength');
     // Before the body is asked for: most of what is sent elsewhere by mistake ends here.

@@ -3,6 +3,7 @@ import { storedAcl } from '../acl/object-acl';
 import { isVersioned, requireWritableObject } from '../bucket-access';
 import { ownershipOf } from '../bucket-configuration';
 import type { Operation } from '../operation';
+import { refuseConditions } from '../precondition';
 import { versionIdOf } from '../version-id';
 import { requireVersion } from './current-version';
 import { updateVersion } from './update-version';
@@ -14,6 +15,7 @@ export const putObjectAcl: Operation = {
   documentBytesMax: ACL_BYTES_MAX,
 
   async handle(request, context) {
+    refuseConditions(request.headers);
     const location = await requireWritableObject(request, context);
     const lookUp = {
       versionId: versionIdOf(request.query),

@@ -2,6 +2,7 @@ import { objectTarget } from '../access-target';
 import { isVersioned, requireWritableObject } from '../bucket-access';
 import { parseTaggingDocument, requestTagConditions } from '../object-tags';
 import type { Operation } from '../operation';
+import { refuseConditions } from '../precondition';
 import { readDocument } from '../request-document';
 import { versionIdOf } from '../version-id';
 import { findVersion } from './current-version';
@@ -18,6 +19,7 @@ export const putObjectTagging: Operation = {
 
   async handle(request, context) {
     const versionId = versionIdOf(request.query);
+    refuseConditions(request.headers);
     const location = await requireWritableObject(request, context);
     const document = await readDocument(request, {
       bytesMax: DOCUMENT_BYTES_MAX,

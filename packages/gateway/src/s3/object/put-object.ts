@@ -27,7 +27,7 @@ export const putObject: Operation = {
   async handle(request, context) {
     const { body, headers, signal } = request;
     refuseVersionId(request.query);
-    const sizeBytes = requireUploadSize(body);
+    const sizeBytes = requireUploadSize(request);
     const precondition = parseWritePrecondition(headers);
     const given = {
       attributes: parseObjectAttributes(headers),

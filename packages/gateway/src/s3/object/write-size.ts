@@ -1,4 +1,4 @@
-import type { RequestBody } from '../../http/request';
+import type { S3Request } from '../../http/request';
 import { S3Error } from '../s3-error';
 
 /** A single PUT and a single part. */
@@ -7,11 +7,15 @@ export const UPLOAD_SIZE_BYTES_MAX = 5 * 1024 ** 3;
 /**
  * The length of the body to come.
  *
- * @throws S3Error MissingContentLength, EntityTooLarge (M-14).
+ * @throws S3Error MissingContentLength; NotImplemented for a body in chunks of HTTP, whose length
+ *   nobody knows, as AWS has it (those of S3 itself come with theirs, G-5); EntityTooLarge (M-14).
  */
-export function requireUploadSize(body: RequestBody): number {
+export function requireUploadSize({ body, headers }: Pick<S3Request, 'body' | 'headers'>): number {
   const { sizeBytes } = body;
-  if (sizeBytes === null) throw new S3Error('MissingContentLength');
+  if (sizeBytes === null) {
+    if (!headers.has('transfer-encoding')) throw new S3Error('MissingContentLength');
+    throw new S3Error('NotImplemented', { Header: 'Transfer-Encoding' });
+  }
   if (sizeBytes > UPLOAD_SIZE_BYTES_MAX) {
     throw new S3Error('EntityTooLarge', {
       ProposedSize: sizeBytes,
