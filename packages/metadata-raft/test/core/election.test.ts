@@ -110,10 +110,8 @@ describe('elections', () => {
   });
 
   describe('a dead leader', () => {
-    const heartbeat = {
-      ...{ type: 'Heartbeat', from: 'n2', to: 'n1', term: 3 },
-      ...{ leaderCommit: 0, lastLogIndex: 5, readContext: 0, rejoinNonce: 0 },
-    } as const;
+    const counts = { leaderCommit: 0, lastLogIndex: 5, readContext: 0, rejoinNonce: 0 };
+    const heartbeat = { type: 'Heartbeat', from: 'n2', to: 'n1', term: 3, ...counts } as const;
     const { electionTimeoutTicksMin } = DEFAULT_RAFT_CONFIG;
 
     it.each([
