@@ -1,5 +1,11 @@
 import { StoreError } from '@azimuth/common';
-import { forecastLayout, layoutProblem, SHARDS_PER_BLOB_MAX } from '@azimuth/placement';
+import {
+  forecastInOneZone,
+  forecastLayout,
+  layoutProblem,
+  profileInOneZone,
+  SHARDS_PER_BLOB_MAX,
+} from '@azimuth/placement';
 import type {
   ClusterMap,
   Hardware,
@@ -17,8 +23,15 @@ export interface LayoutPlan {
   /** Where `repairBytesPerSecond` comes from. */
   readonly repairSpeedFrom: 'assumed' | 'given' | 'measured';
   readonly layouts: readonly LayoutForecast[];
+  /** What objects that are all in one zone get beside these layouts; none when they cannot be. */
+  readonly oneZone: readonly OneZoneForecast[];
   /** Profiles that cannot be placed on the machines. */
   readonly refused: readonly { readonly profile: string; readonly problem: LayoutProblem }[];
+}
+
+export interface OneZoneForecast extends LayoutForecast {
+  /** Profiles of the clusters that give such objects this one. */
+  readonly beside: readonly string[];
 }
 
 export const DEFAULT_HARDWARE: Hardware = {
@@ -76,20 +89,44 @@ export function planLayouts(request: PlanRequest): LayoutPlan {
   const { hardware, conditions, repairSpeedFrom, profiles } = request;
   const wanted = profiles.length === 0 ? CANDIDATES : profiles;
   const checked = wanted.map((profile) => ({ profile, problem: layoutProblem(profile, hardware) }));
+  const placed = checked.filter(({ problem }) => problem === null).map(({ profile }) => profile);
   return {
     hardware,
     conditions,
     repairSpeedFrom,
-    layouts: checked
-      .filter(({ problem }) => problem === null)
-      .map(({ profile }) => forecastLayout(profile, hardware, conditions))
-      .sort((a, b) => a.overhead - b.overhead || b.durability.nines - a.durability.nines),
+    layouts: placed
+      .map((profile) => forecastLayout(profile, hardware, conditions))
+      .sort(cheapestFirst),
+    oneZone: forecastOneZone(placed, request),
     refused: checked.flatMap(({ profile, problem }) =>
-      problem === null || profiles.length === 0
-        ? []
-        : [{ profile: `${profile.k}+${profile.m}`, problem }],
+      problem === null || profiles.length === 0 ? [] : [{ profile: nameOf(profile), problem }],
     ),
   };
+}
+
+function forecastOneZone(
+  profiles: readonly Profile[],
+  { hardware, conditions }: Pick<PlanRequest, 'hardware' | 'conditions'>,
+): readonly OneZoneForecast[] {
+  const found = new Map<string, { readonly profile: Profile; readonly beside: string[] }>();
+  for (const normal of profiles) {
+    const profile = profileInOneZone(normal, hardware);
+    if (profile === null) continue;
+    const known = found.get(nameOf(profile)) ?? { profile, beside: [] };
+    found.set(nameOf(profile), known);
+    known.beside.push(nameOf(normal));
+  }
+  return [...found.values()]
+    .map(({ profile, beside }) => ({ ...forecastInOneZone(profile, hardware, conditions), beside }))
+    .sort(cheapestFirst);
+}
+
+function cheapestFirst(a: LayoutForecast, b: LayoutForecast): number {
+  return a.overhead - b.overhead || b.durability.nines - a.durability.nines;
+}
+
+function nameOf({ k, m }: Profile): string {
+  return `${k}+${m}`;
 }
 
 /**

@@ -28,6 +28,23 @@ describe('azimuth plan', () => {
     expect(refused).toEqual([]);
   });
 
+  it('says beside which profiles an object in one zone is what, each once', () => {
+    const { oneZone } = planLayouts(request);
+    expect(oneZone.map(({ profile, beside }) => [profile, beside.join(' ')])).toEqual([
+      ['2+1', '2+1 2+2 4+2 5+4 6+3 8+4 9+6'],
+      ['1+2', '1+2'],
+    ]);
+    const single = { ...DEFAULT_HARDWARE, nodesPerZone: 1, disksPerNode: 1 };
+    const spread = planLayouts({ ...request, hardware: single });
+    expect(spread.oneZone).toEqual([]);
+    expect(renderPlan(spread)).toContain(
+      'ONEZONE_IA objects are spread like all others: no zone can hold two shards apart',
+    );
+    const only = planLayouts({ ...request, hardware: { ...DEFAULT_HARDWARE, zones: 1 } });
+    expect(only.oneZone).toEqual([]);
+    expect(renderPlan(only).join()).not.toContain('ONEZONE_IA');
+  });
+
   it('says why a profile that was asked for does not fit', () => {
     const plan = planLayouts({ ...request, profiles: [parseProfile('4+2'), parseProfile('6+2')] });
     expect(plan.layouts.map(({ profile }) => profile)).toEqual(['4+2']);
@@ -42,16 +59,20 @@ describe('azimuth plan', () => {
       'repair at 95.4 MiB/s (assumed), scrub in 14 days',
       '',
       'durability of one object over a year; ANY LOSS is the chance that anything is lost at all',
-      'PROFILE  BY ZONE  SURVIVES                        NINES  WITHOUT ZONE LOSS  ANY LOSS  MOSTLY BY',
-      '4+2      2 2 2    any one zone, or any two nodes  4.5    6.2                6.6e-2    zone loss (97.7 %)',
+      'PROFILE          BY ZONE  SURVIVES                        NINES  WITHOUT ZONE LOSS  ANY LOSS  MOSTLY BY',
+      '4+2              2 2 2    any one zone, or any two nodes  4.5    6.2                6.6e-2    zone loss (97.7 %)',
+      '2+1 in one zone  3 0 0    any one node                    2.9    3.7                5.4e-1    zone loss (82.7 %)',
       '',
-      'PROFILE  OVERHEAD  USABLE     READS       WRITES      STRICT WRITES',
-      '4+2      1.50x     349.2 TiB  99.99965 %  99.99983 %  99.912 %',
+      'PROFILE          OVERHEAD  USABLE     READS       WRITES      STRICT WRITES',
+      '4+2              1.50x     349.2 TiB  99.99965 %  99.99983 %  99.912 %',
+      '2+1 in one zone  1.50x     349.2 TiB  99.970 %    99.99983 %  99.99983 %',
       '',
       'time to rebuild a disk, node, zone (* with a new disk); bytes between zones for each byte that is',
       'written, read, rebuilt, rebuilt with partial sums; and bytes between zones for repair in a year',
-      'PROFILE  DISK    NODE   ZONE    WRITE  READ  REBUILD  SUMS  A YEAR',
-      '4+2      32.1 h  6.2 d  22.6 d  1.00   0.67        3     2  22.0 TiB',
+      'PROFILE          DISK    NODE   ZONE    WRITE  READ  REBUILD  SUMS  A YEAR',
+      '4+2              32.1 h  6.2 d  22.6 d  1.00   0.67        3     2  22.0 TiB',
+      '2+1 in one zone  32.1 h  6.2 d  never   0.00   0.67        0     0  0 B',
+      '2+1 in one zone: what objects of class ONEZONE_IA get beside 4+2; lost with their zone',
       '',
       'A model, not a promise: docs/durability-model.md says what it leaves out.',
     ]);

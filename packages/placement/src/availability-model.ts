@@ -3,7 +3,7 @@ import { binomial } from './loss-model';
 /** What of a cluster takes part in serving one object; every zone is like every other. */
 export interface ServiceLayout {
   readonly profile: { readonly k: number; readonly m: number };
-  /** Of zones with storage nodes; entries may be 0. */
+  /** Of zones with storage nodes; entries may be 0. One alone that is not: all is in that zone. */
   readonly shardsPerZone: readonly number[];
   readonly shardsPerNode: number;
   readonly nodesPerZone: number;
@@ -38,6 +38,8 @@ const SECONDS_PER_YEAR = 365.25 * 86_400;
  * Exact over independent outages of zones and of nodes. An object is readable with k shards and a
  * majority of voters; writable with two live failure domains and a majority, as the reduced profile
  * goes down to two copies; strictly writable when a group of the full profile fits the live nodes.
+ * What is all in one of several zones is written as long as anything is, and strictly while such a
+ * group fits the live nodes of some zone.
  */
 export function forecastAvailability(
   layout: ServiceLayout,
@@ -55,22 +57,34 @@ export function forecastAvailability(
     return missProbability(zones, { voters: majority, amount: needed });
   };
   const live = distribution(nodesPerZone, 1 - rates.nodeDown);
-  const isOneZone = shardsPerZone.length === 1;
+  const isOnlyZone = shardsPerZone.length === 1;
+  const isInOneZone = !isOnlyZone && shardsPerZone.filter((shards) => shards > 0).length === 1;
   const failovers = (rates.zoneOutagesPerYear * shardsPerZone.length) / SECONDS_PER_YEAR;
   const reads = fraction((zone) => readableShards(layout, zone, rates), profile.k);
   const writes = fraction(
-    () => mapped(live, (nodes) => (isOneZone ? nodes : Math.min(nodes, 1))),
+    () => mapped(live, (nodes) => (isOnlyZone ? nodes : Math.min(nodes, 1))),
     2,
   );
-  const strict = fraction(
-    () => mapped(live, (nodes) => Math.min(nodes * disksPerNode, profile.m)),
-    profile.k + profile.m,
-  );
+  const strict = isInOneZone
+    ? fraction(() => mapped(live, (nodes) => (fitsInZone(layout, nodes) ? 1 : 0)), 1)
+    : fraction(
+        () => mapped(live, (nodes) => Math.min(nodes * disksPerNode, profile.m)),
+        profile.k + profile.m,
+      );
   return {
     readsDown: reads + failovers * rates.readFailoverSeconds,
     writesDown: writes + failovers * rates.writeFailoverSeconds,
     strictWritesDown: strict + failovers * rates.writeFailoverSeconds,
   };
+}
+
+/** At most m shards on a node; the disks of an only node stand for themselves. */
+function fitsInZone(
+  { profile, nodesPerZone, disksPerNode }: ServiceLayout,
+  nodes: number,
+): boolean {
+  const perNode = nodesPerZone === 1 ? disksPerNode : Math.min(disksPerNode, profile.m);
+  return nodes * perNode >= profile.k + profile.m;
 }
 
 interface Outcome {

@@ -1,8 +1,12 @@
 import { forecastAvailability } from './availability-model';
 import type { AvailabilityForecast } from './availability-model';
+import { kindOfProfile } from './choose-write-group';
 import type { Profile } from './cluster-map';
+import { DEFAULT_GROUP_PLAN_OPTIONS } from './group-plan';
 import { forecastLoss } from './loss-model';
 import type { LossCause, LossForecast, LossRates, ObjectLayout } from './loss-model';
+import { groupsWantedInZone } from './plan-one-zone';
+import { profileForCounts } from './reduced-profile';
 import { describeLosses, survivedLosses } from './survived-losses';
 import type { PlacedReplica } from './survived-losses';
 
@@ -47,6 +51,8 @@ export interface OperatingConditions {
 
 export interface LayoutForecast {
   readonly profile: string;
+  /** All of an object is in one of several zones, and lost with it (class ONEZONE_IA). */
+  readonly isOneZone: boolean;
   readonly shardsPerZone: readonly number[];
   readonly survives: string;
   /** Bytes on disk for each byte stored. */
@@ -54,7 +60,12 @@ export interface LayoutForecast {
   readonly usableBytes: number;
   readonly durability: DurabilityForecast;
   readonly availability: AvailabilityForecast;
-  readonly repairHours: { readonly disk: number; readonly node: number; readonly zone: number };
+  /** `zone` is null when nothing is left to rebuild it from. */
+  readonly repairHours: {
+    readonly disk: number;
+    readonly node: number;
+    readonly zone: number | null;
+  };
   /** A lost disk is rebuilt on others of its zone, without waiting for a new one. */
   readonly isSelfHealing: boolean;
   readonly crossZone: CrossZoneTraffic;
@@ -113,10 +124,48 @@ export function forecastLayout(
   hardware: Hardware,
   conditions: OperatingConditions,
 ): LayoutForecast {
+  const shardsPerZone = spread(profile.k + profile.m, hardware.zones);
+  return forecastPlaced({ profile, shardsPerZone }, hardware, conditions);
+}
+
+/**
+ * What objects that may be all in one zone get in a cluster of the profile `normal`: the widest one
+ * that the nodes of a zone allow. Null when they are spread like all others. See `planOneZone`.
+ */
+export function profileInOneZone(normal: Profile, hardware: Hardware): Profile | null {
+  const { zones, nodesPerZone, disksPerNode } = hardware;
+  if (zones < 2) return null;
+  const [domains, disks] = nodesPerZone === 1 ? [disksPerNode, 1] : [nodesPerZone, disksPerNode];
+  const counts = { nodes: evenly(domains, 1), disks: evenly(domains, disks) };
+  return (
+    profileForCounts(counts, normal, kindOfProfile(normal)) ??
+    // Large bodies are copies there when its nodes allow no more.
+    profileForCounts(counts, { k: 1, m: normal.m }, 'replica')
+  );
+}
+
+/** Pure. For a profile that {@link profileInOneZone} gave. */
+export function forecastInOneZone(
+  profile: Profile,
+  hardware: Hardware,
+  conditions: OperatingConditions,
+): LayoutForecast {
+  const shardsPerZone = [profile.k + profile.m, ...evenly(hardware.zones - 1, 0)];
+  const disksPerZone = hardware.nodesPerZone * hardware.disksPerNode;
+  const perZone = groupsWantedInZone(disksPerZone, profile, DEFAULT_GROUP_PLAN_OPTIONS);
+  const ofOneZone = { ...conditions, groups: perZone * hardware.zones };
+  return forecastPlaced({ profile, shardsPerZone }, hardware, ofOneZone);
+}
+
+function forecastPlaced(
+  { profile, shardsPerZone }: Pick<ObjectLayout, 'profile' | 'shardsPerZone'>,
+  hardware: Hardware,
+  conditions: OperatingConditions,
+): LayoutForecast {
   const { zones, nodesPerZone, disksPerNode, diskBytes, fill } = hardware;
-  const shardsPerZone = spread(profile.k + profile.m, zones);
   const shardsPerNode = Math.ceil(Math.max(...shardsPerZone) / nodesPerZone);
   const layout = { profile, shardsPerZone, shardsPerNode };
+  const isOneZone = zones > 1 && shardsPerZone.filter((shards) => shards > 0).length === 1;
   const overhead = (profile.k + profile.m) / profile.k;
   const rawBytes = zones * nodesPerZone * disksPerNode * diskBytes;
   const isSelfHealing = nodesPerZone * disksPerNode > Math.max(...shardsPerZone);
@@ -124,6 +173,7 @@ export function forecastLayout(
   const rates = lossRates(layout, conditions, repairHours);
   return {
     profile: `${profile.k}+${profile.m}`,
+    isOneZone,
     shardsPerZone,
     survives: describeLosses(survivedLosses(placedReplicas(layout, nodesPerZone), profile.k)),
     overhead,
@@ -131,12 +181,13 @@ export function forecastLayout(
     durability: forecastDurability(layout, rates, {
       objects: (rawBytes * fill) / overhead / conditions.objectBytes,
       groups: conditions.groups ?? Math.max(GROUPS_MIN, zones * nodesPerZone * disksPerNode),
+      zones,
     }),
     availability: forecastAvailability(
       { ...layout, nodesPerZone, disksPerNode, votersPerZone: spread(hardware.voters, zones) },
       outageRates(conditions, rates),
     ),
-    repairHours,
+    repairHours: isOneZone ? { ...repairHours, zone: null } : repairHours,
     isSelfHealing,
     crossZone: crossZoneTraffic(layout, hardware, conditions),
   };
@@ -154,6 +205,10 @@ function spread(count: number, places: number): number[] {
   );
 }
 
+function evenly(places: number, each: number): number[] {
+  return Array.from({ length: places }, () => each);
+}
+
 function placedReplicas(
   { shardsPerZone }: ObjectLayout,
   nodesPerZone: number,
@@ -166,11 +221,17 @@ function placedReplicas(
   );
 }
 
+interface RepairHours {
+  readonly disk: number;
+  readonly node: number;
+  readonly zone: number;
+}
+
 function repairTimes(
   { nodesPerZone, disksPerNode, diskBytes, fill }: Hardware,
   conditions: OperatingConditions,
   isSelfHealing: boolean,
-): LayoutForecast['repairHours'] {
+): RepairHours {
   const { repairBytesPerSecond, detectHours, replaceHours, zoneReplaceHours } = conditions;
   const copyHours = (disks: number): number =>
     (disks * diskBytes * fill) / repairBytesPerSecond / 3_600;
@@ -185,7 +246,7 @@ function repairTimes(
 function lossRates(
   { profile }: ObjectLayout,
   conditions: OperatingConditions,
-  repairHours: LayoutForecast['repairHours'],
+  repairHours: RepairHours,
 ): LossRates {
   const diskFailures = -Math.log1p(-conditions.diskAfr);
   const nodeLosses = conditions.nodeLossesPerYear;
@@ -206,15 +267,21 @@ function lossRates(
 }
 
 function forecastDurability(
-  layout: ObjectLayout,
+  placed: ObjectLayout,
   rates: LossRates,
-  { objects, groups }: { readonly objects: number; readonly groups: number },
+  amount: { readonly objects: number; readonly groups: number; readonly zones: number },
 ): DurabilityForecast {
+  const { objects, groups, zones } = amount;
+  const layout = { ...placed, shardsPerZone: placed.shardsPerZone.filter((shards) => shards > 0) };
   const object = forecastLoss(layout, rates);
-  const group = forecastLoss(layout, { ...rates, rot: 0 });
   const withoutZoneLoss = forecastLoss(layout, { ...rates, zoneLosses: 0 });
+  // A zone that takes every shard along takes all groups inside it at once: that counts once.
+  const isLostWithZone = Math.max(...layout.shardsPerZone) > layout.profile.m;
+  const [zoneLosses, single] = isLostWithZone ? [0, withoutZoneLoss] : [rates.zoneLosses, object];
+  const group = forecastLoss(layout, { ...rates, zoneLosses, rot: 0 });
   // Groups die as a whole; what rot adds, it adds object by object.
-  const byRot = Math.max(0, object.lossPerYear - group.lossPerYear);
+  const byRot = Math.max(0, single.lossPerYear - group.lossPerYear);
+  const byZone = isLostWithZone ? zones * rates.zoneLosses : 0;
   const causes = [...object.rateByCause]
     .map(([cause, lossPerYear]) => ({ cause, lossPerYear }))
     .sort((a, b) => b.lossPerYear - a.lossPerYear);
@@ -224,7 +291,7 @@ function forecastDurability(
     nines: ninesOf(object),
     lossPerYearWithoutZoneLoss: withoutZoneLoss.lossPerYear,
     ninesWithoutZoneLoss: ninesOf(withoutZoneLoss),
-    anyLossPerYear: -Math.expm1(-(groups * group.lossPerYear + objects * byRot)),
+    anyLossPerYear: -Math.expm1(-(byZone + groups * group.lossPerYear + objects * byRot)),
     groups,
     dominatingCause: first?.cause ?? null,
     dominatingShare: (first?.lossPerYear ?? 0) * object.meanYearsToLoss,
@@ -260,9 +327,11 @@ function crossZoneTraffic(
   conditions: OperatingConditions,
 ): CrossZoneTraffic {
   const { k, m } = profile;
-  // Averaged over the zones that a gateway may be in; slots turn, so data shards are even too.
-  const write = ((k + m) / k) * (1 - 1 / zones);
   const [own = 0, ...others] = shardsPerZone;
+  // Averaged over the zones that a gateway may be in; slots turn, so data shards are even too. What
+  // is all in one zone is written by a gateway of that zone.
+  const isInOneZone = own === k + m;
+  const write = isInOneZone ? 0 : ((k + m) / k) * (1 - 1 / zones);
   const foreign = Math.max(0, k - (own - 1));
   const zonesNeeded = others.reduce(
     ({ left, count }, shards) =>
@@ -274,7 +343,7 @@ function crossZoneTraffic(
   return {
     write,
     // One copy is enough for a read, and the one of the own zone comes first.
-    read: k === 1 ? Math.max(0, 1 - (k + m) / zones) : 1 - 1 / zones,
+    read: k === 1 && !isInOneZone ? Math.max(0, 1 - (k + m) / zones) : 1 - 1 / zones,
     rebuild: foreign,
     rebuildWithPartialSums: zonesNeeded,
     rebuildBytesPerYear: lostDisksPerYear * diskBytes * fill * zonesNeeded,

@@ -38,7 +38,12 @@ export { forecastTopology, withIntent, zoneIntentProblem } from './forecast-topo
 export type { ForecastMove, TopologyChange, TopologyForecast } from './forecast-topology';
 export { describeReason, groupDurability } from './durability';
 export type { GroupDurability, RiskReason, Survival } from './durability';
-export { forecastLayout, layoutProblem } from './forecast-layout';
+export {
+  forecastInOneZone,
+  forecastLayout,
+  layoutProblem,
+  profileInOneZone,
+} from './forecast-layout';
 export type {
   Hardware,
   LayoutForecast,

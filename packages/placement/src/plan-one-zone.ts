@@ -126,6 +126,18 @@ function isSame(a: Profile, b: Profile): boolean {
   return a.k === b.k && a.m === b.m;
 }
 
+/** So many of a kind inside a zone of that many disks. */
+export function groupsWantedInZone(
+  disks: number,
+  profile: Profile,
+  { oneZoneGroupsPerKind }: Pick<GroupPlanOptions, 'oneZoneGroupsPerKind'>,
+): number {
+  return Math.max(
+    oneZoneGroupsPerKind,
+    Math.ceil((SLOTS_PER_DISK_MIN * disks) / shardCount(profile)),
+  );
+}
+
 function openInZone(
   map: ClusterMap,
   options: GroupPlanOptions,
@@ -149,8 +161,7 @@ function openInZone(
       !isToBeEmptied(group) &&
       !isBetter(profile, group.profile),
   ).length;
-  const slotsMin = SLOTS_PER_DISK_MIN * members.flat().length;
-  const count = Math.max(options.oneZoneGroupsPerKind, Math.ceil(slotsMin / shardCount(profile)));
+  const count = groupsWantedInZone(members.flat().length, profile, options);
   const domains = disksInsideZone(map, zone, ({ diskId }) => isDiskInService(map, diskId));
   const perDomainMax = Math.ceil(shardCount(profile) / Math.max(1, domains.size));
   for (let rotation = lasting; rotation < count; rotation += 1) {

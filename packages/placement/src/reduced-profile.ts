@@ -16,11 +16,19 @@ export function reducedProfile(
   normal: Profile,
   kind: GroupKind,
 ): Profile | null {
-  const kMin = kind === 'erasure' ? 2 : 1;
   const domains = [...disks.values()];
-  const nodeCounts = domains.map((each) => new Set(each.map(({ nodeId }) => nodeId)).size);
-  const diskCounts = domains.map((each) => each.length);
-  for (const counts of [nodeCounts, diskCounts]) {
+  const nodes = domains.map((each) => new Set(each.map(({ nodeId }) => nodeId)).size);
+  return profileForCounts({ nodes, disks: domains.map((each) => each.length) }, normal, kind);
+}
+
+/** The same by how many nodes and how many disks each failure domain has. */
+export function profileForCounts(
+  { nodes, disks }: { readonly nodes: readonly number[]; readonly disks: readonly number[] },
+  normal: Profile,
+  kind: GroupKind,
+): Profile | null {
+  const kMin = kind === 'erasure' ? 2 : 1;
+  for (const counts of [nodes, disks]) {
     for (let m = normal.m; m >= 1; m -= 1) {
       const slots = counts.reduce((sum, count) => sum + Math.min(count, m), 0);
       const k = Math.min(normal.k, slots - m);

@@ -1,5 +1,5 @@
 import { forecastAvailability } from '../src/availability-model';
-import { forecastLayout, layoutProblem } from '../src/index';
+import { forecastInOneZone, forecastLayout, layoutProblem } from '../src/index';
 import type { Hardware, OperatingConditions } from '../src/index';
 
 const HARDWARE: Hardware = {
@@ -95,6 +95,47 @@ describe('forecastLayout', () => {
   });
 });
 
+describe('forecastInOneZone', () => {
+  const forecast = forecastInOneZone(profile(2, 1), HARDWARE, CONDITIONS);
+
+  it('is lost with its zone, and else what the same is in a cluster of that zone alone', () => {
+    const alone = forecastLayout(profile(2, 1), { ...HARDWARE, zones: 1 }, CONDITIONS);
+    expect([forecast.isOneZone, alone.isOneZone]).toEqual([true, false]);
+    expect(forecast.shardsPerZone).toEqual([3, 0, 0]);
+    expect(forecast.survives).toBe('any one node');
+    expect(forecast.repairHours).toEqual({ ...alone.repairHours, zone: null });
+    const { lossPerYear, lossPerYearWithoutZoneLoss } = forecast.durability;
+    expect(lossPerYear).toBe(alone.durability.lossPerYear);
+    expect(lossPerYear).toBeCloseTo(0.001 + lossPerYearWithoutZoneLoss, 5);
+    const usable = forecastLayout(profile(4, 2), HARDWARE, CONDITIONS).usableBytes;
+    expect(forecast.usableBytes).toBe(usable);
+  });
+
+  it('counts the loss of a zone once for all of its groups, those of other causes each', () => {
+    const calm = { diskAfr: 1e-9, nodeLossesPerYear: 0, lostInOutage: 0 };
+    const onlyZones = { ...CONDITIONS, ...calm, badPagesPerTerabyteYear: 0 };
+    const { durability } = forecastInOneZone(profile(2, 1), HARDWARE, onlyZones);
+    expect(durability.anyLossPerYear / -Math.expm1(-3 * 0.001)).toBeCloseTo(1, 6);
+    expect(durability.groups).toBe(12);
+    const many = { ...HARDWARE, disksPerNode: 8 };
+    expect(forecastInOneZone(profile(2, 1), many, CONDITIONS).durability.groups).toBe(48);
+    const one = forecastLayout(profile(2, 1), { ...HARDWARE, zones: 1 }, onlyZones);
+    expect(one.durability.anyLossPerYear / -Math.expm1(-0.001)).toBeCloseTo(1, 6);
+  });
+
+  it('is written without bytes between zones, and read from wherever the reader is', () => {
+    for (const wanted of [profile(2, 1), profile(1, 2)]) {
+      expect(forecastInOneZone(wanted, HARDWARE, CONDITIONS).crossZone).toEqual({
+        write: 0,
+        read: 1 - 1 / 3,
+        rebuild: 0,
+        rebuildWithPartialSums: 0,
+        rebuildBytesPerYear: 0,
+      });
+    }
+  });
+});
+
 describe('forecastAvailability', () => {
   const layout = {
     profile: profile(1, 1),
@@ -127,6 +168,37 @@ describe('forecastAvailability', () => {
     const noCopy = p ** 3;
     expect(readsDown / (noMajority + noCopy - noMajority * noCopy)).toBeCloseTo(1, 9);
     expect(strictWritesDown).toBeCloseTo(1 - (1 - p) ** 3 * (1 - noMajority), 12);
+  });
+
+  it('reads what is all in one zone with that zone alone, and writes it into any', () => {
+    const inOneZone = {
+      ...{ profile: profile(2, 1), shardsPerZone: [3, 0, 0], shardsPerNode: 1 },
+      ...{ nodesPerZone: 3, disksPerNode: 1, votersPerZone: [1, 1, 1] },
+    };
+    const z = 0.01;
+    const zoneOut = forecastAvailability(inOneZone, { ...none, zoneDown: z });
+    const noMajority = 3 * z * z * (1 - z) + z ** 3;
+    expect(zoneOut.readsDown).toBeCloseTo(z + (1 - z) * z * z, 12);
+    expect(zoneOut.writesDown).toBeCloseTo(noMajority, 12);
+    expect(zoneOut.strictWritesDown).toBeCloseTo(noMajority, 12);
+  });
+
+  it('writes strictly into one zone while its group fits the live nodes of any', () => {
+    const p = 0.1;
+    const noMajority = 3 * p * p * (1 - p) + p ** 3;
+    const strictly = (k: number, m: number, nodesPerZone: number, disksPerNode: number): number => {
+      const all = {
+        ...{ profile: profile(k, m), shardsPerZone: [k + m, 0, 0] },
+        ...{ shardsPerNode: Math.ceil((k + m) / nodesPerZone), nodesPerZone, disksPerNode },
+      };
+      const rates = { ...none, nodeDown: p };
+      return forecastAvailability({ ...all, votersPerZone: [1, 1, 1] }, rates).strictWritesDown;
+    };
+    const someNodeOut = 1 - (1 - p) ** 3;
+    expect(strictly(2, 1, 3, 4)).toBeCloseTo(1 - (1 - noMajority) * (1 - someNodeOut ** 3), 12);
+    expect(strictly(1, 2, 3, 2)).toBeCloseTo(1 - (1 - noMajority) * (1 - noMajority ** 3), 12);
+    // The disks of an only node stand for themselves.
+    expect(strictly(4, 2, 1, 6)).toBeCloseTo(1 - (1 - noMajority) * (1 - p ** 3), 12);
   });
 
   it('counts the seconds of each failover', () => {

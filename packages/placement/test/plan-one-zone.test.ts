@@ -16,6 +16,7 @@ import {
   isZoneSafe,
   kindOfProfile,
   planGroups,
+  profileInOneZone,
   zoneConditionProblem,
 } from '../src/index';
 import type { ClusterMap, GroupKind, GroupPlanOptions, PlacementGroup } from '../src/index';
@@ -91,6 +92,21 @@ describe('groups inside one zone', () => {
       }
     }
   });
+
+  it.each(widest)(
+    'are forecast as they are made: %s',
+    (_name, nodesPerZone, disks, large, small) => {
+      const machines = { zones: 3, nodesPerZone, disksPerNode: disks };
+      const hardware = { ...machines, diskBytes: 1e12, fill: 0.5, voters: 3 };
+      const forecast = (k: number, m: number): string | undefined => {
+        const profile = profileInOneZone({ k, m }, hardware);
+        return profile === null ? undefined : `${profile.k}+${profile.m}`;
+      };
+      expect(forecast(4, 2)).toBe(large[0] ?? small[0]);
+      expect(forecast(1, 2)).toBe(small[0]);
+      expect(profileInOneZone({ k: 4, m: 2 }, { ...hardware, zones: 1 })).toBeNull();
+    },
+  );
 
   it('are in as many groups as its disks ask for, so that none lies idle', () => {
     const map = rest(buildMap(nodesOf('a'.repeat(12) + 'b'.repeat(12) + 'c'.repeat(12))));
@@ -198,6 +214,45 @@ describe('changes of a zone that has groups of its own', () => {
     expect(inZone(out, 'a')).toEqual(inZone(map, 'a'));
     const { survival } = groupDurability(out, inZone(out, 'a')[0]!);
     expect(survival.risk).toBe('lost');
+  });
+
+  describe('a node of it that is down for longer than the grace', () => {
+    const minute = 60_000;
+    const downFor = (map: ClusterMap, minutes: number): ClusterMap => {
+      const downSinceMs = options.nowMs - minutes * minute;
+      const node = { ...map.nodes.get('n0')!, state: 'down' as const, downSinceMs };
+      return { ...map, nodes: new Map(map.nodes).set('n0', node) };
+    };
+    const emptied = (map: ClusterMap): string[] =>
+      profilesOf(inZone(map, 'a').filter(isToBeEmptied));
+
+    it.each([
+      ['aaabbbccc', 1, ['2+1', '1+2']],
+      ['aaabbbccc', 4, ['2+1']],
+      ['aabbcc', 2, ['2+2', '1+1']],
+      ['aaaabbbbcccc', 1, ['2+2']],
+      ['aaaabbbbcccc', 2, []],
+      ['aaaaaabbbbbbcccccc', 1, ['4+2']],
+      ['aaaaaaabbbbbbbccccccc', 1, []],
+    ])('empties what its zone has no disk for: %s, of %i disks', (zones, disks, expected) => {
+      const map = rest(buildMap(nodesOf(zones, disks)));
+      expect(emptied(rest(downFor(map, 15)))).toEqual([]);
+      expect(emptied(rest(downFor(map, 16)))).toEqual(expected);
+    });
+
+    it('does not when the zone is in maintenance by then', () => {
+      const map = rest(buildMap(nodesOf('aaabbbccc')));
+      expect(emptied(rest(downFor(withIntentOf(map, 'zone', 'a', 'maintenance'), 99)))).toEqual([]);
+    });
+
+    it('ends what has begun when it returns, and gets new groups', () => {
+      const map = rest(buildMap(nodesOf('aaabbbccc')));
+      const late = rest(downFor(map, 16));
+      expect(choose(late, 'a')?.zone).toMatch(/[bc]/);
+      const back = rest({ ...late, nodes: map.nodes });
+      expect(emptied(back)).toEqual(['2+1', '1+2']);
+      expect(choose(back, 'a')).toMatchObject({ zone: 'a', profile: { k: 2, m: 1 } });
+    });
   });
 
   it('a node that joins widens the profile once the cluster has settled', () => {

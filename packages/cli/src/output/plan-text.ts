@@ -1,11 +1,12 @@
 import type { LayoutForecast, LayoutProblem } from '@azimuth/placement';
 
-import type { LayoutPlan } from '../layout-plan';
+import type { LayoutPlan, OneZoneForecast } from '../layout-plan';
 import { renderBytes, renderTable } from './table';
 
 /** `azimuth plan` for people. */
 export function renderPlan(plan: LayoutPlan): string[] {
-  const { hardware, conditions, repairSpeedFrom, layouts, refused } = plan;
+  const { hardware, conditions, repairSpeedFrom, oneZone, refused } = plan;
+  const layouts = [...plan.layouts, ...oneZone];
   const { zones, nodesPerZone, disksPerNode, diskBytes, fill, voters } = hardware;
   return [
     `${zones} zones of ${nodesPerZone} nodes of ${disksPerNode} disks of ${renderBytes(diskBytes)}, ` +
@@ -23,14 +24,7 @@ export function renderPlan(plan: LayoutPlan): string[] {
     '',
     ...renderTable(
       ['PROFILE', 'OVERHEAD', 'USABLE', 'READS', 'WRITES', 'STRICT WRITES'],
-      layouts.map(({ profile, overhead, usableBytes, availability }) => [
-        profile,
-        `${overhead.toFixed(2)}x`,
-        renderBytes(usableBytes),
-        available(availability.readsDown),
-        available(availability.writesDown),
-        available(availability.strictWritesDown),
-      ]),
+      layouts.map(serviceRow),
     ),
     '',
     'time to rebuild a disk, node, zone (* with a new disk); bytes between zones for each byte that is',
@@ -39,21 +33,32 @@ export function renderPlan(plan: LayoutPlan): string[] {
       ['PROFILE', 'DISK', 'NODE', 'ZONE', 'WRITE', 'READ', 'REBUILD', 'SUMS', 'A YEAR'],
       layouts.map(repairRow),
     ),
+    ...oneZone.map(describeOneZone),
+    ...(oneZone.length > 0 || zones < 2 || plan.layouts.length === 0
+      ? []
+      : ['ONEZONE_IA objects are spread like all others: no zone can hold two shards apart']),
     ...refused.map(({ profile, problem }) => `${profile}: ${describeProblem(problem)}`),
     '',
     'A model, not a promise: docs/durability-model.md says what it leaves out.',
   ];
 }
 
-function durabilityRow({
-  profile,
-  shardsPerZone,
-  survives,
-  durability,
-}: LayoutForecast): readonly (string | number)[] {
+function nameOf({ profile, isOneZone }: LayoutForecast): string {
+  return profile + (isOneZone ? ' in one zone' : '');
+}
+
+function describeOneZone(forecast: OneZoneForecast): string {
+  return (
+    `${nameOf(forecast)}: what objects of class ONEZONE_IA get beside ` +
+    `${forecast.beside.join(', ')}; lost with their zone`
+  );
+}
+
+function durabilityRow(forecast: LayoutForecast): readonly (string | number)[] {
+  const { shardsPerZone, survives, durability } = forecast;
   const { nines, ninesWithoutZoneLoss, anyLossPerYear } = durability;
   return [
-    profile,
+    nameOf(forecast),
     shardsPerZone.join(' '),
     survives,
     nines.toFixed(1),
@@ -63,17 +68,25 @@ function durabilityRow({
   ];
 }
 
-function repairRow({
-  profile,
-  repairHours,
-  isSelfHealing,
-  crossZone,
-}: LayoutForecast): readonly (string | number)[] {
+function serviceRow(forecast: LayoutForecast): readonly (string | number)[] {
+  const { overhead, usableBytes, availability } = forecast;
   return [
-    profile,
+    nameOf(forecast),
+    `${overhead.toFixed(2)}x`,
+    renderBytes(usableBytes),
+    available(availability.readsDown),
+    available(availability.writesDown),
+    available(availability.strictWritesDown),
+  ];
+}
+
+function repairRow(forecast: LayoutForecast): readonly (string | number)[] {
+  const { repairHours, isSelfHealing, crossZone } = forecast;
+  return [
+    nameOf(forecast),
     `${hours(repairHours.disk)}${isSelfHealing ? '' : ' *'}`,
     hours(repairHours.node),
-    hours(repairHours.zone),
+    repairHours.zone === null ? 'never' : hours(repairHours.zone),
     crossZone.write.toFixed(2),
     crossZone.read.toFixed(2),
     crossZone.rebuild,
