@@ -9,9 +9,10 @@ import {
   requireRoot,
 } from '../http/xml/xml-element';
 import { element, textElement, xmlDocument } from '../http/xml/xml-writer';
+import { compareKeys } from './listing';
 import { invalidArgument, S3Error } from './s3-error';
 
-/** Key → value, in the order in which they were given. */
+/** Key → value, in the order in which a document gave them, or in that of their keys. */
 export type ObjectTags = Readonly<Record<string, string>>;
 
 export const OBJECT_TAGS_MAX = 10;
@@ -44,7 +45,8 @@ type Tag = readonly [key: string, value: string];
 export const NO_TAGS: ObjectTags = {};
 
 /**
- * `x-amz-tagging`: a URL query (Q-4); null when absent or empty.
+ * `x-amz-tagging`: a URL query (Q-4); null when absent or empty. Parameters of a query have no order
+ * that means anything: the tags are kept in that of their keys.
  *
  * @throws S3Error InvalidArgument for broken encoding and keys given twice, InvalidTag, BadRequest.
  */
@@ -58,7 +60,8 @@ export function parseTaggingHeader(headers: Headers): ObjectTags | null {
       const equals = pair.indexOf('=');
       const key = equals < 0 ? pair : pair.slice(0, equals);
       return [decodePart(key, text), decodePart(equals < 0 ? '' : pair.slice(equals + 1), text)];
-    });
+    })
+    .sort(([a], [b]) => compareKeys(a, b));
   if (new Set(tags.map(([key]) => key)).size < tags.length) throw malformedHeader(text);
   return checkedTags(tags, OBJECT_TAG_LIMIT);
 }

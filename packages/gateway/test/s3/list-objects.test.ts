@@ -225,6 +225,19 @@ describe('listings', () => {
     expect(texts(document, 'Contents', 'Key')).toEqual(['a%20b/z']);
   });
 
+  it('K-6: version 1 encodes its prefix, unless that is all line ends: botocore shows it as it is', async () => {
+    const harness = await ready('a');
+    for (const [prefix, shown] of [
+      ['a b', 'a%20b'],
+      ['\n', '\n'],
+      ['\n%', '%0A%25'],
+    ] as const) {
+      const query = { 'encoding-type': 'url', prefix };
+      const document = documentOf(await harness.send('ListObjects', { query }));
+      expect(text(document, 'Prefix')).toBe(shown);
+    }
+  });
+
   it('K-8: show a change at once', async () => {
     const harness = await ready('a');
     await harness.send('DeleteObject', { key: 'a' });

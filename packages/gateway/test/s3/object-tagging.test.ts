@@ -52,6 +52,15 @@ describe('object tags', () => {
     }
   });
 
+  it('Q-4: a query has no order: its tags are listed in that of their keys', async () => {
+    const harness = await ready();
+    await harness.put('k', 'x', { headers: { [HEADER]: 'foo=bar&bar' } });
+    expect(await tagsOf(harness)).toEqual([
+      ['bar', ''],
+      ['foo', 'bar'],
+    ]);
+  });
+
   it('Q-4, M-11: come with an upload, and are the object’s when it is complete', async () => {
     const harness = await ready();
     const created = await harness.send('CreateMultipartUpload', {

@@ -6,6 +6,7 @@ import {
   GetObjectAttributesCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
@@ -116,6 +117,18 @@ describe('clients over HTTP', () => {
       StorageClass: 'STANDARD',
     });
     expect(attributes.LastModified).toBeInstanceOf(Date);
+  });
+
+  it('G-10: a file name beyond ASCII is an answer, not an internal error', async () => {
+    await client.send(new PutObjectCommand({ Bucket, Key: 'named', Body: 'x' }));
+    const ResponseContentDisposition = 'attachment; filename="é.txt"';
+    const input = { Bucket, Key: 'named', ResponseContentDisposition };
+    for (const { ContentDisposition } of [
+      await client.send(new GetObjectCommand(input)),
+      await client.send(new HeadObjectCommand(input)),
+    ]) {
+      expect(ContentDisposition).toBe(ResponseContentDisposition);
+    }
   });
 
   it('G-12: a browser posts a signed form', async () => {

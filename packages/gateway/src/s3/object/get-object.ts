@@ -68,9 +68,9 @@ async function answer(
   const headers = {
     ...versionHeaders(head, isVersioned(location.bucket)),
     ...(await shownTagCount(location, head, request)),
-    ...selection.headers,
     ...zoneHeaders(version, context),
     ...overrides,
+    ...selection.headers,
   };
   const body = await openBody(version, selection, request, context);
   return { status: selection.status, headers, body };

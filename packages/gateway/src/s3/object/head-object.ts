@@ -42,9 +42,9 @@ export const headObject: Operation = {
       headers: {
         ...versionHeaders(head, isVersioned(location.bucket)),
         ...(await shownTagCount(location, head, request)),
-        ...selection.headers,
         ...zoneHeaders(version, context),
         ...overrides,
+        ...selection.headers,
       },
     };
   },
