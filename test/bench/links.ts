@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
+import { readClusterDocument, sendControl } from '@azimuth/cli';
 import { NO_FAULTS } from '@azimuth/common';
 import type { Faults } from '@azimuth/common';
 
-import { readClusterDocument } from '../../packages/cli/src/dev/cluster-document';
-import { sendControl } from '../../packages/cli/src/dev/control-socket';
 import { HEALTHY_LINK } from '../../packages/cli/src/dev/link-rule';
 import { BenchClient } from './s3-client';
 

@@ -1,7 +1,8 @@
 /**
  * The development cluster as machines see it: what `cluster.json` promises to whoever drives it.
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { ListBucketsCommand } from '@aws-sdk/client-s3';
@@ -32,14 +33,18 @@ interface ClusterDocument {
 }
 
 describe('azimuth dev', () => {
+  let parent: string;
   let cluster: DevCluster;
 
   beforeAll(async () => {
-    cluster = await startDevCluster();
+    parent = mkdtempSync(join(tmpdir(), 'azimuth-dev-'));
+    // Longer than the path of a socket may be: that of the launcher has to be found all the same.
+    cluster = await startDevCluster({ directory: join(parent, 'long'.repeat(30)) });
   }, 180_000);
 
   afterAll(async () => {
     await cluster.stop();
+    rmSync(parent, { recursive: true, force: true });
   }, 120_000);
 
   const document = (): ClusterDocument =>
@@ -91,6 +96,16 @@ describe('azimuth dev', () => {
     expect(rolesOf('b')).toHaveLength(5);
     expect(document().ready).toBe(true);
   }, 120_000);
+
+  it('does what tests tell it, too, who ask its socket themselves', async () => {
+    const stateOf = (name: string): string | undefined =>
+      cluster.processes().find(({ node }) => node === name)?.state;
+    await cluster.node('freeze', 'c-curator-1');
+    expect(stateOf('c-curator-1')).toBe('frozen');
+    await cluster.node('thaw', 'c-curator-1');
+    expect(stateOf('c-curator-1')).toBe('running');
+    await expect(cluster.node('kill', 'nobody')).rejects.toThrow();
+  });
 
   it('leaves a directory behind that starts again with the same credentials', async () => {
     const { accessKey, secretKey } = region();

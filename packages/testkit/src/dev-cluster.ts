@@ -1,10 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { readClusterDocument, sendControl } from '@azimuth/cli';
+import type { ControlAction, ProcessDocument, RegionDocument } from '@azimuth/cli';
+import { required } from '@azimuth/common';
 
 /** The built command line; `src/` and `dist/` lie equally deep. */
 const PROGRAM = join(__dirname, '..', '..', 'cli', 'dist', 'main.js');
@@ -13,17 +17,6 @@ const STOP_TIMEOUT_MS = 25_000;
 const POLL_MS = 100;
 const STATUS_POLL_MS = 1_000;
 const OUTPUT_CHARACTERS_MAX = 20_000;
-
-export type DevAction = 'kill' | 'freeze' | 'thaw' | 'start';
-
-export interface DevProcessDescription {
-  readonly role: string;
-  readonly zone: string;
-  readonly pid: number;
-  readonly admin: string;
-  readonly node: string;
-  readonly state: string;
-}
 
 /** What `azimuth status --json` says, as far as tests wait for it. */
 export interface DevStatus {
@@ -89,9 +82,9 @@ export interface DevCluster {
   readonly secretKey: string;
   readonly gateways: readonly { readonly zone: string; readonly url: string }[];
   /** The processes alive now. */
-  processes(): readonly DevProcessDescription[];
-  zone(action: DevAction, ...names: string[]): Promise<void>;
-  node(action: DevAction, ...names: string[]): Promise<void>;
+  processes(): readonly ProcessDocument[];
+  zone(action: ControlAction, ...names: string[]): Promise<void>;
+  node(action: ControlAction, ...names: string[]): Promise<void>;
   /** Runs `azimuth ARGS --data DIR` and answers what it printed; rejects when it fails. */
   azimuth(...args: string[]): Promise<string>;
   status(): Promise<DevStatus>;
@@ -155,10 +148,17 @@ function describeCluster(
   launcher: ChildProcess,
   ended: Promise<void>,
 ): DevCluster {
-  const read = (): RegionDescription => readCluster(directory).regions[0] as RegionDescription;
+  const read = (): RegionDocument => required(readClusterDocument(directory).regions[0], 'region');
   const { name: region, endpoint, accessKey, secretKey, gateways } = read();
-  const act = (scope: string, action: DevAction, names: readonly string[]): Promise<void> =>
-    sendControl(directory, { action, scope, names, region: null });
+  // As `azimuth dev zone|node ACTION`, without a process that takes half a second to load: what is
+  // measured from here on begins now.
+  const act = async (
+    scope: 'zone' | 'node',
+    action: ControlAction,
+    names: readonly string[],
+  ): Promise<void> => {
+    await sendControl(directory, { action, scope, names, region: null });
+  };
   const status = async (): Promise<DevStatus> =>
     JSON.parse(await runProgram(['status', '--data', directory, '--json'])) as DevStatus;
   const explain = async (bucket: string, key: string): Promise<DevExplanation> => {
@@ -199,24 +199,6 @@ function describeCluster(
   };
 }
 
-interface RegionDescription {
-  readonly name: string;
-  readonly endpoint: string;
-  readonly gateways: readonly { readonly zone: string; readonly url: string }[];
-  readonly accessKey: string;
-  readonly secretKey: string;
-  readonly processes: readonly DevProcessDescription[];
-}
-
-function readCluster(directory: string): {
-  readonly ready: boolean;
-  readonly launcherPid: number;
-  readonly regions: readonly RegionDescription[];
-} {
-  const text = readFileSync(join(directory, 'cluster.json'), 'utf8');
-  return JSON.parse(text) as ReturnType<typeof readCluster>;
-}
-
 async function waitReady(
   directory: string,
   launcher: ChildProcess,
@@ -227,7 +209,7 @@ async function waitReady(
       throw new Error(`azimuth dev ended before it was ready:\n${output()}`);
     }
     try {
-      const { ready, launcherPid } = readCluster(directory);
+      const { ready, launcherPid } = readClusterDocument(directory);
       // After a kill -9 the file of the last time is still there.
       return ready && launcherPid === launcher.pid;
     } catch {
@@ -261,24 +243,6 @@ async function waitUntilProtected(
     await pause(STATUS_POLL_MS);
   }
   throw new Error(`not protected after ${timeoutMs} ms: ${JSON.stringify(last)}`);
-}
-
-/**
- * Asks the launcher as `azimuth dev zone|node ACTION` does, without a process that takes half a
- * second to load: what is measured from here on begins now.
- */
-function sendControl(directory: string, request: object): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(join(directory, 'control.sock'));
-    let line = '';
-    socket.setEncoding('utf8').on('data', (text: string) => (line += text));
-    socket.on('error', reject);
-    socket.on('close', () => {
-      if (line.startsWith('{"ok":true')) resolve();
-      else reject(new Error(`${JSON.stringify(request)}: ${line === '' ? 'no answer' : line}`));
-    });
-    socket.write(`${JSON.stringify(request)}\n`);
-  });
 }
 
 function runProgram(args: readonly string[]): Promise<string> {

@@ -4,14 +4,7 @@ export { ShardStoreModel } from './conformance/shard-store-model';
 export { runShardStoreCase, seedOfCase, SHARD_STORE_CASES } from './conformance/shard-store-suite';
 export type { ShardStoreCase, ShardStoreHarness } from './conformance/shard-store-suite';
 export { startDevCluster } from './dev-cluster';
-export type {
-  DevAction,
-  DevCluster,
-  DevClusterStart,
-  DevExplanation,
-  DevProcessDescription,
-  DevStatus,
-} from './dev-cluster';
+export type { DevCluster, DevClusterStart, DevExplanation, DevStatus } from './dev-cluster';
 export { MemoryIndexBackend } from './memory-index-backend';
 export { MemoryMetadataClient } from './memory-metadata-client';
 export type { MemoryMetadataOptions } from './memory-metadata-client';
