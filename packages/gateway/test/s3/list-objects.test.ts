@@ -129,7 +129,7 @@ describe('listings', () => {
       entries: keys.map((key) => ({ key })),
       commonPrefixes: [],
       isTruncated,
-      next: { key: keys.at(-1)! },
+      next: { key: keys.at(-1)!, isPrefix: false },
     });
     const pages = [page(['a', 'd'], true), page(['b', 'c', 'e', 'f'], false)];
     const merged = mergePages(pages, 100, (key) => ({ key, isPrefix: false }));

@@ -1,4 +1,5 @@
 import { mapLimited } from '@azimuth/common';
+import { INDEX_SLOT_COUNT } from '@azimuth/placement';
 import { decodeListRows } from '@azimuth/proto';
 import type {
   BucketRecord,
@@ -15,6 +16,8 @@ import { compareKeys } from '../listing';
 import type { OperationContext } from '../operation';
 
 const GROUPS_IN_FLIGHT_MAX = 8;
+/** Standard deviations above its share that a group is asked for: one in a thousand has more. */
+const SHARE_DEVIATIONS = 3;
 
 export interface ListedPage<Entry, Position> {
   readonly entries: readonly Entry[];
@@ -31,7 +34,7 @@ interface GroupPage<Entry> {
   readonly entries: readonly Entry[];
   readonly commonPrefixes: readonly string[];
   readonly isTruncated: boolean;
-  readonly next: { readonly key: string } | null;
+  readonly next: ListPosition | null;
 }
 
 type ListArgs = IndexQueries['ListObjects']['args'];
@@ -50,16 +53,20 @@ export async function listPage(
   // A page of nothing is complete, whatever the bucket holds (K-2).
   if (query.limit === 0) return { entries: [], commonPrefixes: [], next: null };
   const { prefix, delimiter, after, limit } = query;
-  const { bucketId } = bucket;
-  const args: ListArgs = { bucketId, prefix, delimiter, after, limit, withRows: true };
-  const pages = await mapLimited(indexGroups(context), GROUPS_IN_FLIGHT_MAX, async (group) => {
+  const common = { bucketId: bucket.bucketId, prefix, delimiter, withRows: true };
+  const pages = await readEnough(indexGroups(context), { after, limit }, async (group, part) => {
+    const args: ListArgs = { ...common, ...part };
     const page = await context.metadata.queryIndex(group, 'ListObjects', args, { signal });
     return page.rows === undefined ? page : { ...page, entries: decodeListRows(page.rows) };
   });
   return mergePages(pages, limit, (key, entry) => ({ key, isPrefix: entry === null }));
 }
 
-/** The same for all versions and delete markers (V-14): those of one key are in one group. */
+/**
+ * The same for all versions and delete markers (V-14): those of one key are in one group. Each is
+ * asked once, for a whole page: keys are even over the groups, versions need not be, and those of
+ * one key are better told of as they were at one moment.
+ */
 export async function listVersionPage(
   bucket: BucketRecord,
   query: Omit<ListVersionsArgs, 'bucketId'>,
@@ -76,6 +83,54 @@ export async function listVersionPage(
     versionId: entry?.versionId ?? null,
     isPrefix: entry === null,
   }));
+}
+
+interface Part {
+  readonly after: ListPosition | null;
+  readonly limit: number;
+}
+
+/**
+ * What the groups have behind `after`, as far as a page of `limit` needs it. The hash of the keys
+ * makes them even over the groups, so each is asked for its share and a little more. Where that
+ * ends before the page is full (common prefixes come from every group, and chance) each that may
+ * have some of the rest is asked once more, for as many as can be missing. Then the page is full:
+ * behind the first end of a group there are at least that many items of whichever ends first.
+ *
+ * No group is asked more than twice, or for more than `limit`.
+ */
+export async function readEnough<Entry extends { readonly key: string }>(
+  groups: readonly string[],
+  { after, limit }: Part,
+  read: (group: string, part: Part) => Promise<GroupPage<Entry>>,
+): Promise<readonly GroupPage<Entry>[]> {
+  const share = shareOfGroup(limit, groups.length);
+  const first = await mapLimited(groups, GROUPS_IN_FLIGHT_MAX, async (group) => ({
+    group,
+    page: await read(group, { after, limit: share }),
+  }));
+  const pages = first.map(({ page }) => page);
+  const horizon = horizonOf(pages);
+  if (share === limit || horizon === null) return pages;
+  const { entries, commonPrefixes } = mergePages(pages, limit, () => null);
+  const missing = limit - entries.length - commonPrefixes.length;
+  if (missing === 0) return pages;
+  return mapLimited(first, GROUPS_IN_FLIGHT_MAX, async ({ group, page }) => {
+    const behind = itemsOf(page).filter(({ key }) => compareKeys(key, horizon) > 0).length;
+    if (!page.isTruncated || behind >= missing) return page;
+    const more = await read(group, { after: page.next, limit: missing - behind });
+    return {
+      ...more,
+      entries: [...page.entries, ...more.entries],
+      commonPrefixes: [...page.commonPrefixes, ...more.commonPrefixes],
+    };
+  });
+}
+
+/** How many of `limit` keys are in one group, but for rare cases: binomial by its slots. */
+export function shareOfGroup(limit: number, groupsCount: number): number {
+  const mean = (limit * Math.ceil(INDEX_SLOT_COUNT / groupsCount)) / INDEX_SLOT_COUNT;
+  return Math.min(limit, Math.ceil(mean + SHARE_DEVIATIONS * Math.sqrt(mean)));
 }
 
 interface Item<Entry> {
