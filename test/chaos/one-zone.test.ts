@@ -66,6 +66,22 @@ describe('objects of class ONEZONE_IA', () => {
       return required(zones[0], 'zone');
     });
 
+  /** `x-azimuth-zone` of a HEAD, which SDKs do not know. */
+  async function shownZone(Key: string, via = client): Promise<string | undefined> {
+    const command = new HeadObjectCommand({ Bucket, Key });
+    let zone: string | undefined;
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        zone = (result.response as { headers: Record<string, string> }).headers['x-azimuth-zone'];
+        return result;
+      },
+      { step: 'deserialize' },
+    );
+    await via.send(command);
+    return zone;
+  }
+
   const zonesOf = async (keys: readonly string[]): Promise<string[]> => [
     ...new Set(await Promise.all(keys.map(zoneOf))),
   ];
@@ -108,6 +124,7 @@ describe('objects of class ONEZONE_IA', () => {
     expect(await zonesOf([...bodies.keys()])).toEqual(['a']);
     const head = await own.send(new HeadObjectCommand({ Bucket, Key: 'large' }));
     expect(head.StorageClass).toBe(StorageClass);
+    expect(await shownZone('large', own)).toBe('a');
     const text = await cluster.azimuth('explain', `s3://${Bucket}/large`);
     expect(text).toContain('survives any one node, and not the loss of zone a');
     own.destroy();
@@ -159,6 +176,7 @@ describe('objects of class ONEZONE_IA', () => {
     ).rejects.toMatchObject({ name: 'ServiceUnavailable' });
     const head = await soon(20_000, () => once.send(new HeadObjectCommand(lost)));
     expect(head.StorageClass).toBe(StorageClass);
+    expect(await shownZone('lost-for-now', once)).toBe('b');
     once.destroy();
 
     await cluster.zone('start', 'b');

@@ -1,7 +1,7 @@
 /** What clients see of objects that are all in one zone (S-4). */
 import { Harness } from './harness';
 
-const BODY = Buffer.alloc(5000, 7);
+const BODY = Buffer.alloc(10_000, 7);
 const ONE_ZONE = { 'x-amz-storage-class': 'ONEZONE_IA' };
 const ZONE = 'x-azimuth-zone';
 
@@ -50,6 +50,23 @@ describe('S-4: an object in one zone', () => {
       const byNumber = await harness.send(name, { key: 'k', query: { partNumber: '1' } });
       expect(byNumber).toMatchObject({ status: 206, headers: { [ZONE]: 'a' } });
     }
+  });
+
+  it('costs a second question of a HEAD only where there may be an answer', async () => {
+    const { harness } = await ready();
+    await harness.put('in one zone', BODY, { headers: ONE_ZONE });
+    await harness.put('inline', 'x', { headers: ONE_ZONE });
+    await harness.put('spread', BODY);
+    const asked: unknown[] = [];
+    const ask = harness.metadata.queryIndex.bind(harness.metadata);
+    harness.metadata.queryIndex = (group, name, args, options) => {
+      if (name === 'GetVersion') asked.push((args as { withBody: boolean }).withBody);
+      return ask(group, name, args, options);
+    };
+    for (const key of ['in one zone', 'inline', 'spread']) {
+      await harness.send('HeadObject', { key });
+    }
+    expect(asked).toEqual([false, true, false, false]);
   });
 
   it('names every zone that it needs when parts were written into several', async () => {
@@ -133,9 +150,12 @@ describe('S-4: an object in one zone', () => {
     takeOut(harness);
     inZoneB();
     harness.dataPath.beforeRead = async () => {
-      await harness.put('k', 'x'.repeat(100), { headers: ONE_ZONE });
+      await harness.put('k', Buffer.alloc(9_000), { headers: ONE_ZONE });
     };
     const reply = await harness.get('k');
-    expect(reply).toMatchObject({ status: 200, headers: { [ZONE]: 'b', 'content-length': '100' } });
+    expect(reply).toMatchObject({
+      status: 200,
+      headers: { [ZONE]: 'b', 'content-length': '9000' },
+    });
   });
 });

@@ -7,7 +7,7 @@ import { requireVersion } from './current-version';
 import { notModified } from './not-modified';
 import { selectBytes } from './object-selection';
 import { shownTagCount } from './tag-count';
-import { isInOneZone, zoneHeaders } from './zone-headers';
+import { mayBeInOneZone, zoneHeaders } from './zone-headers';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 export const headObject: Operation = {
@@ -24,7 +24,7 @@ export const headObject: Operation = {
     // HEAD is answered by the head alone.
     const withBody = query.has('partNumber');
     let version = await requireVersion(location, { versionId, withBody, signal }, context);
-    if (isInOneZone(version) && version.body === null) {
+    if (version.body === null && mayBeInOneZone(version, context)) {
       version = await requireVersion(location, { versionId, withBody: true, signal }, context);
     }
     const { head } = version;

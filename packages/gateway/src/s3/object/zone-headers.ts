@@ -4,9 +4,20 @@ import type { ReadableVersion } from './current-version';
 
 const ZONE_HEADER = 'x-azimuth-zone';
 
-/** True for an object that may be lost with a zone: where it is has to be asked for. */
-export function isInOneZone({ head }: Pick<ReadableVersion, 'head'>): boolean {
-  return head.storageClass === ONE_ZONE_STORAGE_CLASS;
+type Viewing = Pick<OperationContext, 'view'>;
+
+/**
+ * True for an object that may be lost with a zone: where it is has to be asked for. What is small
+ * is kept with the metadata whatever its class.
+ */
+export function mayBeInOneZone(
+  { head }: Pick<ReadableVersion, 'head'>,
+  { view }: Viewing,
+): boolean {
+  return (
+    head.storageClass === ONE_ZONE_STORAGE_CLASS &&
+    head.sizeBytes > view.map().settings.inlineBytesMax
+  );
 }
 
 /**
@@ -16,14 +27,12 @@ export function isInOneZone({ head }: Pick<ReadableVersion, 'head'>): boolean {
  */
 export function zoneHeaders(
   version: ReadableVersion,
-  { view }: Pick<OperationContext, 'view'>,
+  context: Viewing,
 ): Readonly<Record<string, string>> | null {
-  if (!isInOneZone(version)) return null;
-  const blobs = version.body?.blobs ?? [];
-  if (blobs.length === 0) return null;
-  const { groups } = view.map();
+  if (!mayBeInOneZone(version, context)) return null;
+  const { groups } = context.view.map();
   const zones = new Set<string>();
-  for (const { pgId } of blobs) {
+  for (const { pgId } of version.body?.blobs ?? []) {
     const zone = groups.get(pgId)?.zone;
     if (zone !== undefined) zones.add(zone);
   }
