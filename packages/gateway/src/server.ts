@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Logger } from '@azimuth/common';
 
 import { AddressLimit } from './http/address-limit';
-import { readIntoOwnBuffers } from './http/http-connection';
+import { HttpConnection, readIntoOwnBuffers } from './http/http-connection';
 import type { RequestIds } from './http/request-id';
 import { errorDocument } from './http/xml/error-document';
 import type { S3ErrorCode } from './s3/s3-error';
@@ -105,8 +105,12 @@ export async function startGatewayServer(
   let isDraining = false;
   const serve = (expectsContinue: boolean) => {
     return (request: IncomingMessage, response: ServerResponse): void => {
-      // A kept connection would hold `close` back until its client lets go.
+      const connection: unknown = request.socket;
+      const own = connection instanceof HttpConnection ? connection : null;
+      own?.beginAnswer(response);
       response.on('finish', () => {
+        own?.endAnswer(response);
+        // A kept connection would hold `close` back until its client lets go.
         if (isDraining) request.socket.destroySoon();
       });
       void handler.serve(request, response, expectsContinue);
@@ -120,7 +124,7 @@ export async function startGatewayServer(
     answerMalformed(error, socket, options);
   });
   // TLS decrypts into buffers of its own.
-  const connections = tlsServer === null ? readIntoOwnBuffers(server) : [];
+  const connections = tlsServer === null ? readIntoOwnBuffers(server, clock) : [];
   limitAddresses(server, new AddressLimit(options.connectionsPerAddressMax));
   await listen(server, options);
 

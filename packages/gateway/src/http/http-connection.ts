@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 import { assert } from '@azimuth/common';
+import type { Clock } from '@azimuth/common';
 
 import { WireBody } from './wire-body';
 
@@ -16,6 +17,8 @@ const IDLE_BUFFERS_MAX = 64;
 /** Smaller bodies are not worth leaving the parser: most of them arrive with their heads. */
 const WIRE_BODY_BYTES_MIN = 128 * 1024;
 const STREAM_BUFFER_BYTES = 64 * 1024;
+/** How long a client that is gone may pass for one that waits, but for the first time it is asked. */
+const PROBE_INTERVAL_MS = 500;
 
 /** Heads are copied out before anything else is read, so one buffer serves every connection. */
 const headBuffer = Buffer.allocUnsafeSlow(HEAD_BUFFER_BYTES);
@@ -58,21 +61,31 @@ interface BodyPhase {
  * H2: the socket is never asked for more than what is left of such a body.
  * H3: a parser that has not seen the end of a body sees nothing more. After the answer, the next
  *     request gets a new `HttpConnection`, or the connection ends.
+ *
+ * A client may end its side after the request and wait for the answer; TCP says the same of one
+ * that went away, until that is sent something. So it is sent `100 Continue`, which every client
+ * of HTTP/1.1 has to pass over (RFC 9110, section 15.2): the system of one that is gone answers
+ * with a reset, the next one fails, and with it ends the work for nobody.
  */
 export class WireConnection {
   readonly #socket: Socket;
   readonly #serve: (http: HttpConnection) => void;
+  readonly #clock: Clock;
   #phase: Phase = { kind: 'idle' };
   /** Announced by its head; may leave the parser. */
   #candidate: WireBody | null = null;
   #isStopped = false;
+  /** The client has ended its side, while a body past the parser was being answered. */
+  #isHalfClosed = false;
+  #cancelProbe = (): void => undefined;
 
   /**
    * @param accepted is left without its handle, and destroyed with the connection.
    * @param serve begins HTTP: at once, and again after a body that the parser has not seen.
    */
-  constructor(accepted: Socket, serve: (http: HttpConnection) => void) {
+  constructor(accepted: Socket, serve: (http: HttpConnection) => void, clock: Clock) {
     this.#serve = serve;
+    this.#clock = clock;
     this.#socket = takeOver(accepted, {
       buffer: () => this.#nextBuffer(),
       callback: (count, bytes) => {
@@ -85,6 +98,7 @@ export class WireConnection {
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('timeout', () => this.#end((http) => http.emit('timeout')));
     this.#socket.on('close', () => {
+      this.#cancelProbe();
       this.#end((http) => http.destroy());
       accepted.destroy();
     });
@@ -109,13 +123,17 @@ export class WireConnection {
     this.#socket.resume();
   }
 
-  /** Its answer is out. False when the connection cannot go on: the rest of the body is in it. */
+  /**
+   * Its answer is out. False when the connection cannot go on: the rest of the body is in it, or
+   * nothing more will come.
+   */
   endBody(body: WireBody): boolean {
     if (this.#candidate === body) this.#candidate = null;
     const phase = this.#phase;
     if (phase.kind === 'http' || phase.kind === 'idle' || phase.body !== body) return true;
     if (phase.kind === 'body') return false;
     if (idleBuffers.length < IDLE_BUFFERS_MAX) idleBuffers.push(phase.buffer);
+    if (this.#isHalfClosed) return false;
     phase.http.retire();
     this.#phase = { kind: 'idle' };
     // Node's parser counts the time of a head from its own beginning: it begins with a byte.
@@ -189,12 +207,22 @@ export class WireConnection {
   #onEnd(): void {
     const { kind } = this.#phase;
     this.#end((http) => {
-      // The whole request came, and now the client is gone. The parser would call it cut short.
-      if (kind === 'held') http.destroy();
-      else http.push(null);
+      if (kind === 'held') {
+        // The whole request came. The parser would call it cut short.
+        this.#isHalfClosed = true;
+        this.#probe(http);
+        return;
+      }
+      if (http.hasWholeRequest) this.#probe(http);
+      http.push(null);
       // Node pauses it while a body is not read; there is nothing in it to wait for.
       if (kind === 'body') http.resume();
     });
+  }
+
+  #probe(http: HttpConnection): void {
+    if (!http.sayContinue()) return;
+    this.#cancelProbe = this.#clock.schedule(PROBE_INTERVAL_MS, () => this.#probe(http));
   }
 }
 
@@ -205,6 +233,8 @@ export class HttpConnection extends Duplex {
   readonly wire: WireConnection;
   readonly #socket: Socket;
   #isRetired = false;
+  /** The last that has begun and not ended. */
+  #answer: ServerResponse | null = null;
 
   constructor(wire: WireConnection, socket: Socket) {
     super({
@@ -228,6 +258,32 @@ export class HttpConnection extends Duplex {
 
   get bytesWritten(): number {
     return this.#socket.bytesWritten;
+  }
+
+  /** A request has been emitted; what answers it counts until it has ended. */
+  beginAnswer(answer: ServerResponse): void {
+    this.#answer = answer;
+  }
+
+  endAnswer(answer: ServerResponse): void {
+    if (this.#answer === answer) this.#answer = null;
+  }
+
+  get hasWholeRequest(): boolean {
+    return this.#answer?.req.complete === true;
+  }
+
+  /**
+   * An interim answer, if the client may get one now: not within a final one, nor behind others,
+   * and only in HTTP/1.1.
+   */
+  sayContinue(): boolean {
+    const answer = this.#answer;
+    if (answer === null || this.destroyed) return false;
+    const isNext = answer.socket !== null && !answer.headersSent;
+    if (!isNext || answer.req.httpVersion !== '1.1') return false;
+    answer.writeContinue();
+    return true;
   }
 
   setTimeout(timeoutMs: number): this {
@@ -301,13 +357,15 @@ export class HttpConnection extends Duplex {
 }
 
 /** Puts a `WireConnection` under every connection of a server; returns those that are open. */
-export function readIntoOwnBuffers(server: Server): ReadonlySet<WireConnection> {
+export function readIntoOwnBuffers(server: Server, clock: Clock): ReadonlySet<WireConnection> {
+  // No option of `createServer`: a client that has ended its side is answered, then closed.
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   const [serveHttp] = server.listeners('connection') as ((http: HttpConnection) => void)[];
   assert(serveHttp !== undefined, 'the HTTP server takes connections');
   const connections = new Set<WireConnection>();
   server.removeAllListeners('connection');
   server.on('connection', (accepted: Socket) => {
-    const connection = new WireConnection(accepted, (http) => serveHttp.call(server, http));
+    const connection = new WireConnection(accepted, (http) => serveHttp.call(server, http), clock);
     connections.add(connection);
     accepted.once('close', () => connections.delete(connection));
   });

@@ -41,7 +41,7 @@ async function open(pauseEvery = 0): Promise<Subject> {
       for (const connection of connections) connection.closeIfIdle();
     },
   };
-  const connections = readIntoOwnBuffers(server);
+  const connections = readIntoOwnBuffers(server, systemClock);
   server.on('request', (request, response) => {
     void answer(subject, { request, response, pauseEvery });
   });

@@ -5,6 +5,7 @@ import type { Clock } from '@azimuth/common';
 
 import { SlowReaders } from '../../src/http/slow-readers';
 import { requireUploadSize } from '../../src/s3/object/write-size';
+import type { Operation } from '../../src/s3/operation';
 import { S3Error } from '../../src/s3/s3-error';
 
 import { ManualClock } from '../support/manual-clock';
@@ -786,6 +787,112 @@ describe('sockets', () => {
     await waitFor(() => gateway.pipeline.requestsInFlight === 0);
 
     expect(gateway.store.objects.size).toBe(0);
+  });
+
+  describe('a client that ends its side after the request', () => {
+    /** Ends, and says what came back when the server has closed; `hear` is told what has come. */
+    function sendAndEnd(bytes: string, hear: (text: string) => void): Promise<string> {
+      return new Promise((resolve, reject) => {
+        const socket = connect(gateway.port, '127.0.0.1');
+        let text = '';
+        socket.on('data', (chunk: Buffer) => hear((text += chunk.toString())));
+        socket.on('error', reject);
+        socket.on('close', () => resolve(text));
+        socket.end(bytes);
+      });
+    }
+
+    it.each([
+      ['a GET', signedHeadOf('GET', 0), /^(HTTP\/1.1 100 Continue\r\n\r\n)+HTTP\/1.1 200 OK/],
+      ['a PUT', signedHeadOf('PUT', 10_000), /^(HTTP\/1.1 100 .*\r\n\r\n)+HTTP\/1.1 200 OK/],
+      ['a large PUT', signedHeadOf('PUT', 200_000), /^(HTTP\/1.1 100 .*\r\n\r\n)+HTTP\/1.1 200/],
+    ])('is answered, then closed: %s', async (_what, requestOf, pattern) => {
+      const received = await sendAndEnd(requestOf(), (text) => {
+        if (text.includes('100 Continue')) release();
+      });
+      expect(received).toMatch(pattern);
+      expect(gateway.pipeline.requestsInFlight).toBe(0);
+    });
+
+    it('is answered without an interim answer in HTTP/1.0', async () => {
+      const request = signedHeadOf('GET', 0)().replace('HTTP/1.1', 'HTTP/1.0');
+      const answer = sendAndEnd(request, () => undefined);
+      await waitFor(() => gateway.pipeline.requestsInFlight === 1);
+      let turns = 0;
+      await waitFor(() => (turns += 1) > 100);
+      release();
+      expect(await answer).toMatch(/^HTTP\/1.1 200 OK/);
+    });
+
+    it('is answered to all that it asked', async () => {
+      const requests = signedHead('GET', '/', {}).repeat(3);
+      const received = await sendAndEnd(requests, () => undefined);
+      expect(received.match(/HTTP\/1.1 200 OK/g)).toHaveLength(3);
+    });
+
+    it('is told that its body is cut short', async () => {
+      const head = signedHead('PUT', '/bucket/k', { 'content-length': '10' });
+      const received = await sendAndEnd(`${head}hello`, () => undefined);
+      expect(received).toMatch(/^HTTP\/1.1 400 /);
+      expect(codeOf(received)).toBe('IncompleteBody');
+    });
+
+    it('is closed when it waits for nothing', async () => {
+      const socket = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true });
+      const closed = new Promise((resolve) => socket.on('end', resolve));
+      socket.on('data', () => socket.end());
+      socket.write(signedHead('GET', '/', {}));
+      await closed;
+    });
+
+    it.each([
+      ['a GET', 'GET', 0],
+      ['a PUT', 'PUT', 10_000],
+      ['a large PUT', 'PUT', 200_000],
+    ] as const)(
+      'is told from one that is gone, whose work ends: %s',
+      async (_what, method, size) => {
+        const socket = connect(gateway.port, '127.0.0.1');
+        const request = signedHeadOf(method, size)();
+        socket.write(request);
+        await waitFor(() => waiting.length === 1);
+        socket.destroy();
+        await waitFor(() => gateway.pipeline.requestsInFlight === 0);
+        expect(waiting[0]?.aborted).toBe(true);
+      },
+    );
+
+    /** Signals of the requests that wait for `release`. */
+    let waiting: AbortSignal[];
+    let release: () => void;
+
+    /** Made when it is sent: a signature is good for one gateway. */
+    function signedHeadOf(method: string, sizeBytes: number): () => string {
+      const headers: Record<string, string> =
+        sizeBytes === 0 ? {} : { 'content-length': String(sizeBytes) };
+      return () => signedHead(method, '/bucket?policy', headers) + 'x'.repeat(sizeBytes);
+    }
+
+    beforeEach(async () => {
+      await gateway.close();
+      waiting = [];
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const wait: Operation['handle'] = async ({ body, signal }) => {
+        await body.source.readInto(() => undefined);
+        waiting.push(signal);
+        await new Promise<void>((resolve, reject) => {
+          void released.then(resolve);
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        });
+        return { status: 200 };
+      };
+      gateway = await startTestGateway({
+        operations: [
+          operation('GetBucketPolicy', 'none', wait),
+          operation('PutBucketPolicy', 'stream', wait),
+        ],
+      });
+    });
   });
 
   it('cuts off headers that never end (slowloris)', async () => {
