@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { commonPrefixOf, compareKeys } from '../../src/s3/listing';
 import { mergePages, readEnough } from '../../src/s3/object/list-page';
-import { Harness } from './harness';
+import { documentOf, Harness, texts } from './harness';
 
 interface Part {
   readonly after: ListPosition | null;
@@ -145,5 +145,33 @@ describe('a page of several index groups', () => {
     const one = await harness.send('ListObjectsV2', { key: null, query: { 'max-keys': '1' } });
     expect(one.bytes.toString()).toContain('<IsTruncated>true<');
     expect(limits.slice(3)).toEqual([1, 1, 1]);
+  });
+
+  it('K-2, K-3: common prefixes that every group has fill their pages, each once', async () => {
+    const harness = await Harness.create(3);
+    await harness.bucket();
+    const prefixes = Array.from({ length: 130 }, (_, n) => `${String(n).padStart(3, '0')}/`);
+    for (const prefix of prefixes) {
+      for (const name of ['a', 'b', 'c', 'd']) await harness.put(prefix + name, 'x');
+    }
+    let asked = 0;
+    const ask = harness.metadata.queryIndex.bind(harness.metadata);
+    harness.metadata.queryIndex = (group, name, args, options) => {
+      if (name === 'ListObjects') asked += 1;
+      return ask(group, name, args, options);
+    };
+    const pages: string[][] = [];
+    let token: string | undefined = '';
+    while (token !== undefined) {
+      const query = { delimiter: '/', 'max-keys': '60', 'continuation-token': token };
+      const reply = await harness.send('ListObjectsV2', { key: null, query });
+      const document = documentOf(reply);
+      pages.push(texts(document, 'CommonPrefixes', 'Prefix'));
+      [token] = texts(document, 'NextContinuationToken');
+    }
+    expect(pages.map(({ length }) => length)).toEqual([60, 60, 10]);
+    expect(pages.flat()).toEqual(prefixes);
+    // Twice each for the full pages, once for the last one.
+    expect(asked).toBe(3 * 2 + 3 * 2 + 3);
   });
 });
