@@ -57,6 +57,8 @@ export class AwsChunkedSource implements ByteSource {
   #trailerLines = 0;
   #trailerText = '';
   #trailerSignatureHex: string | null = null;
+  /** The last line was a trailer that ended with a line feed alone. */
+  #isBareTrailer = false;
 
   constructor(inner: ByteSource, options: AwsChunkedOptions) {
     this.#inner = inner;
@@ -119,7 +121,7 @@ export class AwsChunkedSource implements ByteSource {
     const hasReturn = line.endsWith('\r');
     const text = hasReturn ? line.slice(0, -1) : line;
     if (this.#state === 'trailer') {
-      this.#handleTrailerLine(text);
+      this.#handleTrailerLine(text, hasReturn);
       return;
     }
     if (!hasReturn) throw this.#malformed();
@@ -167,7 +169,7 @@ export class AwsChunkedSource implements ByteSource {
     }
   }
 
-  #handleTrailerLine(text: string): void {
+  #handleTrailerLine(text: string, hasReturn: boolean): void {
     const { hasTrailer, signatures, announcedTrailers } = this.#options;
     this.#trailerLines += 1;
     if (this.#trailerLines > TRAILER_LINES_MAX) throw malformedTrailer();
@@ -175,9 +177,13 @@ export class AwsChunkedSource implements ByteSource {
       // Some clients send an empty line between the trailers and their signature.
       const isSignatureToCome =
         hasTrailer && signatures !== null && this.#trailerSignatureHex === null;
-      if (!isSignatureToCome) this.#state = 'done';
+      // minio-go ends a trailer with a line feed and begins what follows with a line end of its own.
+      const isEndToCome = this.#isBareTrailer && signatures === null;
+      this.#isBareTrailer = false;
+      if (!isSignatureToCome && !isEndToCome) this.#state = 'done';
       return;
     }
+    this.#isBareTrailer = !hasReturn;
     const colon = text.indexOf(':');
     if (!hasTrailer || colon <= 0 || this.#trailerSignatureHex !== null) throw malformedTrailer();
     const name = text.slice(0, colon).toLowerCase();

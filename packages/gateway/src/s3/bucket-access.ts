@@ -12,6 +12,8 @@ import { ONE_ZONE_STORAGE_CLASS } from './object-headers';
 import { S3Error } from './s3-error';
 
 export const KEY_BYTES_MAX = 1024;
+/** An account id or a canonical id. */
+const OWNER_ID = /^(?:[0-9]{12}|[0-9a-f]{64})$/;
 const REQUEST_PAYER = 'x-amz-request-payer';
 
 /** A key in a bucket, and where its versions live. */
@@ -29,7 +31,8 @@ export interface ObjectLocation {
  * The bucket of the request.
  *
  * @throws S3Error NoSuchBucket; AccessDenied when it belongs to another account than the one that
- * `x-amz-expected-bucket-owner` names, or when the requester pays and did not say so.
+ * `x-amz-expected-bucket-owner` names, or when the requester pays and did not say so;
+ * InvalidBucketOwnerAWSAccountID for a name that no account has.
  */
 export async function requireBucket(
   request: S3Request,
@@ -47,6 +50,9 @@ export async function requireBucketNamed(
   request: S3Request,
   context: OperationContext,
 ): Promise<BucketRecord> {
+  if (expectedOwner !== undefined && !OWNER_ID.test(expectedOwner)) {
+    throw new S3Error('InvalidBucketOwnerAWSAccountID');
+  }
   const bucket = await context.view.bucket(name, request.signal);
   if (bucket === null) throw new S3Error('NoSuchBucket', { BucketName: name });
   if (expectedOwner !== undefined && !isOwner(expectedOwner, bucket, context)) {

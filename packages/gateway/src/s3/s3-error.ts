@@ -62,6 +62,10 @@ export const S3_ERRORS = {
     "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
   ],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
+  InvalidBucketOwnerAWSAccountID: [
+    400,
+    'The value of the expected bucket owner parameter must be an AWS account ID',
+  ],
   InvalidBucketState: [409, 'The request is not valid for the current state of the bucket.'],
   InvalidChunkSizeError: [
     400,

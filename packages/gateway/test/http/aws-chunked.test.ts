@@ -313,6 +313,19 @@ describe('signed chunks', () => {
     expect((await decode(bytes, { ...mode, sizeBytes: data.length })).data).toEqual(data);
   });
 
+  it('accepts unsigned trailers as minio-go ends them, and nothing behind them', async () => {
+    const unsigned = { isSigned: false, trailers: [CRC32], sizeBytes: 5 };
+    for (const ending of ['\n\r\n\r\n', '\n\r\n', '\r\n\r\n']) {
+      const bytes = Buffer.from(`5\r\nhello\r\n0\r\n${CRC32}:NhCmhg==${ending}`);
+      const { data, trailers } = await decode(bytes, unsigned);
+      expect(data.toString()).toBe('hello');
+      expect(trailers.get(CRC32)).toBe('NhCmhg==');
+      if (ending === '\n\r\n') continue;
+      const more = Buffer.concat([bytes, Buffer.from('\r\n')]);
+      expect(await codeOf(decode(more, unsigned))).toBe('MalformedTrailerError');
+    }
+  });
+
   it('accepts a body whose very last line end is missing', async () => {
     const { parts, data } = partsOf([100], mode);
     const bytes = joinChunked(parts);

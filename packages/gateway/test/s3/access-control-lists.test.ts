@@ -479,7 +479,7 @@ describe('the owner of a bucket', () => {
   it.each([
     [OWNER.accountId, 200, null],
     [STRANGER.accountId, 403, 'AccessDenied'],
-    ['me', 403, 'AccessDenied'],
+    ['me', 400, 'InvalidBucketOwnerAWSAccountID'],
     [OWNER.canonicalId, 200, null],
   ])('x-amz-expected-bucket-owner: %s → %d', async (expected, status, code) => {
     const harness = await made();
