@@ -12,7 +12,14 @@ import { makeClient, Workload } from './workload';
 
 const BUCKET = 'topology';
 const CLIENTS = 4;
-/** A request may have to be sent again; while nobody has noticed a loss, it fails many times. */
+/**
+ * While nobody has noticed a loss, a request fails many times. But where none is, a busy machine
+ * may stop the metadata: gateways that hear nothing of it for 3 s answer reads after 1 s each, and
+ * writes after 1 s from 5 s on, so that clients go to another one, and here all of them are the
+ * same. When the metadata was stopped for 3.5 s, a first and a second read were in vain; of what
+ * the stories below sent nothing was, in five runs, two of them with four times the processes that
+ * the machine had processors for.
+ */
 const ATTEMPTS_IN_VAIN_MAX = 2;
 const OPERATOR_PATIENCE_MS = 60_000;
 const SEED = Number(process.env['AZIMUTH_SEED'] ?? 1_404);

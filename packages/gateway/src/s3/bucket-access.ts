@@ -14,6 +14,10 @@ import { S3Error } from './s3-error';
 export const KEY_BYTES_MAX = 1024;
 /** An account id or a canonical id. */
 const OWNER_ID = /^(?:[0-9]{12}|[0-9a-f]{64})$/;
+/** As long as a read waits for a leader when the gateway is cut off. */
+const REFUSAL_WAIT_MS = 1_000;
+/** A view that is confirmed as it is tells nobody. */
+const REFUSAL_POLL_MS = 100;
 const REQUEST_PAYER = 'x-amz-request-payer';
 
 /** A key in a bucket, and where its versions live. */
@@ -108,13 +112,23 @@ export async function requireWritableObject(
   request: S3Request,
   context: OperationContext,
 ): Promise<ObjectLocation> {
-  requireFreshView(context);
+  await requireFreshView(context);
   return requireObject(request, context);
 }
 
-/** @throws S3Error SlowDown when the cluster view is too old to write by. */
-export function requireFreshView(context: OperationContext): void {
-  if (context.view.ageMs() > WATCH_AGE_MAX_MS) throw new S3Error('SlowDown');
+/**
+ * What authorized the request is as old as the view, so a request that meets an old one has to come
+ * again, also when the view is confirmed meanwhile. It is told so when that is of use, or after a
+ * while: a client that tries again at once would spend all of its tries on one short election.
+ *
+ * @throws S3Error SlowDown when the cluster view is too old to write by.
+ */
+export async function requireFreshView({ view, clock }: OperationContext): Promise<void> {
+  const isStale = (): boolean => view.ageMs() > WATCH_AGE_MAX_MS;
+  if (!isStale()) return;
+  const deadlineMs = clock.monotonicMs() + REFUSAL_WAIT_MS;
+  while (isStale() && clock.monotonicMs() < deadlineMs) await view.waitForChange(REFUSAL_POLL_MS);
+  throw new S3Error('SlowDown');
 }
 
 export function locateObject(

@@ -2,7 +2,7 @@ import type { ClusterView } from '@azimuth/clients';
 
 import { changeConfiguration, changeVersioning } from '../../src/s3/bucket/bucket-change';
 import type { OperationContext } from '../../src/s3/operation';
-import { BUCKET, Harness } from './harness';
+import { BUCKET, Harness, whileTimePasses } from './harness';
 import { refusal } from './refusal';
 
 /** A view that shows a change only after its watch has answered so many times. */
@@ -75,7 +75,8 @@ describe('a change of a bucket', () => {
     await harness.bucket();
     harness.viewAgeMs = 6_000;
     const body = '<AccelerateConfiguration><Status>Enabled</Status></AccelerateConfiguration>';
-    const reply = await harness.send('PutBucketAccelerateConfiguration', { body });
+    const sent = harness.send('PutBucketAccelerateConfiguration', { body });
+    const { reply } = await whileTimePasses(harness, sent);
     expect(reply).toMatchObject({ status: 503, code: 'SlowDown' });
   });
 });

@@ -1,6 +1,15 @@
 import { StoreError } from '@azimuth/common';
 
-import { BUCKET, documentOf, Harness, OWNER, STRANGER, text, texts } from './harness';
+import {
+  BUCKET,
+  documentOf,
+  Harness,
+  OWNER,
+  STRANGER,
+  text,
+  texts,
+  whileTimePasses,
+} from './harness';
 
 function configuration(location: string): string {
   return `<CreateBucketConfiguration><LocationConstraint>${location}</LocationConstraint></CreateBucketConfiguration>`;
@@ -186,13 +195,27 @@ describe('buckets', () => {
       ['CreateMultipartUpload', { key: 'a' }],
       ['DeleteObjects', {}],
     ] as const) {
-      expect(await harness.send(name, call)).toMatchObject({
+      const { reply, afterMs } = await whileTimePasses(harness, harness.send(name, call));
+      expect(reply).toMatchObject({
         status: 503,
         code: 'SlowDown',
         headers: { 'retry-after': '1' },
       });
+      // Who tries again at once must not spend all tries on one short election.
+      expect(afterMs).toBe(1_000);
     }
     expect((await harness.get('a')).bytes.toString()).toBe('x');
+  });
+
+  it('are not written by what an old view allowed, but soon after it is confirmed', async () => {
+    const harness = await Harness.create();
+    await harness.bucket();
+    harness.viewAgeMs = 5001;
+    harness.clock.schedule(350, () => (harness.viewAgeMs = 0));
+    const { reply, afterMs } = await whileTimePasses(harness, harness.put('a', 'x'));
+    expect(reply).toMatchObject({ status: 503, code: 'SlowDown' });
+    expect(afterMs).toBe(400);
+    expect(await harness.put('a', 'x')).toMatchObject({ status: 200 });
   });
 });
 

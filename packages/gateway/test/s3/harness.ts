@@ -143,6 +143,23 @@ export class Harness {
   }
 }
 
+const TIME_STEP_MS = 50;
+
+/** What comes of `sent` while the clock of the harness runs, and after how long. */
+export async function whileTimePasses(
+  { clock }: Harness,
+  sent: Promise<Reply>,
+): Promise<{ readonly reply: Reply; readonly afterMs: number }> {
+  const sentMs = clock.monotonicMs();
+  let isAnswered = false;
+  const answered = sent.finally(() => (isAnswered = true));
+  for (;;) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (isAnswered) return { reply: await answered, afterMs: clock.monotonicMs() - sentMs };
+    clock.advance(TIME_STEP_MS);
+  }
+}
+
 function makeRequest(call: Call): S3Request {
   const body = Buffer.from(call.body ?? '');
   const trailers = new Map(Object.entries(call.trailers ?? {}));

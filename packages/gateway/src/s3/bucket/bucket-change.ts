@@ -33,7 +33,7 @@ export async function changeDocument(
   document: string | null,
   context: OperationContext,
 ): Promise<void> {
-  requireFreshView(context);
+  await requireFreshView(context);
   const before = bucket.configurations[configuration] ?? null;
   if (before === document) return;
   const { name, bucketId } = bucket;
@@ -54,7 +54,7 @@ export async function changeVersioning(
   versioning: 'enabled' | 'suspended',
   context: OperationContext,
 ): Promise<void> {
-  requireFreshView(context);
+  await requireFreshView(context);
   if (bucket.versioning === versioning) return;
   const { name, bucketId } = bucket;
   await translated(name, () =>
