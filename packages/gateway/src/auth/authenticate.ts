@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 
 import type { RequestHead } from '../http/request-head';
 import { invalidRequest, S3Error } from '../s3/s3-error';
@@ -311,6 +311,13 @@ function requireSignature(
 ): void {
   const text = stringToSign(signed.timestamp, scopeText(signed.scope), canonical);
   if (isSignature(sign(key.signingKey, text), signed.signatureHex)) return;
+  if (/[\u0080-\u00ff]/.test(canonical)) {
+    // Node and Python send a text as ISO 8859-1 after their SDKs have signed it as UTF-8, which is
+    // how AWS reads it. The same bytes are signed under either name.
+    const asUtf8 = Buffer.from(canonical, 'utf8').toString('latin1');
+    const other = stringToSign(signed.timestamp, scopeText(signed.scope), asUtf8);
+    if (isSignature(sign(key.signingKey, other), signed.signatureHex)) return;
+  }
   if (!key.isKeyKnown) throw unknownKey(signed.scope.accessKeyId);
   throw new S3Error('SignatureDoesNotMatch', {
     AWSAccessKeyId: signed.scope.accessKeyId,

@@ -131,6 +131,15 @@ describe('clients over HTTP', () => {
     }
   });
 
+  it('G-2: metadata that Node sends as one byte a character was signed as UTF-8', async () => {
+    const Metadata = { name: 'é ü' };
+    // Node joins a text with its headers and sends both as UTF-8; not so bytes.
+    const Body = Buffer.from('x');
+    await client.send(new PutObjectCommand({ Bucket, Key: 'latin', Body, Metadata }));
+    const head = await client.send(new HeadObjectCommand({ Bucket, Key: 'latin' }));
+    expect(head.Metadata).toEqual(Metadata);
+  });
+
   it('G-12: a browser posts a signed form', async () => {
     const form = signedForm();
     form.append('file', new Blob([Buffer.alloc(2_000_000, 'x')]), 'picture.png');

@@ -46,7 +46,6 @@ export function putOperation<Name extends BucketConfigurationName>(
   spec: Named<Name> & {
     readonly documentBytesMax?: number;
     readonly integrity: DocumentOptions['integrity'];
-    readonly status?: number;
     /** Throws what the client is to be told of a document that is not acceptable. */
     readonly parse: (
       document: Buffer,
@@ -56,7 +55,7 @@ export function putOperation<Name extends BucketConfigurationName>(
     ) => BucketConfigurations[Name] | null;
   },
 ): Operation {
-  const { name, configuration, integrity, status = 200, parse } = spec;
+  const { name, configuration, integrity, parse } = spec;
   const bytesMax = spec.documentBytesMax ?? CONFIGURATION_BYTES_MAX;
   return {
     name,
@@ -68,7 +67,7 @@ export function putOperation<Name extends BucketConfigurationName>(
       if (document.byteLength === 0) throw new S3Error('MissingRequestBodyError');
       const value = parse(document, bucket, request, context);
       await changeConfiguration(bucket, configuration, value, context);
-      return { status };
+      return { status: 200 };
     },
   };
 }

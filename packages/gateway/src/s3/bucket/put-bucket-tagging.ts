@@ -6,7 +6,6 @@ export const putBucketTagging = putOperation({
   name: 'PutBucketTagging',
   configuration: 'tagging',
   integrity: 'required',
-  status: 204,
 
   parse(document) {
     const tags = parseTaggingDocument(document, BUCKET_TAG_LIMIT);
