@@ -28,6 +28,11 @@ export function renderTable(results: readonly CellResult[]): string {
   return [line(HEADINGS), rule, ...rows.map(line)].join('\n');
 }
 
+/** Of all server processes, over the whole cell. */
+export function cpuSecondsOf({ cpuSecondsByRole }: CellResult): number {
+  return [...cpuSecondsByRole.values()].reduce((sum, value) => sum + value, 0);
+}
+
 function pad(text: string, width: number, column: number): string {
   return column === 0 ? text.padEnd(width) : text.padStart(width);
 }
@@ -35,7 +40,7 @@ function pad(text: string, width: number, column: number): string {
 function renderRow(result: CellResult): string[] {
   const { cell, seconds, operations, bytes, errors, latency, cpuSecondsByRole } = result;
   const isKnown = cpuSecondsByRole.size > 0;
-  const cpuSeconds = [...cpuSecondsByRole.values()].reduce((sum, value) => sum + value, 0);
+  const cpuSeconds = cpuSecondsOf(result);
   const gib = bytes / 2 ** 30;
   const hasBody = cell.operation === 'PUT' || cell.operation === 'GET';
   const ms = (percentile: number): string =>

@@ -13,11 +13,12 @@ import { startDevCluster } from '@azimuth/testkit';
 import type { DevCluster } from '@azimuth/testkit';
 
 import { namedChoices } from '../../scripts/named-choices';
+import { BUDGETS, renderBudgets } from './budgets';
 import { renderTable } from './report';
 import { BenchClient } from './s3-client';
 import type { S3Target } from './s3-client';
 import type { ServerProcess } from './server-usage';
-import { measureIdle, nameOf, runCell } from './workload';
+import { fill, measureIdle, nameOf, runCell } from './workload';
 import type { BenchRun, Cell, CellResult, Operation } from './workload';
 
 const HELP = `npm run bench -- [options]
@@ -31,6 +32,8 @@ const HELP = `npm run bench -- [options]
   --seconds N           for each cell; default 5
   --warm-up N           seconds of the same load before each cell, not counted; default 2
   --bulk-mode MODE      crc or secure, for a cluster of its own; default crc
+  --keys N              keys that a LIST finds at least; default: what was written before it
+  --budgets             the cells that have a budget, timed as docs/benchmarks.md says
 `;
 
 const OPERATIONS: readonly { readonly name: Operation }[] = [
@@ -41,7 +44,7 @@ const OPERATIONS: readonly { readonly name: Operation }[] = [
 ];
 const IDLE_SECONDS = 3;
 
-type Timing = Pick<BenchRun, 'secondsPerCell' | 'warmUpSeconds'>;
+type PlannedCell = Pick<BenchRun, 'secondsPerCell' | 'warmUpSeconds'> & { readonly cell: Cell };
 
 interface Subject {
   readonly target: S3Target;
@@ -65,29 +68,21 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '2' },
       'bulk-mode': { type: 'string', default: 'crc' },
+      keys: { type: 'string', default: '0' },
+      budgets: { type: 'boolean', default: false },
     },
   });
   if (values.help === true) {
     process.stdout.write(HELP);
     return;
   }
-  const cells = planCells(
-    values.sizes.split(',').map(parseSize),
-    values.concurrency.split(',').map(Number),
-    values.operations
-      .split(',')
-      .flatMap((name) => namedChoices('operations', name, OPERATIONS))
-      .map(({ name }) => name),
-  );
+  const plan = values.budgets ? BUDGETS : planCells(values);
   const subject = await openSubject(values);
   try {
     const idle = await measureIdle(subject.processes(), IDLE_SECONDS);
-    const timing = {
-      secondsPerCell: Number(values.seconds),
-      warmUpSeconds: Number(values['warm-up']),
-    };
-    const results = await measure(subject, cells, timing);
-    process.stdout.write(`${describe(subject, timing)}\n\n${renderTable(results)}\n`);
+    const results = await measure(subject, plan, Number(values.keys));
+    process.stdout.write(`${describe(subject, plan)}\n\n${renderTable(results)}\n`);
+    if (values.budgets) process.stdout.write(`\n${renderBudgets(BUDGETS, results)}\n`);
     process.stdout.write(`\n${describeMemory(results)}\n${describeIdle(idle)}\n`);
     if (results.some(({ errors }) => errors > 0)) process.exitCode = 1;
   } finally {
@@ -96,45 +91,54 @@ async function main(): Promise<void> {
 }
 
 /** Every size is written before it is read; lists and heads only of the smallest. */
-function planCells(
-  sizes: readonly number[],
-  concurrencies: readonly number[],
-  operations: readonly Operation[],
-): Cell[] {
-  const cells: Cell[] = [];
+function planCells(values: {
+  readonly sizes: string;
+  readonly concurrency: string;
+  readonly operations: string;
+  readonly seconds: string;
+  readonly 'warm-up': string;
+}): readonly PlannedCell[] {
+  const sizes = values.sizes.split(',').map(parseSize);
+  const operations = values.operations
+    .split(',')
+    .flatMap((name) => namedChoices('operations', name, OPERATIONS))
+    .map(({ name }) => name);
+  const secondsPerCell = Number(values.seconds);
+  const warmUpSeconds = Number(values['warm-up']);
+  const plan: PlannedCell[] = [];
   for (const sizeBytes of sizes) {
     for (const operation of operations) {
       const isOfBytes = operation === 'PUT' || operation === 'GET';
       if (!isOfBytes && sizeBytes !== sizes[0]) continue;
-      for (const concurrency of concurrencies) cells.push({ operation, sizeBytes, concurrency });
+      for (const concurrency of values.concurrency.split(',').map(Number)) {
+        const cell = { operation, sizeBytes, concurrency };
+        plan.push({ cell, secondsPerCell, warmUpSeconds });
+      }
     }
   }
-  return cells;
+  return plan;
 }
 
 async function measure(
   subject: Subject,
-  cells: readonly Cell[],
-  timing: Timing,
+  plan: readonly PlannedCell[],
+  keys: number,
 ): Promise<readonly CellResult[]> {
-  const connections = Math.max(...cells.map(({ concurrency }) => concurrency));
+  const connections = Math.max(...plan.map(({ cell }) => cell.concurrency));
   const client = new BenchClient(subject.target, connections);
   const bucket = `bench-${Date.now().toString(36)}`;
   const made = await client.call({ method: 'PUT', path: `/${bucket}`, keepText: true });
   if (made.status !== 200) throw new Error(`cannot create ${bucket}: ${made.status} ${made.text}`);
-  const run: BenchRun = {
-    client,
-    bucket,
-    processes: () => subject.processes(),
-    ...timing,
-    written: new Map(),
-  };
+  const processes = (): readonly ServerProcess[] => subject.processes();
+  const written = new Map<number, number>();
   const results: CellResult[] = [];
-  for (const [index, cell] of cells.entries()) {
+  for (const [index, { cell, secondsPerCell, warmUpSeconds }] of plan.entries()) {
     const progress = (text: string): void => {
-      process.stderr.write(`\r\x1b[K[${index + 1}/${cells.length}] ${text}`);
+      process.stderr.write(`\r\x1b[K[${index + 1}/${plan.length}] ${text}`);
     };
     progress(nameOf(cell));
+    const run = { client, bucket, processes, written, secondsPerCell, warmUpSeconds };
+    if (cell.operation === 'LIST') await fill(run, { sizeBytes: cell.sizeBytes, keys }, progress);
     results.push(await runCell(run, cell, progress));
   }
   process.stderr.write('\r\x1b[K');
@@ -204,7 +208,11 @@ function readCluster(directory: string): RunningCluster {
   };
 }
 
-function describe(subject: Subject, { secondsPerCell, warmUpSeconds }: Timing): string {
+function describe(subject: Subject, plan: readonly PlannedCell[]): string {
+  const timings = plan.map(
+    ({ secondsPerCell: counted, warmUpSeconds: before }) =>
+      `${counted} s a cell after ${before} s of warm-up`,
+  );
   const [cpu] = cpus();
   let commit = 'unknown';
   try {
@@ -214,8 +222,7 @@ function describe(subject: Subject, { secondsPerCell, warmUpSeconds }: Timing): 
   }
   return (
     `${subject.name}; commit ${commit}; Node ${process.version}; ` +
-    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}; ${secondsPerCell} s a cell ` +
-    `after ${warmUpSeconds} s of warm-up; ` +
+    `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}; ${[...new Set(timings)].join(', ')}; ` +
     `CPU of all server processes`
   );
 }

@@ -42,7 +42,11 @@ export interface BenchRun {
 
 /** Distinct bodies, so that nothing can cheat by content. */
 const BODY_VARIANTS = 4;
-const LIST_PAGE_KEYS = 1000;
+export const LIST_PAGE_KEYS = 1000;
+const NO_BYTES = Buffer.alloc(0);
+const FILL_CONCURRENCY = 128;
+const FILL_PROGRESS_KEYS = 1_000;
+const FILL_FAILURES_MAX = 100;
 const bodies = new Map<number, readonly Buffer[]>();
 
 function bodyOf(sizeBytes: number, number: number): Buffer {
@@ -70,6 +74,29 @@ export async function runCell(
   const after = await readUsage(run.processes());
   const { operations, bytes, errors, latency } = counter;
   return { cell, seconds, operations, bytes, errors, latency, ...usedBetween(before, after) };
+}
+
+/** Writes empty objects beside those of a size until a listing has so many keys. */
+export async function fill(
+  run: BenchRun,
+  { sizeBytes, keys }: { readonly sizeBytes: number; readonly keys: number },
+  onProgress: (text: string) => void,
+): Promise<void> {
+  const { client, bucket, written } = run;
+  let failures = 0;
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const number = (written.get(sizeBytes) ?? 0) + 1;
+      if (number > keys) return;
+      written.set(sizeBytes, number);
+      const path = keyPath(bucket, sizeBytes, number);
+      const { status } = await client.call({ method: 'PUT', path, body: NO_BYTES });
+      if (status >= 300) failures += 1;
+      if (failures > FILL_FAILURES_MAX) throw new Error(`writing keys fails with ${status}`);
+      if (number % FILL_PROGRESS_KEYS === 0) onProgress(`${number} of ${keys} keys`);
+    }
+  };
+  await Promise.all(Array.from({ length: FILL_CONCURRENCY }, worker));
 }
 
 /** What the servers use without any request, as CPU-seconds per second by role. */
