@@ -1,5 +1,7 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 
+import { RECEIVE_WINDOW_BYTES } from './receive-window';
+
 /** Bound of one message either way; what batches stays well below (see `FRAMES_BYTES_MAX`). */
 export const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -25,8 +27,6 @@ const SHARED_CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.enable_retries': 0,
   'grpc.enable_channelz': 0,
   'grpc.service_config_disable_resolution': 1,
-  // The default of 64 KiB holds a connection to 65 MB/s at 1 ms.
-  'grpc-node.flow_control_window': 4 * 1024 * 1024,
 };
 
 /**
@@ -42,6 +42,8 @@ export const SERVER_CHANNEL_OPTIONS: ChannelOptions = {
 
 export const CLIENT_CHANNEL_OPTIONS: ChannelOptions = {
   ...SHARED_CHANNEL_OPTIONS,
+  // Servers do not know the option.
+  'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 50,

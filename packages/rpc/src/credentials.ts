@@ -8,6 +8,7 @@ import type { Clock } from '@azimuth/common';
 import { CONNECT_TIMEOUT_MS } from './channel-options';
 import { identityOfCertificate } from './identity';
 import type { Role, TlsMaterial } from './identity';
+import { RECEIVE_WINDOW_BYTES } from './receive-window';
 
 /** Whom a client means to talk to. */
 export interface ExpectedPeer {
@@ -118,7 +119,12 @@ export function clientCredentials(
 class MutualTlsServerCredentials extends ServerCredentials {
   constructor(tls: TlsMaterial) {
     super(
-      { requestCert: true, rejectUnauthorized: true },
+      {
+        requestCert: true,
+        rejectUnauthorized: true,
+        // Of streams; that of a connection is widened when its first call is let in.
+        settings: { initialWindowSize: RECEIVE_WINDOW_BYTES },
+      },
       { ca: tls.caPem, cert: [tls.certPem], key: [tls.keyPem], minVersion: TLS_VERSION },
     );
   }

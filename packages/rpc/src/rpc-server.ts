@@ -16,6 +16,7 @@ import { SERVER_CHANNEL_OPTIONS } from './channel-options';
 import { serverCredentials } from './credentials';
 import { identityOfCertificate } from './identity';
 import type { PeerIdentity, Role, TlsMaterial } from './identity';
+import { widenReceiveWindow } from './receive-window';
 import { toServiceError } from './status';
 
 export interface ServerOptions {
@@ -135,6 +136,7 @@ function admitCall(
     return refusal;
   }
   if (identity !== null) peers.set(call, identity);
+  widenReceiveWindow(call);
   return null;
 }
 
