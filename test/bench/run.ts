@@ -14,6 +14,7 @@ import type { DevCluster } from '@azimuth/testkit';
 
 import { namedChoices } from '../../scripts/named-choices';
 import { BUDGETS, renderBudgets } from './budgets';
+import { measureMemoryLatency } from './memory-latency';
 import { renderTable } from './report';
 import { BenchClient } from './s3-client';
 import type { S3Target } from './s3-client';
@@ -30,7 +31,7 @@ const HELP = `npm run bench -- [options]
   --concurrency LIST    default 1,16
   --operations LIST     default PUT,GET,HEAD,LIST
   --seconds N           for each cell; default 5
-  --warm-up N           seconds of the same load before each cell, not counted; default 2
+  --warm-up N           seconds of the same load before each cell, not counted; default 10
   --bulk-mode MODE      crc or secure, for a cluster of its own; default crc
   --keys N              keys that a LIST finds at least; default: what was written before it
   --budgets             the cells that have a budget, timed as docs/benchmarks.md says
@@ -66,7 +67,7 @@ async function main(): Promise<void> {
       concurrency: { type: 'string', default: '1,16' },
       operations: { type: 'string', default: 'PUT,GET,HEAD,LIST' },
       seconds: { type: 'string', default: '5' },
-      'warm-up': { type: 'string', default: '2' },
+      'warm-up': { type: 'string', default: '10' },
       'bulk-mode': { type: 'string', default: 'crc' },
       keys: { type: 'string', default: '0' },
       budgets: { type: 'boolean', default: false },
@@ -79,11 +80,15 @@ async function main(): Promise<void> {
   const plan = values.budgets ? BUDGETS : planCells(values);
   const subject = await openSubject(values);
   try {
+    const latencies = [measureMemoryLatency()];
     const idle = await measureIdle(subject.processes(), IDLE_SECONDS);
     const results = await measure(subject, plan, Number(values.keys));
     process.stdout.write(`${describe(subject, plan)}\n\n${renderTable(results)}\n`);
     if (values.budgets) process.stdout.write(`\n${renderBudgets(BUDGETS, results)}\n`);
-    process.stdout.write(`\n${describeMemory(results)}\n${describeIdle(idle)}\n`);
+    latencies.push(measureMemoryLatency());
+    process.stdout.write(
+      `\n${describeLatency(latencies)}\n${describeMemory(results)}\n${describeIdle(idle)}\n`,
+    );
     if (results.some(({ errors }) => errors > 0)) process.exitCode = 1;
   } finally {
     await subject.stop();
@@ -236,6 +241,11 @@ function describeMemory(results: readonly CellResult[]): string {
   }
   const parts = [...peaks].map(([role, bytes]) => `${role} ${(bytes / 2 ** 20).toFixed(0)} MiB`);
   return parts.length === 0 ? '' : `Largest resident process seen: ${parts.join(', ')}.`;
+}
+
+function describeLatency(nanoseconds: readonly number[]): string {
+  const texts = nanoseconds.map((value) => value.toFixed(0));
+  return `A load from memory that misses the caches: ${texts.join(' ns before, ')} ns after.`;
 }
 
 function describeIdle(idle: ReadonlyMap<string, number>): string {
