@@ -135,6 +135,8 @@ describe('damage on disks', () => {
       { key: 'shared-copies', zone: 'a', part: 'bytes' },
       { key: 'small-copies', zone: 'a', part: 'checksums' },
     ];
+    await cluster.waitUntilProtected(PROTECTION_TIMEOUT_MS);
+    await expectAllIntact();
     const damages = await damageAll(rots);
     expect(damages.slice(0, 2).every(({ damaged }) => damaged.isOwnSegment)).toBe(true);
     expect(damages.slice(2).some(({ damaged }) => damaged.isOwnSegment)).toBe(false);
