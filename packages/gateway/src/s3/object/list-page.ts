@@ -112,9 +112,8 @@ export async function readEnough<Entry extends { readonly key: string }>(
   const pages = first.map(({ page }) => page);
   const horizon = horizonOf(pages);
   if (share === limit || horizon === null) return pages;
-  const { entries, commonPrefixes } = mergePages(pages, limit, () => null);
-  const missing = limit - entries.length - commonPrefixes.length;
-  if (missing === 0) return pages;
+  const missing = limit - countUpTo(horizon, pages);
+  if (missing <= 0) return pages;
   return mapLimited(first, GROUPS_IN_FLIGHT_MAX, async ({ group, page }) => {
     const behind = itemsOf(page).filter(({ key }) => compareKeys(key, horizon) > 0).length;
     if (!page.isTruncated || behind >= missing) return page;
@@ -176,6 +175,16 @@ function itemsOf<Entry extends { readonly key: string }>(page: GroupPage<Entry>)
     ...page.entries.map((entry) => ({ key: entry.key, entry })),
     ...page.commonPrefixes.map((key) => ({ key, entry: null })),
   ];
+}
+
+/** How many items all pages together have up to `horizon`, a prefix of several groups once. */
+function countUpTo(horizon: string, pages: readonly GroupPage<{ readonly key: string }>[]): number {
+  const isKnown = (key: string): boolean => compareKeys(key, horizon) <= 0;
+  const prefixes = new Set(pages.flatMap((page) => page.commonPrefixes.filter(isKnown)));
+  return pages.reduce(
+    (count, { entries }) => count + entries.filter(({ key }) => isKnown(key)).length,
+    prefixes.size,
+  );
 }
 
 /** The smallest last key of the truncated pages; null when all pages are complete. */
