@@ -102,7 +102,11 @@ const CONDITIONS = [
  * @throws S3Error NotImplemented with the header named.
  */
 export function refuseConditions(headers: Headers): void {
-  for (const name of CONDITIONS) {
+  refuseAny(CONDITIONS, headers);
+}
+
+function refuseAny(names: readonly string[], headers: Headers): void {
+  for (const name of names) {
     if (headers.has(name)) throw new S3Error('NotImplemented', { Header: name });
   }
 }
@@ -114,9 +118,7 @@ export function refuseConditions(headers: Headers): void {
  * @throws S3Error NotImplemented for conditions on dates.
  */
 export function parseWritePrecondition(headers: Headers): WritePrecondition | null {
-  for (const name of READ_ONLY_CONDITIONS) {
-    if (headers.has(name)) throw new S3Error('NotImplemented', { Header: name });
-  }
+  refuseAny(READ_ONLY_CONDITIONS, headers);
   const ifMatch = parseEntityTags(headers.get('if-match'));
   const ifNoneMatch = parseEntityTags(headers.get('if-none-match'));
   if (ifMatch === null && ifNoneMatch === null) return null;

@@ -48,8 +48,12 @@ export async function readDocument(request: S3Request, options: DocumentOptions)
   return document;
 }
 
-/** Without a length and a coding there is no body, and whoever sends none says 0. */
-function requireLength({ body, headers }: S3Request): void {
+/**
+ * Without a length and a coding there is no body, and whoever sends none says 0.
+ *
+ * @throws S3Error MissingContentLength
+ */
+export function requireLength({ body, headers }: Pick<S3Request, 'body' | 'headers'>): void {
   if (body.sizeBytes !== null || headers.has('transfer-encoding')) return;
   throw new S3Error('MissingContentLength');
 }

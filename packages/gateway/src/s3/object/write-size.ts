@@ -1,4 +1,5 @@
 import type { S3Request } from '../../http/request';
+import { requireLength } from '../request-document';
 import { S3Error } from '../s3-error';
 
 /** A single PUT and a single part. */
@@ -10,12 +11,10 @@ export const UPLOAD_SIZE_BYTES_MAX = 5 * 1024 ** 3;
  * @throws S3Error MissingContentLength; NotImplemented for a body in chunks of HTTP, whose length
  *   nobody knows, as AWS has it (those of S3 itself come with theirs, G-5); EntityTooLarge (M-14).
  */
-export function requireUploadSize({ body, headers }: Pick<S3Request, 'body' | 'headers'>): number {
-  const { sizeBytes } = body;
-  if (sizeBytes === null) {
-    if (!headers.has('transfer-encoding')) throw new S3Error('MissingContentLength');
-    throw new S3Error('NotImplemented', { Header: 'Transfer-Encoding' });
-  }
+export function requireUploadSize(request: Pick<S3Request, 'body' | 'headers'>): number {
+  requireLength(request);
+  const { sizeBytes } = request.body;
+  if (sizeBytes === null) throw new S3Error('NotImplemented', { Header: 'Transfer-Encoding' });
   if (sizeBytes > UPLOAD_SIZE_BYTES_MAX) {
     throw new S3Error('EntityTooLarge', {
       ProposedSize: sizeBytes,
