@@ -58,14 +58,13 @@ export function forecastAvailability(
   };
   const live = distribution(nodesPerZone, 1 - rates.nodeDown);
   const isOnlyZone = shardsPerZone.length === 1;
-  const isInOneZone = !isOnlyZone && shardsPerZone.filter((shards) => shards > 0).length === 1;
   const failovers = (rates.zoneOutagesPerYear * shardsPerZone.length) / SECONDS_PER_YEAR;
   const reads = fraction((zone) => readableShards(layout, zone, rates), profile.k);
   const writes = fraction(
     () => mapped(live, (nodes) => (isOnlyZone ? nodes : Math.min(nodes, 1))),
     2,
   );
-  const strict = isInOneZone
+  const strict = isInOneZone(layout)
     ? fraction(() => mapped(live, (nodes) => (fitsInZone(layout, nodes) ? 1 : 0)), 1)
     : fraction(
         () => mapped(live, (nodes) => Math.min(nodes * disksPerNode, profile.m)),
@@ -76,6 +75,11 @@ export function forecastAvailability(
     writesDown: writes + failovers * rates.writeFailoverSeconds,
     strictWritesDown: strict + failovers * rates.writeFailoverSeconds,
   };
+}
+
+/** Of several zones one alone has shards: the object is lost with it (class ONEZONE_IA). */
+export function isInOneZone({ shardsPerZone }: Pick<ServiceLayout, 'shardsPerZone'>): boolean {
+  return shardsPerZone.length > 1 && shardsPerZone.filter((shards) => shards > 0).length === 1;
 }
 
 /** At most m shards on a node; the disks of an only node stand for themselves. */

@@ -1,4 +1,4 @@
-import { forecastAvailability } from './availability-model';
+import { forecastAvailability, isInOneZone } from './availability-model';
 import type { AvailabilityForecast } from './availability-model';
 import { kindOfProfile } from './choose-write-group';
 import type { Profile } from './cluster-map';
@@ -165,7 +165,7 @@ function forecastPlaced(
   const { zones, nodesPerZone, disksPerNode, diskBytes, fill } = hardware;
   const shardsPerNode = Math.ceil(Math.max(...shardsPerZone) / nodesPerZone);
   const layout = { profile, shardsPerZone, shardsPerNode };
-  const isOneZone = zones > 1 && shardsPerZone.filter((shards) => shards > 0).length === 1;
+  const isOneZone = isInOneZone(layout);
   const overhead = (profile.k + profile.m) / profile.k;
   const rawBytes = zones * nodesPerZone * disksPerNode * diskBytes;
   const isSelfHealing = nodesPerZone * disksPerNode > Math.max(...shardsPerZone);
@@ -330,8 +330,8 @@ function crossZoneTraffic(
   const [own = 0, ...others] = shardsPerZone;
   // Averaged over the zones that a gateway may be in; slots turn, so data shards are even too. What
   // is all in one zone is written by a gateway of that zone.
-  const isInOneZone = own === k + m;
-  const write = isInOneZone ? 0 : ((k + m) / k) * (1 - 1 / zones);
+  const isOneZone = isInOneZone({ shardsPerZone });
+  const write = isOneZone ? 0 : ((k + m) / k) * (1 - 1 / zones);
   const foreign = Math.max(0, k - (own - 1));
   const zonesNeeded = others.reduce(
     ({ left, count }, shards) =>
@@ -343,7 +343,7 @@ function crossZoneTraffic(
   return {
     write,
     // One copy is enough for a read, and the one of the own zone comes first.
-    read: k === 1 && !isInOneZone ? Math.max(0, 1 - (k + m) / zones) : 1 - 1 / zones,
+    read: k === 1 && !isOneZone ? Math.max(0, 1 - (k + m) / zones) : 1 - 1 / zones,
     rebuild: foreign,
     rebuildWithPartialSums: zonesNeeded,
     rebuildBytesPerYear: lostDisksPerYear * diskBytes * fill * zonesNeeded,
