@@ -1,3 +1,5 @@
+import { assert } from '@azimuth/common';
+
 const WORDS = 16 * 1024 * 1024;
 const LOADS = 6_000_000;
 
@@ -9,14 +11,15 @@ const LOADS = 6_000_000;
 export function measureMemoryLatency(): number {
   const next = new Int32Array(WORDS);
   for (let index = 0; index < WORDS; index += 1) next[index] = (index * 7919 + 12_345) % WORDS;
-  follow(next);
+  const warm = follow(next);
   const before = process.cpuUsage();
-  follow(next);
+  const end = follow(next);
   const { user, system } = process.cpuUsage(before);
+  assert(end === warm, 'the same way twice');
   return ((user + system) * 1000) / LOADS;
 }
 
-/** Answers where it ended, so that no load can be left out. */
+/** Answers where it ended, which is looked at, so that no load can be left out. */
 function follow(next: Int32Array): number {
   let at = 1;
   for (let load = 0; load < LOADS; load += 1) {

@@ -4,15 +4,17 @@
  * turn; then CPU by role comes from the processes' own times. `--help` names the options.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { readClusterDocument } from '@azimuth/cli';
+import type { RegionDocument } from '@azimuth/cli';
+import { required } from '@azimuth/common';
 import { startDevCluster } from '@azimuth/testkit';
 import type { DevCluster } from '@azimuth/testkit';
 
 import { namedChoices } from '../../scripts/named-choices';
+import { wholeNumberOption } from '../../scripts/number-option';
 import { BUDGETS, renderBudgets } from './budgets';
 import { measureMemoryLatency } from './memory-latency';
 import { renderTable } from './report';
@@ -78,11 +80,12 @@ async function main(): Promise<void> {
     return;
   }
   const plan = values.budgets ? BUDGETS : planCells(values);
+  const keys = wholeNumberOption('keys', values.keys, 0);
   const subject = await openSubject(values);
   try {
     const latencies = [measureMemoryLatency()];
     const idle = await measureIdle(subject.processes(), IDLE_SECONDS);
-    const results = await measure(subject, plan, Number(values.keys));
+    const results = await measure(subject, plan, keys);
     process.stdout.write(`${describe(subject, plan)}\n\n${renderTable(results)}\n`);
     if (values.budgets) process.stdout.write(`\n${renderBudgets(BUDGETS, results)}\n`);
     latencies.push(measureMemoryLatency());
@@ -108,14 +111,17 @@ function planCells(values: {
     .split(',')
     .flatMap((name) => namedChoices('operations', name, OPERATIONS))
     .map(({ name }) => name);
-  const secondsPerCell = Number(values.seconds);
-  const warmUpSeconds = Number(values['warm-up']);
+  const secondsPerCell = wholeNumberOption('seconds', values.seconds, 1);
+  const warmUpSeconds = wholeNumberOption('warm-up', values['warm-up'], 0);
+  const concurrencies = values.concurrency
+    .split(',')
+    .map((text) => wholeNumberOption('concurrency', text, 1));
   const plan: PlannedCell[] = [];
   for (const sizeBytes of sizes) {
     for (const operation of operations) {
       const isOfBytes = operation === 'PUT' || operation === 'GET';
       if (!isOfBytes && sizeBytes !== sizes[0]) continue;
-      for (const concurrency of values.concurrency.split(',').map(Number)) {
+      for (const concurrency of concurrencies) {
         const cell = { operation, sizeBytes, concurrency };
         plan.push({ cell, secondsPerCell, warmUpSeconds });
       }
@@ -192,16 +198,7 @@ function subjectOf(cluster: RunningCluster, name: string): Subject {
 }
 
 function readCluster(directory: string): RunningCluster {
-  const read = () => {
-    const text = readFileSync(join(directory, 'cluster.json'), 'utf8');
-    const document = JSON.parse(text) as {
-      readonly regions: readonly (Omit<RunningCluster, 'region' | 'processes'> & {
-        readonly name: string;
-        readonly processes: ReturnType<DevCluster['processes']>;
-      })[];
-    };
-    return document.regions[0]!;
-  };
+  const read = (): RegionDocument => required(readClusterDocument(directory).regions[0], 'region');
   const { name, gateways, accessKey, secretKey } = read();
   return {
     region: name,
