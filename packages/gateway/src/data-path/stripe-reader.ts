@@ -1,7 +1,7 @@
 import { PAGE_BYTES } from '@azimuth/clients';
 import { hasCode, required, StoreError } from '@azimuth/common';
-import { chooseReaders, isDiskReadable } from '@azimuth/placement';
-import type { PlacementGroup, ShardReader } from '@azimuth/placement';
+import { chooseReaders, isDiskReadable, isGivenUp } from '@azimuth/placement';
+import type { DiskId, PlacementGroup, ShardReader } from '@azimuth/placement';
 import type { BlobRef } from '@azimuth/proto';
 
 import type { DataPathContext } from './data-path-context';
@@ -56,6 +56,8 @@ export class StripeReader {
   readonly #settling = new Set<Promise<void>>();
   /** Shards that answered that they are not there or not right: asking again is of no use. */
   readonly #damaged = new Set<number>();
+  /** Disks whose node took no connection, or cut it: time-outs may be mere load. */
+  readonly #unreached = new Set<DiskId>();
   #candidates: ShardReader[] = [];
   #isHedged = false;
   #isHedgeDue = false;
@@ -102,16 +104,17 @@ export class StripeReader {
 
   /**
    * Of a group inside one zone it is told apart why: that the zone is out, by the map or by what
-   * this process just saw, or something that passes with the load, or damage (S-4).
+   * this read just saw, and will return; or load, damage, or disks that will not (S-4).
    */
   #tooFew({ zone, slots, profile }: PlacementGroup): StoreError {
-    const { view } = this.#context;
+    const map = this.#context.view.map();
     const detail = { blobId: this.#window.blob.blobId, read: this.#done.size };
-    const reached = slots.filter(
-      (diskId) => isDiskReadable(view.map(), diskId) && !view.isSuspect(diskId),
-    ).length;
-    const isZoneOut = zone !== undefined && reached < profile.k;
-    return isZoneOut
+    const kept = slots.filter((diskId) => !isGivenUp(map, diskId));
+    const reached = kept.filter(
+      (diskId) => isDiskReadable(map, diskId) && !this.#unreached.has(diskId),
+    );
+    const isZoneOut = kept.length >= profile.k && reached.length < profile.k;
+    return zone !== undefined && isZoneOut
       ? new StoreError('ZONE_OUT', { ...detail, zone }, this.#lastError)
       : new StoreError('TOO_FEW_SHARDS', detail, this.#lastError);
   }
@@ -173,8 +176,13 @@ export class StripeReader {
       const lengthBytes = Math.min(PAGE_BYTES, this.#window.toBytes);
       storage
         .readShard({ node, diskId, blobId, shardIndex }, { offsetBytes: 0, lengthBytes })
+        .catch((error: unknown) => {
+          // An answer too; other reads go around the disk, so nobody else may get it.
+          if (!isDamage(error)) throw error;
+          this.#noteDamage({ shardIndex, diskId }, error);
+        })
         .then(() => pacing.recordProbe(diskId, lengthBytes, clock.monotonicMs() - startedMs))
-        // What is wrong with the disk is found by those who need it.
+        // It stays slow.
         .catch(() => undefined);
     }
   }
@@ -346,16 +354,25 @@ export class StripeReader {
   }
 
   #onFailure({ shardIndex, diskId }: ShardReader, error: unknown): void {
-    const { view, onShardDamaged, logger } = this.#context;
-    const { blob } = this.#window;
+    const { view } = this.#context;
     this.#lastError = error;
-    if (hasCode(error, 'SHARD_NOT_FOUND', 'SHARD_CORRUPT', 'SHARD_SIZE_MISMATCH')) {
+    if (hasCode(error, 'UNAVAILABLE')) this.#unreached.add(diskId);
+    if (isDamage(error)) {
       this.#damaged.add(shardIndex);
-      logger.warn({ blobId: blob.blobId, shardIndex, diskId, code: error.code }, 'shard damaged');
-      onShardDamaged(blob, shardIndex);
+      this.#noteDamage({ shardIndex, diskId }, error);
     } else if (!hasCode(error, 'CANCELLED', 'OVERLOADED', 'INTERNAL')) {
       view.reportDiskFailure(diskId);
     }
+  }
+
+  #noteDamage(
+    { shardIndex, diskId }: Pick<ShardReader, 'shardIndex' | 'diskId'>,
+    error: StoreError,
+  ): void {
+    const { onShardDamaged, logger } = this.#context;
+    const { blob } = this.#window;
+    logger.warn({ blobId: blob.blobId, shardIndex, diskId, code: error.code }, 'shard damaged');
+    onShardDamaged(blob, shardIndex);
   }
 
   #recordPace({ reader, startedMs }: ShardRead): void {
@@ -404,4 +421,9 @@ export class StripeReader {
   #throwIfAborted(): void {
     if (this.#signal.aborted) throw new StoreError('CANCELLED');
   }
+}
+
+/** The disk has answered that the shard is not there, or not right. */
+function isDamage(error: unknown): error is StoreError {
+  return hasCode(error, 'SHARD_NOT_FOUND', 'SHARD_CORRUPT', 'SHARD_SIZE_MISMATCH');
 }

@@ -115,6 +115,26 @@ describe('a read of a body that is all in one zone', () => {
     expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
   });
 
+  it('does not call disks that will not return the loss of a zone', async () => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(REPLICA_MAX), ONE_ZONE));
+    const disks = new Map(MAP.disks);
+    for (const diskId of ['a0', 'a1']) {
+      disks.set(diskId, { ...disks.get(diskId)!, state: 'lost' });
+    }
+    fixture.view.current = { ...MAP, version: MAP.version + 1, disks };
+    expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
+  });
+
+  it('does not call time-outs, nor what failed a read before, the loss of a zone', async () => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(REPLICA_MAX), ONE_ZONE));
+    for (const code of ['TIMEOUT', 'OVERLOADED'] as const) {
+      for (const disk of ['a0', 'a1']) fixture.storage.faults.set(disk, { kind: 'refuse', code });
+      expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
+    }
+  });
+
   it('is about such groups only: one over the zones has too few shards', async () => {
     const fixture = makeFixture({ map: MAP });
     const body = bodyOf(await fixture.write(makeBody(1_000_000)));

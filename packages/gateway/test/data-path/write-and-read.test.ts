@@ -540,6 +540,28 @@ describe('slow and frozen nodes', () => {
     expect(fixture.storage.reads.length).toBeLessThanOrEqual(200 * 1.05 + 40);
   });
 
+  it('damage on a disk that reads go around is found by its probe', async () => {
+    const fixture = makeFixture({ map: makeMap(makeGroups().slice(0, 1)) });
+    const { faults } = fixture.storage;
+    const body = makeBody(STRIPE);
+    const written = await fixture.write(body);
+    for (const disk of ['a1', 'b0', 'b1', 'c0', 'c1']) {
+      faults.set(disk, { kind: 'slow', delayMs: 5 });
+    }
+    for (let count = 0; count < 50; count += 1) await fixture.read(bodyOf(written), 0, STRIPE);
+    faults.set('a0', { kind: 'slow', delayMs: 200 });
+    for (let count = 0; count < 50; count += 1) await fixture.read(bodyOf(written), 0, STRIPE);
+    expect(fixture.damaged).toEqual([]);
+    faults.set('a0', { kind: 'corrupt' });
+    for (let count = 0; count < 10; count += 1) {
+      await fixture.settle(fixture.clock.sleep(1_000));
+      expect((await fixture.read(bodyOf(written), 0, STRIPE)).equals(body)).toBe(true);
+    }
+    const [blob] = written.data.blobs;
+    const shardIndex = fixture.view.current.groups.get(blob!.pgId)!.slots.indexOf('a0');
+    expect(new Set(fixture.damaged)).toEqual(new Set([`${blob!.blobId}/${shardIndex}`]));
+  });
+
   it('one slow node is soon asked last, and hedges stay a few per cent', async () => {
     const fixture = makeFixture();
     const written = await fixture.write(makeBody(STRIPE));
