@@ -274,15 +274,14 @@ export class HttpConnection extends Duplex {
   }
 
   /**
-   * An interim answer, if the client may get one now: not within a final one, nor behind others,
-   * and only in HTTP/1.1.
+   * An interim answer, if the client may get one now: not within a final one, nor behind others.
+   * False once there is none to give: no request is left, or the client speaks HTTP/1.0.
    */
   sayContinue(): boolean {
     const answer = this.#answer;
-    if (answer === null || this.destroyed) return false;
+    if (answer === null || this.destroyed || answer.req.httpVersion !== '1.1') return false;
     const isNext = answer.socket !== null && !answer.headersSent;
-    if (!isNext || answer.req.httpVersion !== '1.1') return false;
-    answer.writeContinue();
+    if (isNext) answer.writeContinue();
     return true;
   }
 

@@ -862,9 +862,28 @@ describe('sockets', () => {
       },
     );
 
+    it('is told from one that is gone when its turn comes behind another answer', async () => {
+      const socket = connect(gateway.port, '127.0.0.1');
+      // What is not read would end the connection by itself.
+      socket.resume();
+      socket.end(signedHeadOf('GET', 0)().repeat(2));
+      await waitFor(() => waiting.length === 2);
+      // Its end has been seen by then.
+      let turns = 0;
+      await waitFor(() => (turns += 1) > 100);
+      releases[0]?.();
+      await waitFor(() => gateway.pipeline.requestsInFlight === 1);
+      socket.destroy();
+      await waitFor(() => gateway.pipeline.requestsInFlight === 0);
+      expect(waiting[1]?.aborted).toBe(true);
+    });
+
     /** Signals of the requests that wait for `release`. */
     let waiting: AbortSignal[];
-    let release: () => void;
+    let releases: (() => void)[];
+    const release = (): void => {
+      for (const releaseOne of releases) releaseOne();
+    };
 
     /** Made when it is sent: a signature is good for one gateway. */
     function signedHeadOf(method: string, sizeBytes: number): () => string {
@@ -876,12 +895,12 @@ describe('sockets', () => {
     beforeEach(async () => {
       await gateway.close();
       waiting = [];
-      const released = new Promise<void>((resolve) => (release = resolve));
+      releases = [];
       const wait: Operation['handle'] = async ({ body, signal }) => {
         await body.source.readInto(() => undefined);
         waiting.push(signal);
         await new Promise<void>((resolve, reject) => {
-          void released.then(resolve);
+          releases.push(resolve);
           signal.addEventListener('abort', () => reject(signal.reason as Error));
         });
         return { status: 200 };
