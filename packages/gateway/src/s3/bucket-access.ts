@@ -112,7 +112,7 @@ export async function requireWritableObject(
   request: S3Request,
   context: OperationContext,
 ): Promise<ObjectLocation> {
-  await requireFreshView(context);
+  await requireFreshView(context, request.signal);
   return requireObject(request, context);
 }
 
@@ -123,11 +123,16 @@ export async function requireWritableObject(
  *
  * @throws S3Error SlowDown when the cluster view is too old to write by.
  */
-export async function requireFreshView({ view, clock }: OperationContext): Promise<void> {
+export async function requireFreshView(
+  { view, clock }: OperationContext,
+  signal?: AbortSignal,
+): Promise<void> {
   const isStale = (): boolean => view.ageMs() > WATCH_AGE_MAX_MS;
   if (!isStale()) return;
   const deadlineMs = clock.monotonicMs() + REFUSAL_WAIT_MS;
-  while (isStale() && clock.monotonicMs() < deadlineMs) await view.waitForChange(REFUSAL_POLL_MS);
+  while (isStale() && signal?.aborted !== true && clock.monotonicMs() < deadlineMs) {
+    await view.waitForChange(REFUSAL_POLL_MS);
+  }
   throw new S3Error('SlowDown');
 }
 

@@ -20,7 +20,7 @@ export const createBucket: Operation = {
   documentBytesMax: DOCUMENT_BYTES_MAX,
 
   async handle(request, context) {
-    await requireFreshView(context);
+    await requireFreshView(context, request.signal);
     const name = required(request.bucket, 'bucket name');
     if (!isBucketName(name)) throw new S3Error('InvalidBucketName', { BucketName: name });
     const { canonicalId } = request.principal;

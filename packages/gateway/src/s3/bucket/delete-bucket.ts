@@ -21,7 +21,7 @@ export const deleteBucket: Operation = {
   body: 'none',
 
   async handle(request, context) {
-    await requireFreshView(context);
+    await requireFreshView(context, request.signal);
     const bucket = await requireBucket(request, context);
     // Writers of a bucket that is clearly in use should not even notice the attempt.
     if (await hasObjects(bucket, request, context)) throw notEmpty(bucket, true);

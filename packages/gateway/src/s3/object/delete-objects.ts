@@ -45,7 +45,7 @@ export const deleteObjects: Operation = {
   documentBytesMax: DOCUMENT_BYTES_MAX,
 
   async handle(request, context) {
-    await requireFreshView(context);
+    await requireFreshView(context, request.signal);
     // Each entry has its own.
     refuseConditions(request.headers);
     const bucket = await requireBucket(request, context);
