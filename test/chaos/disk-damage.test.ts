@@ -135,6 +135,8 @@ describe('damage on disks', () => {
       { key: 'shared-copies', zone: 'a', part: 'bytes' },
       { key: 'small-copies', zone: 'a', part: 'checksums' },
     ];
+    // A node that was late puts what is uploaded into reduced groups; from those it is moved to
+    // shards of new blobs, and those that were damaged are never read again.
     await cluster.waitUntilProtected(PROTECTION_TIMEOUT_MS);
     await expectAllIntact();
     const damages = await damageAll(rots);
