@@ -33,7 +33,7 @@ export const BUDGETS: readonly Budget[] = [
 ];
 
 function ofSmall(operation: Operation, limit: number): Budget {
-  const cell = { operation, sizeBytes: 4 * KIB, concurrency: 128 };
+  const cell = { operation, sizeBytes: 4 * KIB, concurrency: 256 };
   return { cell, secondsPerCell: 20, warmUpSeconds: 40, figure: 'op/CPU-s', limit };
 }
 
