@@ -1,4 +1,4 @@
-import { Buffer, isUtf8 } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 
 import type { RequestHead } from '../http/request-head';
 import { invalidRequest, S3Error } from '../s3/s3-error';
@@ -311,10 +311,9 @@ function requireSignature(
 ): void {
   const text = stringToSign(signed.timestamp, scopeText(signed.scope), canonical);
   if (isSignature(sign(key.signingKey, text), signed.signatureHex)) return;
-  if (!isUtf8(Buffer.from(canonical, 'latin1'))) {
+  if (/[\u0080-\u00ff]/.test(canonical)) {
     // Node and Python send a text as ISO 8859-1 after their SDKs have signed it as UTF-8, which is
-    // how AWS reads it. What came as UTF-8 has one reading only: on plain HTTP somebody in between
-    // could exchange one for the other.
+    // how AWS reads it. The same bytes are signed under either name.
     const asUtf8 = Buffer.from(canonical, 'utf8').toString('latin1');
     const other = stringToSign(signed.timestamp, scopeText(signed.scope), asUtf8);
     if (isSignature(sign(key.signingKey, other), signed.signatureHex)) return;
