@@ -41,8 +41,9 @@ const DEVIATIONS = `## Where Azimuth differs on purpose
   XXHASH3 and XXHASH128.
 - **Conditional writes take entity tags.** \`If-None-Match\` understands a list of tags besides \`*\`, and \`If-Match\`
   understands \`*\`. Both are evaluated when the object is committed, so of many writers exactly one wins.
-  A multipart upload states them when it is completed. Operations that S3 gives no conditions (among them
-  \`CreateMultipartUpload\` and \`UploadPart\`) answer 501 to \`If-*\`, as AWS does, rather than pass over them.
+  A multipart upload states them when it is completed. Operations that S3 gives no conditions
+  (\`CreateMultipartUpload\` and \`UploadPart\` among them) answer 501 to \`If-*\`, as AWS does,
+  rather than pass over them.
 - **\`Last-Modified\` of a multipart object** is the time of its completion (AWS: of its initiation), and of two
   uploads of one key the one that completes later wins.
 - **\`CreateBucket\` without a location constraint** makes the bucket in the region of the cluster, whichever it is.

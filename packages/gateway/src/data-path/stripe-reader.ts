@@ -56,7 +56,7 @@ export class StripeReader {
   readonly #settling = new Set<Promise<void>>();
   /** Shards that answered that they are not there or not right: asking again is of no use. */
   readonly #damaged = new Set<number>();
-  /** Disks whose node took no connection, or cut it: time-outs may be mere load. */
+  /** Disks whose node took no connection, or cut it, when last asked: other failures may be load. */
   readonly #unreached = new Set<DiskId>();
   #candidates: ShardReader[] = [];
   #isHedged = false;
@@ -176,13 +176,14 @@ export class StripeReader {
       const lengthBytes = Math.min(PAGE_BYTES, this.#window.toBytes);
       storage
         .readShard({ node, diskId, blobId, shardIndex }, { offsetBytes: 0, lengthBytes })
-        .catch((error: unknown) => {
-          // An answer too; other reads go around the disk, so nobody else may get it.
-          if (!isDamage(error)) throw error;
-          this.#noteDamage({ shardIndex, diskId }, error);
-        })
-        .then(() => pacing.recordProbe(diskId, lengthBytes, clock.monotonicMs() - startedMs))
-        // It stays slow.
+        .then(
+          () => pacing.recordProbe(diskId, lengthBytes, clock.monotonicMs() - startedMs),
+          (error: unknown) => {
+            // Other reads go around the disk, so nobody else may see it. It stays slow: an answer
+            // that a shard is gone says nothing of how long reading one takes.
+            if (isDamage(error)) this.#noteDamage({ shardIndex, diskId }, error);
+          },
+        )
         .catch(() => undefined);
     }
   }
@@ -356,7 +357,8 @@ export class StripeReader {
   #onFailure({ shardIndex, diskId }: ShardReader, error: unknown): void {
     const { view } = this.#context;
     this.#lastError = error;
-    if (hasCode(error, 'UNAVAILABLE')) this.#unreached.add(diskId);
+    if (isUnreached(error)) this.#unreached.add(diskId);
+    else if (!hasCode(error, 'CANCELLED')) this.#unreached.delete(diskId);
     if (isDamage(error)) {
       this.#damaged.add(shardIndex);
       this.#noteDamage({ shardIndex, diskId }, error);
@@ -426,4 +428,10 @@ export class StripeReader {
 /** The disk has answered that the shard is not there, or not right. */
 function isDamage(error: unknown): error is StoreError {
   return hasCode(error, 'SHARD_NOT_FOUND', 'SHARD_CORRUPT', 'SHARD_SIZE_MISMATCH');
+}
+
+/** A node that is overloaded still takes connections: its system does. */
+function isUnreached(error: unknown): boolean {
+  if (hasCode(error, 'TIMEOUT')) return error.detail['phase'] === 'connect';
+  return hasCode(error, 'UNAVAILABLE');
 }

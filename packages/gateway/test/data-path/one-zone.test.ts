@@ -129,10 +129,22 @@ describe('a read of a body that is all in one zone', () => {
   it('does not call time-outs, nor what failed a read before, the loss of a zone', async () => {
     const fixture = makeFixture({ map: MAP });
     const body = bodyOf(await fixture.write(makeBody(REPLICA_MAX), ONE_ZONE));
-    for (const code of ['TIMEOUT', 'OVERLOADED'] as const) {
+    // The first makes both disks suspect.
+    for (const code of ['UNAVAILABLE', 'TIMEOUT', 'OVERLOADED'] as const) {
       for (const disk of ['a0', 'a1']) fixture.storage.faults.set(disk, { kind: 'refuse', code });
-      expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
+      const expected = code === 'UNAVAILABLE' ? 'ZONE_OUT' : 'TOO_FEW_SHARDS';
+      expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe(expected);
     }
+  });
+
+  it('goes by what a disk answered last', async () => {
+    const fixture = makeFixture({ map: MAP });
+    const body = bodyOf(await fixture.write(makeBody(REPLICA_MAX), ONE_ZONE));
+    fixture.view.current = withDown(MAP, 'a0');
+    fixture.storage.faults.set('a1', { kind: 'refuse', code: 'UNAVAILABLE' });
+    const refuse = { kind: 'refuse', code: 'OVERLOADED' } as const;
+    fixture.clock.schedule(100, () => fixture.storage.faults.set('a1', refuse));
+    expect(await codeOf(fixture.read(body, 0, REPLICA_MAX))).toBe('TOO_FEW_SHARDS');
   });
 
   it('is about such groups only: one over the zones has too few shards', async () => {
