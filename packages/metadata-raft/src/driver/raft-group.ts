@@ -515,10 +515,7 @@ export class DriverGroup implements RaftGroup {
   #baseOfNext(): LogIndex | null {
     const { host } = this.#require();
     if (this.#snapshot === null) return null;
-    const [whole, ...changes] = host.snapshots.chain(this.name, this.#snapshot.index);
-    const changedBytes = changes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const isLong =
-      changes.length >= CHANGES_MAX || changedBytes > required(whole, 'base').sizeBytes;
+    const isLong = host.snapshots.chain(this.name, this.#snapshot.index).length > CHANGES_MAX;
     return isLong ? null : this.#snapshot.index;
   }
 

@@ -38,13 +38,13 @@ export interface SnapshotHeader extends Omit<SnapshotMark, 'configuration'> {
  * the base u64, 0 for none · length of the configuration u32 · CRC32C of the header u32, the
  * configuration in JSON and its CRC32C u32, then chunks of length u32 · CRC32C of length and bytes
  * u32 · bytes, which are deflated when the greatest bit of the length is set; a chunk of length 0,
- * whose CRC covers the CRCs of all chunks before, ends the file. Answers its size.
+ * whose CRC covers the CRCs of all chunks before, ends the file.
  */
 export async function writeSnapshotFile(
   file: LogFile,
   mark: SnapshotMark & Pick<SnapshotHeader, 'baseIndex'>,
   chunks: AsyncIterable<Buffer>,
-): Promise<number> {
+): Promise<void> {
   const header = encodeHeader(mark);
   await file.write(0, header);
   let offset = header.length;
@@ -65,7 +65,6 @@ export async function writeSnapshotFile(
   const end = Buffer.alloc(CHUNK_HEADER_BYTES);
   end.writeUInt32LE(total, 4);
   await file.write(offset, end);
-  return offset + CHUNK_HEADER_BYTES;
 }
 
 /** Null when it does not match its checksums. */

@@ -7,10 +7,7 @@ import type { LogDisk } from '../disk/log-disk';
 import { readSnapshotChunks, readSnapshotHeader, writeSnapshotFile } from './snapshot-file';
 import type { SnapshotHeader } from './snapshot-file';
 
-export interface StoredSnapshot extends Omit<SnapshotHeader, 'format' | 'endOffset'> {
-  /** Of the file. */
-  readonly sizeBytes: number;
-}
+export type StoredSnapshot = Omit<SnapshotHeader, 'format' | 'endOffset'>;
 
 /**
  * Snapshot files, `snapshot-<group>-<index>`. A file has the whole state, or what changed since an
@@ -41,7 +38,7 @@ export class SnapshotStore {
       await file.close();
       if (header?.index !== parsed.index) continue;
       const { index, term, baseIndex, configuration } = header;
-      const snapshot = { index, term, baseIndex, configuration, sizeBytes: file.sizeBytes };
+      const snapshot = { index, term, baseIndex, configuration };
       found.push({ group: parsed.group, snapshot });
     }
     for (const { group, snapshot } of found.sort((a, b) => a.snapshot.index - b.snapshot.index)) {
@@ -81,10 +78,9 @@ export class SnapshotStore {
     const name = snapshotName(group, mark.index);
     const part = `${name}.part`;
     const file = await this.#disk.open(part);
-    let sizeBytes: number;
     try {
       await file.truncate(0);
-      sizeBytes = await writeSnapshotFile(file, mark, chunks);
+      await writeSnapshotFile(file, mark, chunks);
       await file.sync();
     } catch (error) {
       await file.close();
@@ -94,9 +90,8 @@ export class SnapshotStore {
     await file.close();
     await this.#disk.rename(part, name);
     await this.#disk.syncDirectory();
-    const stored = { ...mark, sizeBytes };
-    this.#add(group, stored);
-    return stored;
+    this.#add(group, mark);
+    return mark;
   }
 
   /**

@@ -30,7 +30,10 @@ export interface StateMachine {
    * order. A command that is refused is a result, not an exception; an exception stops the process.
    */
   apply(entries: readonly CommittedEntry[]): Promise<readonly unknown[]>;
-  /** With a `baseIndex`, if possible, of what changed since the snapshot up to that index. */
+  /**
+   * With a `baseIndex`, of what changed since the snapshot up to that index, if that is known and
+   * worth it.
+   */
   createSnapshot(baseIndex: LogIndex | null): Promise<StateMachineSnapshot>;
   /**
    * A whole snapshot and those of changes that continue it, oldest first, as one. Of a machine that

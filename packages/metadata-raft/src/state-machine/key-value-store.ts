@@ -51,7 +51,10 @@ export interface FrozenView {
 export interface ValueSeparation {
   /** Every record, for a snapshot up to `index`. */
   freeze(index: number): FrozenView;
-  /** What changed since `freeze` or this was called for `since`; null when that is not known. */
+  /**
+   * What changed since `freeze` or this was called for `since`; null when that is not known, or
+   * when it is better to freeze everything: most of what the snapshots hold is of no use any more.
+   */
   freezeChanges(since: number, index: number): FrozenView | null;
   /** @throws StoreError STATE_CORRUPT */
   read(reference: ValueReference): Buffer;

@@ -3,11 +3,16 @@ import type { KeyValueOperation } from './key-value-store';
 const BYTES_MAX = 64 * 1024 * 1024;
 /** What an entry costs beside its key and value, about. */
 const ENTRY_BYTES = 100;
+/** Of so many keys one is looked up. Odd, as heads and bodies take turns. */
+const KEYS_PER_SAMPLE = 31;
 
 /** The last that was written to a key; null when it was deleted. */
 export type RecentChange = readonly [key: string, value: string | null];
 
 export interface FrozenChanges {
+  readonly count: number;
+  /** Of these, and of what they replace and delete, about how many records are of no use any more. */
+  readonly deadCount: number;
   slice(from: number, to: number): readonly RecentChange[];
 }
 
@@ -17,12 +22,17 @@ export interface FrozenChanges {
  * the bodies alive that share its pool. More than a limit is forgotten, all of it.
  */
 export class RecentChanges {
+  readonly #isStored: (key: Buffer) => boolean;
   readonly #bytesMax: number;
   #since: number | null = null;
   #changes = new Map<string, string | null>();
   #sizeBytes = 0;
+  /** Of the keys that were looked up, those that the store had. */
+  #replacedSamples = 0;
 
-  constructor(bytesMax = BYTES_MAX) {
+  /** `isStored` tells whether the store has a key, before the change is written that is noted. */
+  constructor(isStored: (key: Buffer) => boolean, bytesMax = BYTES_MAX) {
+    this.#isStored = isStored;
     this.#bytesMax = bytesMax;
   }
 
@@ -37,13 +47,18 @@ export class RecentChanges {
     this.#since = null;
     this.#changes = new Map();
     this.#sizeBytes = 0;
+    this.#replacedSamples = 0;
   }
 
   note({ key, value }: KeyValueOperation): void {
     if (this.#since === null) return;
     const name = key.toString('latin1');
     const before = this.#changes.get(name);
-    if (before === undefined) this.#sizeBytes += ENTRY_BYTES + name.length;
+    if (before === undefined) {
+      this.#sizeBytes += ENTRY_BYTES + name.length;
+      const isSample = this.#changes.size % KEYS_PER_SAMPLE === 0;
+      if (isSample && this.#isStored(key)) this.#replacedSamples += 1;
+    }
     this.#sizeBytes += (value?.length ?? 0) - (before?.length ?? 0);
     this.#changes.set(name, value === null ? null : value.toString('latin1'));
     if (this.#sizeBytes > this.#bytesMax) this.forget();
@@ -58,7 +73,11 @@ export class RecentChanges {
     const changes = this.#changes;
     // Nothing else happens meanwhile: a comparison of our own would take three times as long.
     const names = [...changes.keys()].sort();
+    let deletions = 0;
+    for (const value of changes.values()) if (value === null) deletions += 1;
     return {
+      count: names.length,
+      deadCount: deletions + KEYS_PER_SAMPLE * this.#replacedSamples,
       slice: (from, to) => names.slice(from, to).map((name) => [name, changes.get(name) ?? null]),
     };
   }

@@ -45,6 +45,8 @@ const NOTHING: KeyRange = { from: Buffer.from([0x00]), to: Buffer.from([0x00]) }
 const FORMAT_KEY = Buffer.from([0xff, 0, 0, 0, 0]);
 const FORMAT = Buffer.from([1]);
 const READ_SIZE = 1_000;
+/** Fewer dead records in a chain of snapshots are not worth a whole one. */
+const DEAD_RECORDS_MIN = 1_000;
 
 export interface SeparatedStoreOptions {
   readonly base: KeyValueStore;
@@ -78,6 +80,8 @@ export class SeparatedStore implements KeyValueStore {
   #readersMade = 0;
   readonly #touched = new Set<ValueFile>();
   readonly #changes: RecentChanges;
+  /** Of the last whole snapshot and those that continue it: their records, and those of no use. */
+  #chain = { count: 0, deadCount: 0 };
   #walk: { readonly file: ValueFile; offset: number } | null = null;
 
   private constructor(options: SeparatedStoreOptions, files: ValueFiles, holds: ValueHolds) {
@@ -85,7 +89,10 @@ export class SeparatedStore implements KeyValueStore {
     this.#files = files;
     this.#holds = holds;
     this.#valueBytesMin = options.valueBytesMin ?? VALUE_BYTES_MIN;
-    this.#changes = new RecentChanges(options.changesBytesMax);
+    this.#changes = new RecentChanges(
+      (key) => this.#base.get(key) !== undefined,
+      options.changesBytesMax,
+    );
   }
 
   static async open(options: SeparatedStoreOptions): Promise<SeparatedStore> {
@@ -317,9 +324,12 @@ export class SeparatedStore implements KeyValueStore {
   #freeze(index: number): FrozenView {
     const reader = this.#openReader(EVERYTHING);
     this.#changes.restart(index);
+    const chain = { count: 0, deadCount: 0 };
+    this.#chain = chain;
     return {
       next: async (limit) => {
         const pairs = await reader.next(limit);
+        chain.count += pairs.length;
         return pairs.map(([key, stored]) => this.#storedPair(key, stored));
       },
       hold: this.#holdFiles(),
@@ -330,6 +340,10 @@ export class SeparatedStore implements KeyValueStore {
   #freezeChanges(since: number, index: number): FrozenView | null {
     const changes = this.#changes.since(since);
     if (changes === null || since === index) return null;
+    const count = this.#chain.count + changes.count;
+    const deadCount = this.#chain.deadCount + changes.deadCount;
+    if (deadCount > Math.max(DEAD_RECORDS_MIN, count / 2)) return null;
+    this.#chain = { count, deadCount };
     // Keeps the files of values that are overwritten before they are held.
     const reader = this.#openReader(NOTHING);
     this.#changes.restart(index);

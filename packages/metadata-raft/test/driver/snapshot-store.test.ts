@@ -155,10 +155,8 @@ describe('snapshots on a disk that fails', () => {
     end.writeUInt32LE(crc32c(head.subarray(4)), 4);
     disk.put(`snapshot-${GROUP}-0000000000000010`, Buffer.concat([header, head, body, end]));
     const store = await SnapshotStore.open(disk);
-    const sizeBytes = header.length + body.length + 16;
-    expect(store.newest(GROUP)).toEqual({
-      ...{ index: 10, term: 3, baseIndex: null, configuration: null, sizeBytes },
-    });
+    const mark = { index: 10, term: 3, baseIndex: null, configuration: null };
+    expect(store.newest(GROUP)).toEqual(mark);
     expect((await contentIn(store, 10)).equals(body)).toBe(true);
   });
 });

@@ -136,6 +136,42 @@ describe('snapshots of changes', () => {
     expect(changes).toBeLessThan(whole! / 20);
   });
 
+  describe('give way to a whole one', () => {
+    const OBJECTS = 1_500;
+    type Touch = (key: number, round: number) => ReturnType<typeof put> | null;
+    /** Whether the snapshots are of changes that are made after each of four rounds. */
+    const kinds = async (touch: Touch): Promise<boolean[]> => {
+      const replica = await Replica.open();
+      const areOfChanges: boolean[] = [];
+      for (let round = 0; round <= 4; round += 1) {
+        for (let key = 0; key < OBJECTS; key += 1) {
+          const step = round === 0 ? put(key, 'small') : touch(key, round);
+          if (step !== null) await replica.step(step);
+        }
+        areOfChanges.push(await replica.snapshot());
+      }
+      return areOfChanges.slice(1);
+    };
+
+    it('never while the store only grows: it would hold the same', async () => {
+      const grown = await kinds((key, round) => put(round * OBJECTS + key, 'small'));
+      expect(grown).toEqual([true, true, true, true]);
+    });
+
+    it('as soon as most of their records were replaced', async () => {
+      const inQuarters = await kinds((key, round) => {
+        return key % 4 === round % 4 ? put(key, 'small') : null;
+      });
+      expect(inQuarters).toEqual([true, true, false, true]);
+      expect(await kinds((key) => put(key, 'small'))).toEqual([false, false, false, false]);
+    });
+
+    it('as soon as most of their records were deleted', async () => {
+      const [first] = await kinds((key) => put(key, 'delete'));
+      expect(first).toBe(false);
+    });
+  });
+
   it.each([
     ['the store was opened since', (replica: Replica) => replica.reopen()],
     ['the store was emptied since', (replica: Replica) => replica.machine.reset()],
