@@ -3,6 +3,8 @@ import { Buffer } from 'node:buffer';
 
 import { hexDigit } from '../http/percent-encoding';
 
+import { hmacSha256Hex } from './hmac-sha256';
+
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
 export const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const SIGNATURE_HEX_LENGTH = 64;
@@ -62,14 +64,15 @@ export function stringToSign(timestamp: string, scope: string, canonicalRequest:
   return `${ALGORITHM}\n${timestamp}\n${scope}\n${sha256Hex(canonicalRequest)}`;
 }
 
-export function sign(signingKey: Buffer, text: string): Buffer {
-  return createHmac('sha256', signingKey).update(text, 'latin1').digest();
+/** In hex, as requests have it. */
+export function sign(signingKey: Buffer, text: string): string {
+  return hmacSha256Hex(signingKey, text);
 }
 
 /** Compares in constant time; false for anything but 64 lower-case hex digits. */
-export function isSignature(expected: Buffer, signatureHex: string): boolean {
+export function isSignature(expectedHex: string, signatureHex: string): boolean {
   if (signatureHex.length !== SIGNATURE_HEX_LENGTH || !isLowerHex(signatureHex)) return false;
-  return timingSafeEqual(expected, Buffer.from(signatureHex, 'hex'));
+  return timingSafeEqual(Buffer.from(expectedHex, 'latin1'), Buffer.from(signatureHex, 'latin1'));
 }
 
 export function isLowerHex(text: string): boolean {

@@ -121,7 +121,7 @@ function signedFields(harness: Harness, fields: Fields, options: PolicyOptions =
     ],
   };
   const policy = Buffer.from(options.text ?? JSON.stringify(document)).toString('base64');
-  const signature = sign(deriveSigningKey(SECRET, scope), policy).toString('hex');
+  const signature = sign(deriveSigningKey(SECRET, scope), policy);
   return { ...fields, ...signing, policy, 'x-amz-signature': signature };
 }
 

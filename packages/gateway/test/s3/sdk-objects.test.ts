@@ -196,7 +196,7 @@ function signedForm(replaced: Readonly<Record<string, string>> = {}): FormData {
     ],
   };
   const policy = Buffer.from(JSON.stringify(document)).toString('base64');
-  const signature = sign(deriveSigningKey(SECRET_KEY, scope), policy).toString('hex');
+  const signature = sign(deriveSigningKey(SECRET_KEY, scope), policy);
   const form = new FormData();
   const all = { ...fields, policy, 'x-amz-signature': signature, ...replaced };
   for (const [name, value] of Object.entries(all)) form.append(name, value);
