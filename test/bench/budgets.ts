@@ -34,12 +34,12 @@ export const BUDGETS: readonly Budget[] = [
 
 function ofSmall(operation: Operation, limit: number): Budget {
   const cell = { operation, sizeBytes: 4 * KIB, concurrency: 256 };
-  return { cell, secondsPerCell: 20, warmUpSeconds: 40, figure: 'op/CPU-s', limit };
+  return { cell, secondsPerCell: 20, warmUpSeconds: 60, figure: 'op/CPU-s', limit };
 }
 
 function ofLarge(operation: Operation, sizeBytes: number, limit: number): Budget {
   const cell = { operation, sizeBytes, concurrency: 8 };
-  return { cell, secondsPerCell: 14, warmUpSeconds: 10, figure: 'CPU-s/GiB', limit };
+  return { cell, secondsPerCell: 14, warmUpSeconds: 20, figure: 'CPU-s/GiB', limit };
 }
 
 /** What was promised beside what was measured, in Markdown. */
